@@ -26,7 +26,7 @@ func TestReadRefusesWhatIsNotExactlyOneKnownObject(t *testing.T) {
 			var v api.PowerRequest
 			err := Read(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(c.body)), &v)
 			if c.code == "" {
-				if err != nil || v.Action != api.Reboot {
+				if err != nil || v.Action != api.PowerRequestActionReboot {
 					t.Fatalf("got %v, %v", v, err)
 				}
 				return

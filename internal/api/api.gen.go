@@ -167,16 +167,16 @@ func (e IndexCopyStatus) Valid() bool {
 
 // Defines values for LiveMessageType.
 const (
-	Init  LiveMessageType = "init"
-	State LiveMessageType = "state"
+	LiveMessageTypeInit  LiveMessageType = "init"
+	LiveMessageTypeState LiveMessageType = "state"
 )
 
 // Valid indicates whether the value is a known member of the LiveMessageType enum.
 func (e LiveMessageType) Valid() bool {
 	switch e {
-	case Init:
+	case LiveMessageTypeInit:
 		return true
-	case State:
+	case LiveMessageTypeState:
 		return true
 	default:
 		return false
@@ -185,13 +185,13 @@ func (e LiveMessageType) Valid() bool {
 
 // Defines values for OperationName.
 const (
-	Format OperationName = "format"
+	OperationNameFormat OperationName = "format"
 )
 
 // Valid indicates whether the value is a known member of the OperationName enum.
 func (e OperationName) Valid() bool {
 	switch e {
-	case Format:
+	case OperationNameFormat:
 		return true
 	default:
 		return false
@@ -221,16 +221,16 @@ func (e OperationStatus) Valid() bool {
 
 // Defines values for PowerRequestAction.
 const (
-	Poweroff PowerRequestAction = "poweroff"
-	Reboot   PowerRequestAction = "reboot"
+	PowerRequestActionPoweroff PowerRequestAction = "poweroff"
+	PowerRequestActionReboot   PowerRequestAction = "reboot"
 )
 
 // Valid indicates whether the value is a known member of the PowerRequestAction enum.
 func (e PowerRequestAction) Valid() bool {
 	switch e {
-	case Poweroff:
+	case PowerRequestActionPoweroff:
 		return true
-	case Reboot:
+	case PowerRequestActionReboot:
 		return true
 	default:
 		return false
@@ -266,16 +266,16 @@ func (e RecordingVolumeStatus) Valid() bool {
 
 // Defines values for SegmentKind.
 const (
-	Alarm    SegmentKind = "alarm"
-	Standard SegmentKind = "standard"
+	SegmentKindAlarm    SegmentKind = "alarm"
+	SegmentKindStandard SegmentKind = "standard"
 )
 
 // Valid indicates whether the value is a known member of the SegmentKind enum.
 func (e SegmentKind) Valid() bool {
 	switch e {
-	case Alarm:
+	case SegmentKindAlarm:
 		return true
-	case Standard:
+	case SegmentKindStandard:
 		return true
 	default:
 		return false
@@ -284,25 +284,25 @@ func (e SegmentKind) Valid() bool {
 
 // Defines values for ServiceStatus.
 const (
-	Backoff   ServiceStatus = "backoff"
-	Ready     ServiceStatus = "ready"
-	Starting  ServiceStatus = "starting"
-	Stopped   ServiceStatus = "stopped"
-	Unhealthy ServiceStatus = "unhealthy"
+	ServiceStatusBackoff   ServiceStatus = "backoff"
+	ServiceStatusReady     ServiceStatus = "ready"
+	ServiceStatusStarting  ServiceStatus = "starting"
+	ServiceStatusStopped   ServiceStatus = "stopped"
+	ServiceStatusUnhealthy ServiceStatus = "unhealthy"
 )
 
 // Valid indicates whether the value is a known member of the ServiceStatus enum.
 func (e ServiceStatus) Valid() bool {
 	switch e {
-	case Backoff:
+	case ServiceStatusBackoff:
 		return true
-	case Ready:
+	case ServiceStatusReady:
 		return true
-	case Starting:
+	case ServiceStatusStarting:
 		return true
-	case Stopped:
+	case ServiceStatusStopped:
 		return true
-	case Unhealthy:
+	case ServiceStatusUnhealthy:
 		return true
 	default:
 		return false
@@ -332,16 +332,16 @@ func (e StatusBootMode) Valid() bool {
 
 // Defines values for StatusFirmware.
 const (
-	Bios StatusFirmware = "bios"
-	Uefi StatusFirmware = "uefi"
+	StatusFirmwareBios StatusFirmware = "bios"
+	StatusFirmwareUefi StatusFirmware = "uefi"
 )
 
 // Valid indicates whether the value is a known member of the StatusFirmware enum.
 func (e StatusFirmware) Valid() bool {
 	switch e {
-	case Bios:
+	case StatusFirmwareBios:
 		return true
-	case Uefi:
+	case StatusFirmwareUefi:
 		return true
 	default:
 		return false
@@ -350,16 +350,16 @@ func (e StatusFirmware) Valid() bool {
 
 // Defines values for TrackKind.
 const (
-	Audio TrackKind = "audio"
-	Video TrackKind = "video"
+	TrackKindAudio TrackKind = "audio"
+	TrackKindVideo TrackKind = "video"
 )
 
 // Valid indicates whether the value is a known member of the TrackKind enum.
 func (e TrackKind) Valid() bool {
 	switch e {
-	case Audio:
+	case TrackKindAudio:
 		return true
-	case Video:
+	case TrackKindVideo:
 		return true
 	default:
 		return false
