@@ -398,7 +398,7 @@ type Camera struct {
 	Name     string      `json:"name"`
 	State    CameraState `json:"state"`
 	URL      string      `json:"url"`
-	Username string      `json:"username,omitempty"`
+	Username string      `json:"username,omitempty,omitzero"`
 }
 
 // CameraRequest defines model for CameraRequest.
@@ -414,41 +414,41 @@ type CameraRequest struct {
 	//
 	// Example: rtsp://192.168.1.20:554/stream1
 	URL      string `json:"url"`
-	Username string `json:"username,omitempty"`
+	Username string `json:"username,omitempty,omitzero"`
 }
 
 // CameraState defines model for CameraState.
 type CameraState struct {
-	BitrateBps int64 `json:"bitrateBps,omitempty"`
+	BitrateBps int64 `json:"bitrateBps,omitempty,omitzero"`
 
 	// Code When offline: why, for programs (refused, unauthorized, not_found, timeout, no_video, bad_codec, ended, …)
-	Code            string  `json:"code,omitempty"`
-	FramesPerSecond float64 `json:"framesPerSecond,omitempty"`
+	Code            string  `json:"code,omitempty,omitzero"`
+	FramesPerSecond float64 `json:"framesPerSecond,omitempty,omitzero"`
 
 	// GopMs The last distance between keyframes
-	GopMs int64 `json:"gopMs,omitempty"`
+	GopMs int64 `json:"gopMs,omitempty,omitzero"`
 
 	// LostFrames Packets or frames known to be missing since the engine started
 	LostFrames int64 `json:"lostFrames"`
 
 	// Reason When offline: why, and what to do, for people
-	Reason     string `json:"reason,omitempty"`
+	Reason     string `json:"reason,omitempty,omitzero"`
 	Reconnects int64  `json:"reconnects"`
 
 	// Recording Frames are reaching a disk now
 	Recording bool `json:"recording"`
 
 	// RecordingReason When not recording though live, why
-	RecordingReason string `json:"recordingReason,omitempty"`
+	RecordingReason string `json:"recordingReason,omitempty,omitzero"`
 
 	// RetryMs When the next try is due
-	RetryMs int64             `json:"retryMs,omitempty"`
+	RetryMs int64             `json:"retryMs,omitempty,omitzero"`
 	SinceMs int64             `json:"sinceMs"`
 	Status  CameraStateStatus `json:"status"`
-	Tracks  []Track           `json:"tracks,omitempty"`
+	Tracks  []Track           `json:"tracks,omitempty,omitzero"`
 
 	// Volume The volume that is written to
-	Volume string `json:"volume,omitempty"`
+	Volume string `json:"volume,omitempty,omitzero"`
 }
 
 // CameraStateStatus defines model for CameraState.Status.
@@ -464,25 +464,25 @@ type CameraTest struct {
 // CameraTestRequest defines model for CameraTestRequest.
 type CameraTestRequest struct {
 	// Camera An existing camera whose password to use
-	Camera   string  `json:"camera,omitempty"`
+	Camera   string  `json:"camera,omitempty,omitzero"`
 	Password *string `json:"password,omitempty"`
 	URL      string  `json:"url"`
-	Username string  `json:"username,omitempty"`
+	Username string  `json:"username,omitempty,omitzero"`
 }
 
 // Clock defines model for Clock.
 type Clock struct {
 	// ConfiguredServers Chosen by the admin; empty: DHCP's
 	ConfiguredServers []string `json:"configuredServers"`
-	LastSyncMs        int64    `json:"lastSyncMs,omitempty"`
+	LastSyncMs        int64    `json:"lastSyncMs,omitempty,omitzero"`
 	NowMs             int64    `json:"nowMs"`
 
 	// OffsetMs At the last exchange; positive when this clock is behind
-	OffsetMs float64 `json:"offsetMs,omitempty"`
-	Reason   string  `json:"reason,omitempty"`
+	OffsetMs float64 `json:"offsetMs,omitempty,omitzero"`
+	Reason   string  `json:"reason,omitempty,omitzero"`
 
 	// Server The one followed
-	Server string `json:"server,omitempty"`
+	Server string `json:"server,omitempty,omitzero"`
 
 	// Servers In use
 	Servers []string    `json:"servers"`
@@ -499,9 +499,9 @@ type ClockRequest struct {
 
 // Dhcp defines model for Dhcp.
 type Dhcp struct {
-	LeaseEndMs int64      `json:"leaseEndMs,omitempty"`
-	Reason     string     `json:"reason,omitempty"`
-	Server     string     `json:"server,omitempty"`
+	LeaseEndMs int64      `json:"leaseEndMs,omitempty,omitzero"`
+	Reason     string     `json:"reason,omitempty,omitzero"`
+	Server     string     `json:"server,omitempty,omitzero"`
 	Status     DhcpStatus `json:"status"`
 }
 
@@ -511,10 +511,10 @@ type DhcpStatus string
 // Disk defines model for Disk.
 type Disk struct {
 	// Bus Example: sata
-	Bus string `json:"bus,omitempty"`
+	Bus string `json:"bus,omitempty,omitzero"`
 
 	// Contents What was found, in words: partition table, filesystem, label
-	Contents string `json:"contents,omitempty"`
+	Contents string `json:"contents,omitempty,omitzero"`
 
 	// Device Example: sda
 	Device string `json:"device"`
@@ -522,17 +522,19 @@ type Disk struct {
 	// ID Stable: from WWN or serial
 	ID         string    `json:"id"`
 	Model      string    `json:"model"`
-	Operation  Operation `json:"operation,omitempty"`
-	Removable  bool      `json:"removable,omitempty"`
-	Rotational bool      `json:"rotational,omitempty"`
-	Serial     string    `json:"serial"`
-	SizeBytes  int64     `json:"sizeBytes"`
+	Operation  Operation `json:"operation,omitempty,omitzero"`
+	Removable  bool      `json:"removable,omitempty,omitzero"`
+	Rotational bool      `json:"rotational,omitempty,omitzero"`
+
+	// Serial As the disk says it; the id when it says none
+	Serial    string `json:"serial"`
+	SizeBytes int64  `json:"sizeBytes"`
 
 	// Use `other` holds something that is not ours
 	Use DiskUse `json:"use"`
 
 	// Volume The volume on it
-	Volume string `json:"volume,omitempty"`
+	Volume string `json:"volume,omitempty,omitzero"`
 }
 
 // DiskUse `other` holds something that is not ours
@@ -546,13 +548,13 @@ type Error struct {
 	Code string `json:"code"`
 
 	// Field The request's field at fault
-	Field string `json:"field,omitempty"`
+	Field string `json:"field,omitempty,omitzero"`
 
 	// Message What is wrong and what to do, for people
 	Message string `json:"message"`
 
 	// RetryAfterMs When trying again makes sense
-	RetryAfterMs int64 `json:"retryAfterMs,omitempty"`
+	RetryAfterMs int64 `json:"retryAfterMs,omitempty,omitzero"`
 }
 
 // FormatRequest defines model for FormatRequest.
@@ -561,7 +563,7 @@ type FormatRequest struct {
 	ConfirmSerial string `json:"confirmSerial"`
 
 	// Name The volume's name
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty,omitzero"`
 }
 
 // Gap defines model for Gap.
@@ -580,7 +582,7 @@ type GapCause string
 // IndexCopy defines model for IndexCopy.
 type IndexCopy struct {
 	Generation int64           `json:"generation"`
-	Reason     string          `json:"reason,omitempty"`
+	Reason     string          `json:"reason,omitempty,omitzero"`
 	Status     IndexCopyStatus `json:"status"`
 	Volume     string          `json:"volume"`
 }
@@ -593,21 +595,21 @@ type Interface struct {
 	// Addresses With prefix length
 	Addresses []string `json:"addresses"`
 	Carrier   bool     `json:"carrier"`
-	Dhcp      Dhcp     `json:"dhcp,omitempty"`
-	Driver    string   `json:"driver,omitempty"`
-	Gateway   string   `json:"gateway,omitempty"`
+	Dhcp      Dhcp     `json:"dhcp,omitempty,omitzero"`
+	Driver    string   `json:"driver,omitempty,omitzero"`
+	Gateway   string   `json:"gateway,omitempty,omitzero"`
 	Mac       string   `json:"mac"`
 	Name      string   `json:"name"`
-	RxBytes   int64    `json:"rxBytes,omitempty"`
-	SpeedMbps int      `json:"speedMbps,omitempty"`
-	TxBytes   int64    `json:"txBytes,omitempty"`
+	RxBytes   int64    `json:"rxBytes,omitempty,omitzero"`
+	SpeedMbps int      `json:"speedMbps,omitempty,omitzero"`
+	TxBytes   int64    `json:"txBytes,omitempty,omitzero"`
 }
 
 // LiveMessage defines model for LiveMessage.
 type LiveMessage struct {
-	Mime   string          `json:"mime,omitempty"`
-	Reason string          `json:"reason,omitempty"`
-	Status string          `json:"status,omitempty"`
+	Mime   string          `json:"mime,omitempty,omitzero"`
+	Reason string          `json:"reason,omitempty,omitzero"`
+	Status string          `json:"status,omitempty,omitzero"`
 	Type   LiveMessageType `json:"type"`
 }
 
@@ -628,7 +630,7 @@ type Memory struct {
 
 // Operation defines model for Operation.
 type Operation struct {
-	Message string          `json:"message,omitempty"`
+	Message string          `json:"message,omitempty,omitzero"`
 	Name    OperationName   `json:"name"`
 	Status  OperationStatus `json:"status"`
 }
@@ -676,8 +678,8 @@ type RecordingVolume struct {
 	ID             string                `json:"id"`
 	LimitPercent   int                   `json:"limitPercent"`
 	Name           string                `json:"name"`
-	OldestMs       int64                 `json:"oldestMs,omitempty"`
-	Reason         string                `json:"reason,omitempty"`
+	OldestMs       int64                 `json:"oldestMs,omitempty,omitzero"`
+	Reason         string                `json:"reason,omitempty,omitzero"`
 	RecordingBytes int64                 `json:"recordingBytes"`
 	Segments       int64                 `json:"segments"`
 	SizeBytes      int64                 `json:"sizeBytes"`
@@ -716,10 +718,10 @@ type SegmentKind string
 
 // Service defines model for Service.
 type Service struct {
-	MemoryBytes int64         `json:"memoryBytes,omitempty"`
+	MemoryBytes int64         `json:"memoryBytes,omitempty,omitzero"`
 	Name        string        `json:"name"`
-	Pid         int           `json:"pid,omitempty"`
-	Reason      string        `json:"reason,omitempty"`
+	Pid         int           `json:"pid,omitempty,omitzero"`
+	Reason      string        `json:"reason,omitempty,omitzero"`
 	Restarts    int           `json:"restarts"`
 	SinceMs     int64         `json:"sinceMs"`
 	Status      ServiceStatus `json:"status"`
@@ -766,10 +768,10 @@ type Status struct {
 	Clock      Clock          `json:"clock"`
 	Disks      []Disk         `json:"disks"`
 	DNSServers []string       `json:"dnsServers"`
-	Firmware   StatusFirmware `json:"firmware,omitempty"`
+	Firmware   StatusFirmware `json:"firmware,omitempty,omitzero"`
 	Hostname   string         `json:"hostname"`
 	Interfaces []Interface    `json:"interfaces"`
-	Kernel     string         `json:"kernel,omitempty"`
+	Kernel     string         `json:"kernel,omitempty,omitzero"`
 	Memory     Memory         `json:"memory"`
 
 	// Packages What the image was built from; empty when not booted from an image
@@ -795,26 +797,26 @@ type StatusFirmware string
 // Timeline defines model for Timeline.
 type Timeline struct {
 	// FirstMs Start of the camera's oldest footage
-	FirstMs int64 `json:"firstMs,omitempty"`
+	FirstMs int64 `json:"firstMs,omitempty,omitzero"`
 	FromMs  int64 `json:"fromMs"`
 	Gaps    []Gap `json:"gaps"`
 
 	// LastMs End of its newest
-	LastMs   int64     `json:"lastMs,omitempty"`
+	LastMs   int64     `json:"lastMs,omitempty,omitzero"`
 	Segments []Segment `json:"segments"`
 	ToMs     int64     `json:"toMs"`
 }
 
 // Track defines model for Track.
 type Track struct {
-	Channels int `json:"channels,omitempty"`
+	Channels int `json:"channels,omitempty,omitzero"`
 
 	// Codec Example: H.264
 	Codec        string    `json:"codec"`
-	Height       int       `json:"height,omitempty"`
+	Height       int       `json:"height,omitempty,omitzero"`
 	Kind         TrackKind `json:"kind"`
-	SampleRateHz int       `json:"sampleRateHz,omitempty"`
-	Width        int       `json:"width,omitempty"`
+	SampleRateHz int       `json:"sampleRateHz,omitempty,omitzero"`
+	Width        int       `json:"width,omitempty,omitzero"`
 }
 
 // TrackKind defines model for Track.Kind.
@@ -822,8 +824,8 @@ type TrackKind string
 
 // Volume defines model for Volume.
 type Volume struct {
-	Disk      string `json:"disk,omitempty"`
-	FreeBytes int64  `json:"freeBytes,omitempty"`
+	Disk      string `json:"disk,omitempty,omitzero"`
+	FreeBytes int64  `json:"freeBytes,omitempty,omitzero"`
 
 	// ID UUID of the filesystem and of its identity file
 	ID   string `json:"id"`
@@ -831,8 +833,8 @@ type Volume struct {
 
 	// Path Where it is mounted
 	Path      string       `json:"path"`
-	Reason    string       `json:"reason,omitempty"`
-	SizeBytes int64        `json:"sizeBytes,omitempty"`
+	Reason    string       `json:"reason,omitempty,omitzero"`
+	SizeBytes int64        `json:"sizeBytes,omitempty,omitzero"`
 	Status    VolumeStatus `json:"status"`
 }
 
@@ -848,8 +850,8 @@ type ServiceName = string
 // GetMediaParams defines parameters for GetMedia.
 type GetMediaParams struct {
 	FromMs     int64  `form:"fromMs" json:"fromMs"`
-	DurationMs int64  `form:"durationMs,omitempty" json:"durationMs,omitempty"`
-	Stream     string `form:"stream,omitempty" json:"stream,omitempty"`
+	DurationMs int64  `form:"durationMs,omitempty" json:"durationMs,omitempty,omitzero"`
+	Stream     string `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
 }
 
 // GetTimelineParams defines parameters for GetTimeline.
@@ -861,7 +863,7 @@ type GetTimelineParams struct {
 // GetStatusParams defines parameters for GetStatus.
 type GetStatusParams struct {
 	// After Wait (30 s at most) until the revision differs from this one
-	After int64 `form:"after,omitempty" json:"after,omitempty"`
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
 }
 
 // AddCameraJSONRequestBody defines body for AddCamera for application/json ContentType.
