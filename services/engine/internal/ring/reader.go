@@ -1,0 +1,172 @@
+package ring
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"vigie/services/engine/internal/media"
+)
+
+// Start says where a reader begins.
+type Start int
+
+// The places to begin at. Where there is no such keyframe yet, the reader waits for the next one.
+const (
+	NewestKeyframe Start = iota // the newest keyframe held
+	NextKeyframe                // the first keyframe pushed from now on
+	Oldest                      // the oldest keyframe held
+)
+
+// ReaderConfig describes a reader.
+type ReaderConfig struct {
+	Start      Start
+	Guaranteed bool          // the ring grows to its budget rather than let this reader lose a GOP
+	MaxLag     time.Duration // lossy readers: how far behind the newest frame before skipping to the newest keyframe; 0: never
+	Linger     time.Duration // how long Read may wait to fill dst once it has one frame; 0: not at all
+}
+
+// Reader is a cursor in a ring, for one goroutine. Close it when done: a guaranteed reader left behind costs the budget.
+type Reader struct {
+	ring *Ring
+	cfg  ReaderConfig
+	wake chan struct{}
+
+	// Guarded by ring.mu.
+	next    uint64 // sequence of the next frame to read
+	seeking bool   // no keyframe to go on from is held; next moves to the one that comes
+	lost    int    // GOPs lost since the last Read that said so
+	want    uint64 // frames to wait for; 0 when not waiting
+	closed  bool
+}
+
+// NewReader adds a reader.
+func (r *Ring) NewReader(cfg ReaderConfig) *Reader {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rd := &Reader{ring: r, cfg: cfg, wake: make(chan struct{}, 1), next: r.head, seeking: true}
+	if g := len(r.gops); g > 0 && cfg.Start != NextKeyframe {
+		at := r.gops[0]
+		if cfg.Start == NewestKeyframe || at.headless {
+			at = r.gops[g-1]
+		}
+		if !at.headless {
+			rd.next, rd.seeking = at.start, false
+		}
+	}
+	r.readers = append(r.readers, rd)
+	return rd
+}
+
+// Read waits for at least one frame and fills dst with what there is. lostGOPs tells how many GOPs, whole or in part,
+// were lost between the frame read before and dst[0]. It ends with io.EOF once the ring is closed and read to its end,
+// with the context's error, or with io.ErrClosedPipe after Close.
+func (rd *Reader) Read(ctx context.Context, dst []*media.Frame) (n, lostGOPs int, err error) {
+	r := rd.ring
+	var linger <-chan time.Time
+	for patient := rd.cfg.Linger > 0; ; {
+		r.mu.Lock()
+		rd.skip()
+		avail := rd.available()
+		switch {
+		case rd.closed:
+			err = io.ErrClosedPipe
+		case avail > 0 && (!patient || r.closed || avail >= uint64(len(dst))):
+			n = rd.take(dst)
+		case avail == 0 && r.closed:
+			err = io.EOF
+		}
+		if n > 0 || err != nil {
+			lostGOPs, rd.lost, rd.want = rd.lost, 0, 0
+			r.mu.Unlock()
+			return n, lostGOPs, err
+		}
+		rd.want = 1
+		if avail > 0 {
+			rd.want = uint64(len(dst))
+			if linger == nil {
+				t := time.NewTimer(rd.cfg.Linger)
+				defer t.Stop()
+				linger = t.C
+			}
+		}
+		r.mu.Unlock()
+		select {
+		case <-rd.wake:
+		case <-linger:
+			patient = false
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		}
+	}
+}
+
+// Close removes the reader; a Read that waits returns.
+func (rd *Reader) Close() {
+	r := rd.ring
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rd.closed = true
+	r.readers = slices.DeleteFunc(r.readers, func(o *Reader) bool { return o == rd })
+	rd.signal()
+}
+
+// Behind returns the number of frames waiting for the reader.
+func (rd *Reader) Behind() int {
+	rd.ring.mu.Lock()
+	defer rd.ring.mu.Unlock()
+	return int(rd.available())
+}
+
+// skip moves a lossy reader that is too far behind to the newest keyframe.
+func (rd *Reader) skip() {
+	r := rd.ring
+	if rd.seeking || rd.cfg.Guaranteed || rd.cfg.MaxLag == 0 || rd.next == r.head {
+		return
+	}
+	newest := r.gops[len(r.gops)-1]
+	if newest.start <= rd.next || r.last().at-r.buf[rd.next&uint64(len(r.buf)-1)].at <= rd.cfg.MaxLag {
+		return
+	}
+	for i := len(r.gops) - 1; i >= 0 && r.gops[i].start > rd.next; i-- {
+		rd.lost++
+	}
+	rd.next = newest.start
+}
+
+// available returns the number of frames ready; none while a keyframe is being waited for.
+func (rd *Reader) available() uint64 {
+	if rd.seeking {
+		return 0
+	}
+	return rd.ring.head - rd.next
+}
+
+func (rd *Reader) take(dst []*media.Frame) int {
+	r := rd.ring
+	n := int(min(uint64(len(dst)), r.head-rd.next))
+	for i := range n {
+		dst[i] = r.buf[rd.next&uint64(len(r.buf)-1)].frame
+		rd.next++
+	}
+	return n
+}
+
+// notify wakes a waiting reader when it has what it waits for.
+func (rd *Reader) notify() {
+	if rd.want == 0 {
+		return
+	}
+	if rd.available() >= rd.want || rd.ring.closed {
+		rd.want = 0
+		rd.signal()
+	}
+}
+
+func (rd *Reader) signal() {
+	select {
+	case rd.wake <- struct{}{}:
+	default:
+	}
+}
