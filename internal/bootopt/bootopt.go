@@ -1,0 +1,177 @@
+// Package bootopt reads the options that Vigie was booted with: vigie.<name>=<value> on the kernel command line, or as
+// SMBIOS type 11 (OEM) strings, through which a hypervisor gives them to an unchanged image.
+//
+// Invariants: an option on the command line wins over the same one from SMBIOS, because whoever types at the boot
+// loader stands at the machine; within one source the later one wins. A faulty option is named in Warnings and is as
+// good as absent: a machine must boot whatever is written there. Everything here is data; nothing is cached.
+//
+// DESIGN.md, "Boot options", has the table of names. Because init links it, it imports neither package net nor
+// anything that does.
+package bootopt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	prefix     = "vigie."
+	maxValue   = 1024 // bytes
+	maxServers = 8    // as in the API
+)
+
+// Options is what the machine was booted with. The zero value is a boot without options.
+type Options struct {
+	// FormatBlank asks for disks without any content to become data volumes at boot.
+	FormatBlank bool
+	// NTPServers replace DHCP's when there are any.
+	NTPServers []string
+	// Hostname is empty or a valid host name.
+	Hostname string
+	// WatchdogOff asks init to leave the watchdog alone.
+	WatchdogOff bool
+
+	// Warnings are sentences for people about options that were not understood.
+	Warnings []string
+}
+
+// Read takes the options from the files of a running system, below root (os.DirFS("/")).
+// A machine without SMBIOS has no such options. The options that could be read are returned along with the error.
+func Read(root fs.FS) (Options, error) {
+	var errs []error
+	line, err := fs.ReadFile(root, "proc/cmdline")
+	if err != nil {
+		errs = append(errs, err)
+	}
+	entries, err := fs.Glob(root, "sys/firmware/dmi/entries/11-*/raw")
+	if err != nil {
+		errs = append(errs, err)
+	}
+	slices.Sort(entries)
+	var oem []string
+	for _, name := range entries {
+		raw, err := fs.ReadFile(root, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		strs, err := ParseOEMStrings(raw)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		oem = append(oem, strs...)
+	}
+	opts := New(ParseCommandLine(string(line)), oem)
+	if len(errs) > 0 {
+		return opts, fmt.Errorf("boot options: %w", errors.Join(errs...))
+	}
+	return opts, nil
+}
+
+// New makes the options of a parsed command line and of OEM strings, of which those that do not start with "vigie."
+// are none of ours.
+func New(line []Param, oem []string) Options {
+	given := map[string]string{}
+	for _, s := range oem {
+		if key, value, _ := strings.Cut(s, "="); strings.HasPrefix(key, prefix) {
+			given[key] = value
+		}
+	}
+	for _, p := range line {
+		if strings.HasPrefix(p.Key, prefix) {
+			given[p.Key] = p.Value
+		}
+	}
+	var o Options
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if err := o.set(strings.TrimPrefix(key, prefix), given[key]); err != nil {
+			o.Warnings = append(o.Warnings, fmt.Sprintf("Boot option %s is ignored: %v.", shown(key), err))
+		}
+	}
+	return o
+}
+
+func (o *Options) set(name, value string) error {
+	if len(value) > maxValue {
+		return fmt.Errorf("its value is longer than %d bytes", maxValue)
+	}
+	switch name {
+	case "format":
+		if value != "blank" {
+			return fmt.Errorf("%s is not known, only \"blank\" is", shown(value))
+		}
+		o.FormatBlank = true
+	case "ntp":
+		servers, err := parseServers(value)
+		if err != nil {
+			return err
+		}
+		o.NTPServers = servers
+	case "hostname":
+		if !validHostname(value) {
+			return fmt.Errorf("%s is no host name (letters, digits and hyphens, 63 at most between dots)", shown(value))
+		}
+		o.Hostname = value
+	case "watchdog":
+		if value != "off" && value != "on" {
+			return fmt.Errorf("%s is not known, only \"off\" and \"on\" are", shown(value))
+		}
+		o.WatchdogOff = value == "off"
+	default:
+		return errors.New("there is no such option")
+	}
+	return nil
+}
+
+func parseServers(value string) ([]string, error) {
+	servers := strings.Split(value, ",")
+	if len(servers) > maxServers {
+		return nil, fmt.Errorf("there are more than %d servers", maxServers)
+	}
+	for _, s := range servers {
+		// An address of version 6 is made of the same letters and colons.
+		if !validHostname(s) && !(strings.Contains(s, ":") && strings.Trim(s, "0123456789abcdefABCDEF:.") == "" && len(s) <= 45) {
+			return nil, fmt.Errorf("%s is neither a host name nor an address", shown(s))
+		}
+	}
+	return servers, nil
+}
+
+// validHostname follows RFC 1123, section 2.1.
+func validHostname(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// shown is foreign text as it may be put on a console: quoted, printable, short.
+func shown(s string) string {
+	const most = 64
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+	return `"` + s + `"`
+}
