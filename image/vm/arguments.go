@@ -1,0 +1,118 @@
+package vm
+
+import "fmt"
+
+// arguments is the QEMU command line of a prepared config.
+func (c *Config) arguments() []string {
+	args := []string{
+		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
+		"-m", fmt.Sprint(c.MemoryMiB), "-smp", fmt.Sprint(c.CPUs),
+		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
+		"-qmp", "unix:" + quote(c.qmpSocket()) + ",server=on,wait=off",
+		"-device", "virtio-rng-pci",
+	}
+	args = append(args, c.Accel.arguments()...)
+	args = append(args, c.firmwareArguments()...)
+	args = append(args, c.bootArguments()...)
+	args = append(args, c.diskArguments()...)
+	args = append(args, c.nicArguments()...)
+	for _, s := range c.OEMStrings {
+		args = append(args, "-smbios", "type=11,value="+quote(s))
+	}
+	if c.Watchdog {
+		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
+	if c.NoReboot {
+		args = append(args, "-no-reboot")
+	}
+	return append(args, c.Extra...)
+}
+
+func (c *Config) firmwareArguments() []string {
+	pflash := func(unit int, file string, readOnly string) []string {
+		return []string{"-drive", fmt.Sprintf("if=pflash,unit=%d,format=raw,readonly=%s,file=%s", unit, readOnly, quote(file))}
+	}
+	switch c.Firmware {
+	case UEFI:
+		args := []string{"-machine", "q35"}
+		args = append(args, pflash(0, ovmf+"OVMF_CODE_4M.fd", "on")...)
+		return append(args, pflash(1, c.uefiVars(), "off")...)
+	case SecureBoot:
+		// System management mode keeps the guest's operating system away from the key variables.
+		args := []string{"-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
+			"-global", "ICH9-LPC.disable_s3=1"}
+		args = append(args, pflash(0, ovmf+"OVMF_CODE_4M.secboot.fd", "on")...)
+		return append(args, pflash(1, c.uefiVars(), "off")...)
+	default:
+		return []string{"-machine", "q35"}
+	}
+}
+
+func (c *Config) bootArguments() []string {
+	if c.Kernel != "" {
+		args := []string{"-kernel", c.Kernel}
+		if c.Initrd != "" {
+			args = append(args, "-initrd", c.Initrd)
+		}
+		if c.CommandLine != "" {
+			args = append(args, "-append", c.CommandLine)
+		}
+		return args
+	}
+	drive := "if=none,id=medium,format=raw,readonly=on,file=" + quote(c.Image)
+	if c.Medium == USB {
+		return []string{"-drive", drive, "-device", "qemu-xhci,id=xhci",
+			"-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}
+	}
+	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=ide.5,drive=medium,bootindex=0"}
+}
+
+func (c *Config) diskArguments() []string {
+	var args []string
+	ahciPorts, scsi := 0, false
+	for i, d := range c.Disks {
+		args = append(args, "-drive", fmt.Sprintf("if=none,id=%s-file,format=%s,discard=unmap,file=%s", d.ID, d.Format, quote(d.Path)))
+		device := fmt.Sprintf("id=%s,drive=%s-file,serial=%s", d.ID, d.ID, quote(d.Serial))
+		switch d.Bus {
+		case AHCI:
+			args = append(args, "-device", fmt.Sprintf("ide-hd,bus=ide.%d,%s", ahciPorts, device))
+			ahciPorts++
+		case SCSI:
+			if !scsi {
+				args = append(args, "-device", "virtio-scsi-pci,id=scsi")
+				scsi = true
+			}
+			args = append(args, "-device", "scsi-hd,bus=scsi.0,"+device)
+		default:
+			// A root port of its own is the slot out of which the disk can be pulled.
+			port := fmt.Sprintf("slot-%s", d.ID)
+			args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", port, i+1))
+			driver := "virtio-blk-pci"
+			if d.Bus == NVMe {
+				driver = "nvme"
+			}
+			args = append(args, "-device", fmt.Sprintf("%s,bus=%s,%s", driver, port, device))
+		}
+	}
+	return args
+}
+
+func (c *Config) nicArguments() []string {
+	var args []string
+	for _, n := range c.NICs {
+		backend := fmt.Sprintf("user,id=%s-net,restrict=on", n.ID)
+		for _, f := range n.Forward {
+			backend += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", f.HostPort, f.GuestPort)
+		}
+		if n.Tap != "" {
+			backend = fmt.Sprintf("tap,id=%s-net,ifname=%s,script=no,downscript=no", n.ID, n.Tap)
+		}
+		device := fmt.Sprintf("%s,id=%s,netdev=%s-net", orElse(n.Model, "virtio-net-pci"), n.ID, n.ID)
+		if n.MAC != "" {
+			device += ",mac=" + n.MAC
+		}
+		// No option ROM: a machine of ours never boots from the network.
+		args = append(args, "-netdev", backend, "-device", device+",romfile=")
+	}
+	return args
+}

@@ -1,0 +1,195 @@
+package vm
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// qmp is a client of the QEMU Machine Protocol (docs/interop/qmp-spec.txt of QEMU): JSON objects, one a line; replies
+// come in the order of the commands, events whenever they happen.
+type qmp struct {
+	conn net.Conn
+	send sync.Mutex // one command at a time
+
+	replies chan message
+	readEnd chan struct{} // closed when the reader is gone; readErr is set before
+	readErr error
+
+	mu     sync.Mutex
+	events []message
+	moved  chan struct{} // closed and replaced when events grows
+}
+
+type message struct {
+	Return json.RawMessage `json:"return"`
+	Error  *struct {
+		Class string `json:"class"`
+		Desc  string `json:"desc"`
+	} `json:"error"`
+	Event string          `json:"event"`
+	Data  json.RawMessage `json:"data"`
+}
+
+func dialQMP(ctx context.Context, path string) (*qmp, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	q := &qmp{conn: conn, replies: make(chan message), readEnd: make(chan struct{}), moved: make(chan struct{})}
+	reader := bufio.NewReader(conn)
+	if _, err := reader.ReadBytes('\n'); err != nil { // the greeting
+		conn.Close()
+		return nil, fmt.Errorf("read QMP greeting: %w", err)
+	}
+	go q.read(reader)
+	if _, err := q.execute(ctx, "qmp_capabilities", nil); err != nil {
+		q.close()
+		return nil, err
+	}
+	return q, nil
+}
+
+func (q *qmp) read(reader *bufio.Reader) {
+	defer close(q.readEnd)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if err != nil {
+			q.readErr = err
+			return
+		}
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			q.readErr = fmt.Errorf("parse QMP message: %w", err)
+			return
+		}
+		if m.Event == "" {
+			q.replies <- m
+			continue
+		}
+		q.mu.Lock()
+		q.events = append(q.events, m)
+		close(q.moved)
+		q.moved = make(chan struct{})
+		q.mu.Unlock()
+	}
+}
+
+func (q *qmp) execute(ctx context.Context, command string, arguments any) (json.RawMessage, error) {
+	q.send.Lock()
+	defer q.send.Unlock()
+	line, err := json.Marshal(struct {
+		Execute   string `json:"execute"`
+		Arguments any    `json:"arguments,omitempty"`
+	}{command, arguments})
+	if err != nil {
+		return nil, fmt.Errorf("encode QMP command %s: %w", command, err)
+	}
+	if _, err := q.conn.Write(append(line, '\n')); err != nil {
+		return nil, fmt.Errorf("send QMP command %s: %w", command, err)
+	}
+	select {
+	case m := <-q.replies:
+		if m.Error != nil {
+			return nil, fmt.Errorf("QMP command %s: %s: %s", command, m.Error.Class, m.Error.Desc)
+		}
+		return m.Return, nil
+	case <-q.readEnd:
+		return nil, fmt.Errorf("QMP command %s: %w", command, q.readErr)
+	case <-ctx.Done():
+		// The reply may still come and would be taken for the next command's: this connection is of no more use.
+		q.close()
+		return nil, fmt.Errorf("QMP command %s: %w", command, ctx.Err())
+	}
+}
+
+func (q *qmp) close() {
+	_ = q.conn.Close()
+	for {
+		select {
+		case <-q.replies: // a reply nobody waits for any more
+		case <-q.readEnd:
+			return
+		}
+	}
+}
+
+// Execute runs a QMP command and decodes its result into result unless that is nil.
+func (v *VM) Execute(ctx context.Context, command string, arguments, result any) error {
+	reply, err := v.qmp.execute(ctx, command, arguments)
+	if err != nil {
+		// QEMU may close the socket before its reply to quit is read.
+		if command == "quit" && errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(reply, result); err != nil {
+		return fmt.Errorf("parse reply to QMP command %s: %w", command, err)
+	}
+	return nil
+}
+
+// WaitEvent waits for a QMP event by name and for which match, given the event's data, returns true; nil matches all.
+// Events from before the call count too.
+func (v *VM) WaitEvent(ctx context.Context, name string, match func(data json.RawMessage) bool) error {
+	for seen := 0; ; {
+		v.qmp.mu.Lock()
+		fresh, moved := v.qmp.events[seen:], v.qmp.moved
+		v.qmp.mu.Unlock()
+		for _, e := range fresh {
+			if e.Event == name && (match == nil || match(e.Data)) {
+				return nil
+			}
+		}
+		seen += len(fresh)
+		select {
+		case <-moved:
+		case <-v.qmp.readEnd:
+			return fmt.Errorf("wait for QMP event %s: %w", name, v.qmp.readErr)
+		case <-ctx.Done():
+			return fmt.Errorf("wait for QMP event %s: %w", name, ctx.Err())
+		}
+	}
+}
+
+// PowerButton presses the machine's power button once.
+func (v *VM) PowerButton(ctx context.Context) error {
+	return v.Execute(ctx, "system_powerdown", nil, nil)
+}
+
+// Reset presses the reset button.
+func (v *VM) Reset(ctx context.Context) error {
+	return v.Execute(ctx, "system_reset", nil, nil)
+}
+
+// SetLink plugs in (up) or pulls the cable of a NIC.
+func (v *VM) SetLink(ctx context.Context, nic string, up bool) error {
+	return v.Execute(ctx, "set_link", map[string]any{"name": nic, "up": up}, nil)
+}
+
+// RemoveDisk asks the guest to let go of a disk and returns once it is out of the machine. The guest's kernel must take
+// part, so it must be up. AHCI disks cannot be removed.
+func (v *VM) RemoveDisk(ctx context.Context, disk string) error {
+	if err := v.Execute(ctx, "device_del", map[string]any{"id": disk}, nil); err != nil {
+		return err
+	}
+	return v.WaitEvent(ctx, "DEVICE_DELETED", func(data json.RawMessage) bool {
+		var deleted struct{ Device string }
+		return json.Unmarshal(data, &deleted) == nil && deleted.Device == disk
+	})
+}
+
+// Screenshot writes what the machine's screen shows to a PNG file.
+func (v *VM) Screenshot(ctx context.Context, path string) error {
+	return v.Execute(ctx, "screendump", map[string]any{"filename": path, "format": "png"}, nil)
+}

@@ -1,0 +1,192 @@
+package vm
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// bootSector is a disk whose first sector writes a text to the serial port, then one dot for each byte it receives.
+func bootSector(t *testing.T, text string) string {
+	t.Helper()
+	code := []byte{
+		0xbe, 0x00, 0x00, // mov si, text (patched)
+		0xba, 0xf8, 0x03, // mov dx, 0x3f8 (COM1)
+		0x31, 0xc0, //       xor ax, ax
+		0x8e, 0xd8, //       mov ds, ax
+		0xac,       // next: lodsb
+		0x84, 0xc0, //       test al, al
+		0x74, 0x03, //       jz echo
+		0xee,       //       out dx, al
+		0xeb, 0xf8, //       jmp next
+		0xba, 0xfd, 0x03, // echo: mov dx, 0x3fd (line status)
+		0xec,       //       in al, dx
+		0xa8, 0x01, //       test al, 1 (data ready)
+		0x74, 0xf8, //       jz echo
+		0xba, 0xf8, 0x03, // mov dx, 0x3f8
+		0xec,       //       in al, dx
+		0xb0, 0x2e, //       mov al, '.'
+		0xee,       //       out dx, al
+		0xeb, 0xef, //       jmp echo
+	}
+	binary.LittleEndian.PutUint16(code[1:], uint16(0x7c00+len(code)))
+	sector := make([]byte, 64<<10)
+	copy(sector, code)
+	copy(sector[len(code):], text)
+	sector[510], sector[511] = 0x55, 0xaa
+	path := filepath.Join(t.TempDir(), "boot.raw")
+	if err := os.WriteFile(path, sector, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestMachine starts a real QEMU from each medium and uses what the whole-machine tests lean on.
+func TestMachine(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	image := bootSector(t, "\x1b[1;31mhello\x1b[m\r\nfrom sector zero\r\n")
+	dir := t.TempDir()
+	m, err := Start(ctx, Config{
+		Dir: dir, Image: image, Medium: USB, MemoryMiB: 64, CPUs: 1, Watchdog: true,
+		Disks: []Disk{
+			{ID: "d0", SizeBytes: 8 << 20},
+			{ID: "d1", SizeBytes: 8 << 20, Format: "raw", Bus: AHCI, Serial: "with,comma"},
+			{ID: "d2", SizeBytes: 8 << 20, Bus: NVMe},
+			{ID: "d3", SizeBytes: 8 << 20, Bus: SCSI},
+		},
+		NICs:       []NIC{{ID: "net0", MAC: "52:54:00:00:00:01"}},
+		OEMStrings: []string{"vigie.ntp=a,b"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+
+	match, err := m.Console().Expect(ctx, regexp.MustCompile(`(?m)^hello\nfrom (sector) zero\n`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"hello\nfrom sector zero\n", "sector"}, match); diff != "" {
+		t.Error(diff)
+	}
+	if err := m.Console().Send("x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Console().Expect(ctx, regexp.MustCompile(`\.`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SetLink(ctx, "net0", false); err != nil {
+		t.Error(err)
+	}
+	if err := m.SetLink(ctx, "nosuch", false); err == nil {
+		t.Error("no error for the link of a NIC that does not exist")
+	}
+	if err := m.PowerButton(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := m.WaitEvent(ctx, "POWERDOWN", nil); err != nil {
+		t.Error(err)
+	}
+	var block []struct {
+		Device   string
+		Inserted struct {
+			Image struct{ Filename string }
+		}
+	}
+	if err := m.Execute(ctx, "query-block", nil, &block); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, b := range block {
+		got[b.Device] = filepath.Base(b.Inserted.Image.Filename)
+	}
+	want := map[string]string{"medium": "boot.raw", "d0-file": "d0.qcow2", "d1-file": "d1.raw", "d2-file": "d2.qcow2", "d3-file": "d3.qcow2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	shot := filepath.Join(dir, "screen.png")
+	if err := m.Screenshot(ctx, shot); err != nil {
+		t.Error(err)
+	}
+	if png, err := os.ReadFile(shot); err != nil || !strings.HasPrefix(string(png), "\x89PNG") {
+		t.Errorf("screenshot: %.8q, %v", png, err)
+	}
+
+	m.Kill()
+	if err := m.Wait(ctx); err == nil {
+		t.Error("a killed machine counts as one that went off by itself")
+	}
+	if _, err := m.Console().Expect(ctx, regexp.MustCompile(`never`)); err == nil || !strings.Contains(err.Error(), "went off") {
+		t.Errorf("console of a dead machine: %v", err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "serial.log"))
+	if err != nil || !strings.Contains(string(raw), "\x1b[1;31mhello\x1b[m\r\n") {
+		t.Errorf("serial log %q, %v", raw, err)
+	}
+}
+
+func TestStartSaysWhatQEMUComplainsOf(t *testing.T) {
+	_, err := Start(t.Context(), Config{Dir: t.TempDir(), Image: bootSector(t, "x"), Extra: []string{"-device", "nosuchdevice"}})
+	if err == nil || !strings.Contains(err.Error(), "nosuchdevice") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStartRefusesBadConfigs(t *testing.T) {
+	for name, c := range map[string]Config{
+		"no folder":         {Image: "x"},
+		"nothing to boot":   {Dir: t.TempDir()},
+		"two things":        {Dir: t.TempDir(), Image: "x", Kernel: "y"},
+		"disk of no size":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{ID: "d0"}}},
+		"disk without id":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{SizeBytes: 1}}},
+		"firmware":          {Dir: t.TempDir(), Image: "x", Firmware: "coreboot"},
+		"network namespace": {Dir: t.TempDir(), Image: "x", Netns: "vigie-no-such-namespace"},
+	} {
+		if m, err := Start(t.Context(), c); err == nil {
+			m.Close()
+			t.Errorf("%s: started", name)
+		}
+	}
+}
+
+func TestMachineDiesWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m, err := Start(ctx, Config{Dir: t.TempDir(), Image: bootSector(t, "up\n"), MemoryMiB: 64, CPUs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case <-m.Exited():
+	case <-time.After(10 * time.Second):
+		t.Error("still running")
+	}
+	m.Close()
+}
+
+func TestConsoleCursor(t *testing.T) {
+	c := newConsole(nil)
+	c.Write([]byte("one\r\ntwo\x1b[2"))
+	c.Write([]byte("Jthree\x1bMfour"))
+	for _, pattern := range []string{`one\n`, `twothree`, `four`} {
+		if _, err := c.Expect(t.Context(), regexp.MustCompile(pattern)); err != nil {
+			t.Error(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Expect(ctx, regexp.MustCompile(`one`)); err == nil {
+		t.Error("a match was found twice")
+	}
+	if want := "one\ntwothreefour"; c.Text() != want {
+		t.Errorf("text %q, want %q", c.Text(), want)
+	}
+}
