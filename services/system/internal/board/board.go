@@ -1,0 +1,115 @@
+// Package board holds the machine's state as the API shows it. Each part of the service writes its own section; anyone
+// reads the whole, or waits for it to change.
+//
+// Invariants: the revision grows exactly when a section changes value; a snapshot is never changed after it was handed
+// out, because a section is replaced whole, never edited. The first revision is the start time in milliseconds, so
+// that a restarted service never repeats one that a client has seen.
+//
+// All methods may be called from many goroutines and never block on I/O. The package takes no decision about the
+// machine; how often counters are refreshed is up to the writers.
+package board
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"time"
+
+	"vigie/internal/api"
+)
+
+// Board is one machine's state.
+type Board struct {
+	mu      sync.Mutex
+	status  api.Status
+	changed chan struct{} // closed and replaced at each change
+}
+
+// New returns a board with empty sections. The first revision comes from now.
+func New(now time.Time, first api.Status) *Board {
+	first.Revision = now.UnixMilli()
+	// The specification requires lists to be lists, even before anything was found.
+	first.Interfaces, first.DNSServers = []api.Interface{}, []string{}
+	first.Disks, first.Volumes = []api.Disk{}, []api.Volume{}
+	first.Services = []api.Service{}
+	if first.Packages == nil {
+		first.Packages = []api.Package{}
+	}
+	if first.Clock.Status == "" {
+		first.Clock = api.Clock{Status: api.ClockStatusWaiting, Servers: []string{}, ConfiguredServers: []string{}}
+	}
+	return &Board{status: first, changed: make(chan struct{})}
+}
+
+// Status returns the state as it is.
+func (b *Board) Status() api.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.status
+}
+
+// Wait returns the state once its revision differs from after, or as it is when ctx is done.
+func (b *Board) Wait(ctx context.Context, after int64) api.Status {
+	for {
+		b.mu.Lock()
+		status, changed := b.status, b.changed
+		b.mu.Unlock()
+		if status.Revision != after {
+			return status
+		}
+		select {
+		case <-ctx.Done():
+			return status
+		case <-changed:
+		}
+	}
+}
+
+// set replaces one section when its value differs.
+func set[T any](b *Board, section *T, value T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if reflect.DeepEqual(*section, value) {
+		return
+	}
+	*section = value
+	b.status.Revision++
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// list keeps an empty list from becoming null in JSON.
+func list[T any](v []T) []T {
+	if v == nil {
+		return []T{}
+	}
+	return v
+}
+
+// SetHostname sets the name of the machine.
+func (b *Board) SetHostname(name string) { set(b, &b.status.Hostname, name) }
+
+// SetInterfaces replaces the NICs; the list then belongs to the board.
+func (b *Board) SetInterfaces(v []api.Interface) { set(b, &b.status.Interfaces, list(v)) }
+
+// SetDNSServers replaces the DNS servers in use; the list then belongs to the board.
+func (b *Board) SetDNSServers(v []string) { set(b, &b.status.DNSServers, list(v)) }
+
+// SetClock replaces the clock's section. NowMs is no state: whoever reads the board fills it in.
+func (b *Board) SetClock(v api.Clock) {
+	v.NowMs = 0
+	v.Servers, v.ConfiguredServers = list(v.Servers), list(v.ConfiguredServers)
+	set(b, &b.status.Clock, v)
+}
+
+// SetDisks replaces the disks; the list then belongs to the board.
+func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
+
+// SetVolumes replaces the volumes; the list then belongs to the board.
+func (b *Board) SetVolumes(v []api.Volume) { set(b, &b.status.Volumes, list(v)) }
+
+// SetServices replaces the services; the list then belongs to the board.
+func (b *Board) SetServices(v []api.Service) { set(b, &b.status.Services, list(v)) }
+
+// SettleStorage says that every disk present at boot has been dealt with. It is never taken back.
+func (b *Board) SettleStorage() { set(b, &b.status.StorageSettled, true) }

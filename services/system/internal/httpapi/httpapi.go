@@ -1,0 +1,157 @@
+// Package httpapi answers the paths of internal/api/openapi.yaml that are tagged "system", over the service's unix
+// socket. It reads and checks requests and words refusals; what is to be done is done by the parts it is given.
+//
+// It authenticates nobody: the socket's mode (0660, group vigie) says who may ask, and web checks sessions before it
+// proxies. Handlers run in net/http's goroutines.
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+)
+
+// longPoll is how long GET /status?after= waits for a change.
+const longPoll = 30 * time.Second
+
+// Board is where the state is read.
+type Board interface {
+	Status() api.Status
+	Wait(ctx context.Context, after int64) api.Status
+}
+
+// Machine is what the API can have done. Errors that are an *answer.Problem reach the client as they are.
+type Machine interface {
+	SetNTPServers(ctx context.Context, servers []string) error
+	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
+	Power(ctx context.Context, action api.PowerRequestAction) error
+	RestartService(ctx context.Context, name string) error
+	ServiceLog(ctx context.Context, name string) ([]string, error)
+	Memory() (api.Memory, error)
+}
+
+type server struct {
+	board   Board
+	machine Machine
+	now     func() time.Time
+	done    <-chan struct{}
+}
+
+// New returns the handler. When done is closed, waiting requests are answered at once, so that the service can stop.
+func New(board Board, machine Machine, now func() time.Time, done <-chan struct{}) http.Handler {
+	s := &server{board: board, machine: machine, now: now, done: done}
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]func(w http.ResponseWriter, r *http.Request) error{
+		"GET /v1/status":                      s.status,
+		"PUT /v1/clock":                       s.clock,
+		"POST /v1/disks/{disk}/format":        s.format,
+		"POST /v1/power":                      s.power,
+		"POST /v1/services/{service}/restart": s.restart,
+		"GET /v1/services/{service}/log":      s.log,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				answer.Fail(w, err)
+			}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer.Fail(w, answer.Refuse(http.StatusNotFound, "not_found", "The system service has nothing at "+r.Method+" "+r.URL.Path+"."))
+	})
+	return mux
+}
+
+func (s *server) status(w http.ResponseWriter, r *http.Request) error {
+	status := s.board.Status()
+	if q := r.URL.Query(); q.Has("after") {
+		after, err := strconv.ParseInt(q.Get("after"), 10, 64)
+		if err != nil {
+			return answer.Field("after", "bad_revision", "The revision must be a whole number, as an earlier answer gave it.")
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), longPoll)
+		defer cancel()
+		go func() {
+			select {
+			case <-s.done:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		status = s.board.Wait(ctx, after)
+	}
+	memory, err := s.machine.Memory()
+	if err != nil {
+		return fmt.Errorf("read memory use: %w", err)
+	}
+	status.Memory = memory
+	status.Clock.NowMs = s.now().UnixMilli()
+	answer.JSON(w, http.StatusOK, status)
+	return nil
+}
+
+func (s *server) clock(w http.ResponseWriter, r *http.Request) error {
+	var req api.ClockRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if req.NtpServers == nil {
+		return answer.Field("ntpServers", "missing", "Give the list of NTP servers; an empty list means those that DHCP gives.")
+	}
+	if err := s.machine.SetNTPServers(r.Context(), req.NtpServers); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *server) format(w http.ResponseWriter, r *http.Request) error {
+	var req api.FormatRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if err := s.machine.FormatDisk(r.Context(), r.PathValue("disk"), req); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+func (s *server) power(w http.ResponseWriter, r *http.Request) error {
+	var req api.PowerRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if !req.Action.Valid() {
+		return answer.Field("action", "bad_action", "The action must be poweroff or reboot.")
+	}
+	if err := s.machine.Power(r.Context(), req.Action); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+func (s *server) restart(w http.ResponseWriter, r *http.Request) error {
+	if err := s.machine.RestartService(r.Context(), r.PathValue("service")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+func (s *server) log(w http.ResponseWriter, r *http.Request) error {
+	lines, err := s.machine.ServiceLog(r.Context(), r.PathValue("service"))
+	if err != nil {
+		return err
+	}
+	if lines == nil {
+		lines = []string{}
+	}
+	answer.JSON(w, http.StatusOK, api.ServiceLog{Lines: lines})
+	return nil
+}

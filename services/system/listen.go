@@ -1,0 +1,79 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// apiGroup may use the socket. Its number is a contract with the image, used where the group has no name.
+const (
+	apiGroup   = "vigie"
+	apiGroupID = 900
+)
+
+// listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.
+func listen(path string) (net.Listener, error) {
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("listen on %s: another system service answers there", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	// Nobody may connect between bind and chmod.
+	old := syscall.Umask(0o177)
+	l, err := net.Listen("unix", path)
+	syscall.Umask(old)
+	if err != nil {
+		return nil, err
+	}
+	if os.Geteuid() == 0 {
+		err = os.Chown(path, 0, groupID())
+	}
+	if err = errors.Join(err, os.Chmod(path, 0o660)); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func groupID() int {
+	if g, err := user.LookupGroup(apiGroup); err == nil {
+		if id, err := strconv.Atoi(g.Gid); err == nil {
+			return id
+		}
+	}
+	return apiGroupID
+}
+
+// serve answers on l until ctx is done, then lets running requests end for a moment.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		err := s.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = s.Close()
+		}
+		stopped <- err
+	}()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("api: %w", err)
+	}
+	return <-stopped
+}

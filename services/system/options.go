@@ -1,0 +1,47 @@
+package system
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+)
+
+// options are the service's flags.
+type options struct {
+	socket  string
+	init    string
+	volumes string
+	runDir  string
+	resolv  string
+	observe bool
+	dirs    []string // with -observe: directories reported as mounted volumes
+}
+
+func parseOptions(args []string, stderr io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("system", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&o.socket, "socket", "/run/vigie/system/api.sock", "unix `socket` of the API")
+	f.StringVar(&o.init, "init", "/run/vigie/init/control.sock", "control `socket` of init; empty: none")
+	f.StringVar(&o.volumes, "volumes", "/volumes", "`folder` in which data volumes are mounted")
+	f.StringVar(&o.runDir, "run", "/run/vigie/system", "`folder` for what must survive a restart of the service, but not of the machine")
+	f.StringVar(&o.resolv, "resolv", "/run/resolv.conf", "`file` that gets the DNS servers")
+	f.BoolVar(&o.observe, "observe", false, "report only, change nothing (for development)")
+	f.Func("volume", "with -observe: report this `folder` as a mounted volume (repeatable)", func(dir string) error {
+		abs, err := filepath.Abs(dir)
+		o.dirs = append(o.dirs, abs)
+		return err
+	})
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if len(o.dirs) > 0 && !o.observe {
+		return o, errors.New("-volume is for -observe only; disks are found by themselves otherwise")
+	}
+	return o, nil
+}
