@@ -1,0 +1,99 @@
+// Package sysconfig is the machine's configuration: one typed, versioned, validated document, and the sealed file form
+// in which it is kept and copied to every data volume.
+//
+// A file is one JSON object:
+//
+//	{"format":"vigie-machine","version":1,"sha256":"<hex of the body's bytes>","body":{...}}
+//
+// and the body is {"generation":n,"savedMs":ms,"config":{...}}. The generation grows with each change, so that among
+// several copies the newest is the one with the highest; the checksum tells a torn or rotten copy from a whole one.
+//
+// Invariants: Decode never returns a configuration that Validate refuses; Encode(Decode(x)) says the same as x. A
+// document of a later version than this is refused, never half understood. Everything here is data: no files, no
+// clocks, no state. Secrets do not belong in it.
+package sysconfig
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// MaxNTPServers is how many NTP servers may be configured.
+const MaxNTPServers = 8
+
+// Config is what an administrator chose for the machine. The zero value is a machine that nobody configured.
+type Config struct {
+	// Hostname is empty for "not chosen" or a host name (RFC 1123, section 2.1) of at most 63 characters.
+	Hostname string `json:"hostname,omitempty"`
+	// NTPServers are host names or addresses, in order of preference; none means those that DHCP gives.
+	NTPServers []string `json:"ntpServers"`
+}
+
+// Clone returns a copy that shares nothing with c.
+func (c Config) Clone() Config {
+	c.NTPServers = slices.Clone(c.NTPServers)
+	return c
+}
+
+// FieldError says which field of a configuration is wrong, and why, in a sentence for people.
+type FieldError struct {
+	Field  string // JSON name
+	Reason string
+}
+
+func (e *FieldError) Error() string { return e.Reason }
+
+// Validate returns nil or a *FieldError.
+func (c Config) Validate() error {
+	if c.Hostname != "" && (!validHostname(c.Hostname) || len(c.Hostname) > 63) {
+		return &FieldError{"hostname", fmt.Sprintf("%q is no host name: letters, digits, hyphens and dots, at most 63 of them.", clip(c.Hostname))}
+	}
+	if len(c.NTPServers) > MaxNTPServers {
+		return &FieldError{"ntpServers", fmt.Sprintf("There are %d NTP servers; at most %d can be used.", len(c.NTPServers), MaxNTPServers)}
+	}
+	for i, s := range c.NTPServers {
+		if !validServer(s) {
+			return &FieldError{"ntpServers", fmt.Sprintf("%q is neither a host name nor an IP address. Write for example ntp.example.com or 192.168.1.1.", clip(s))}
+		}
+		if slices.ContainsFunc(c.NTPServers[:i], func(o string) bool { return strings.EqualFold(o, s) }) {
+			return &FieldError{"ntpServers", fmt.Sprintf("%q is in the list twice.", s)}
+		}
+	}
+	return nil
+}
+
+// validServer accepts a host name or an IP address that can be a server's. Digits and dots alone are an address, so
+// that a mistyped one is not taken for a name.
+func validServer(s string) bool {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && len(s) <= 64
+	}
+	return strings.Trim(s, "0123456789.") != "" && validHostname(s)
+}
+
+func validHostname(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// clip keeps a refused value short enough to be quoted.
+func clip(s string) string {
+	if len(s) > 64 {
+		return strings.ToValidUTF8(s[:64], "") + "…"
+	}
+	return s
+}

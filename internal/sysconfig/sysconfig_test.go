@@ -1,0 +1,125 @@
+package sysconfig
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
+	for _, c := range []struct {
+		name, field, reason string
+		config              Config
+	}{
+		{"nothing chosen", "", "", Config{}},
+		{"names and addresses", "", "", Config{Hostname: "gate-1.example.org", NTPServers: []string{"ntp.example.org", "192.0.2.1", "2001:db8::1", "1.pool"}}},
+		{"space in name", "hostname", "no host name", Config{Hostname: "front gate"}},
+		{"long name", "hostname", "no host name", Config{Hostname: strings.Repeat("a.", 31) + "aaa"}},
+		{"hyphen first", "hostname", "no host name", Config{Hostname: "-a"}},
+		{"empty server", "ntpServers", "neither", Config{NTPServers: []string{""}}},
+		{"mistyped address", "ntpServers", "192.168.1.256", Config{NTPServers: []string{"192.168.1.256"}}},
+		{"a URL", "ntpServers", "neither", Config{NTPServers: []string{"ntp://x"}}},
+		{"a port", "ntpServers", "neither", Config{NTPServers: []string{"x:123"}}},
+		{"nobody's address", "ntpServers", "neither", Config{NTPServers: []string{"0.0.0.0"}}},
+		{"multicast", "ntpServers", "neither", Config{NTPServers: []string{"224.0.1.1"}}},
+		{"control characters", "ntpServers", `\x1b`, Config{NTPServers: []string{"\x1b[2J"}}},
+		{"twice", "ntpServers", "twice", Config{NTPServers: []string{"a", "A"}}},
+		{"nine", "ntpServers", "at most 8", Config{NTPServers: strings.Split("a b c d e f g h i", " ")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.config.Validate()
+			var field *FieldError
+			if c.field == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if !errors.As(err, &field) || field.Field != c.field || !strings.Contains(field.Reason, c.reason) {
+				t.Errorf("got %+v", err)
+			}
+		})
+	}
+}
+
+var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}}}
+
+func encode(t testing.TB, d Document) []byte {
+	t.Helper()
+	b, err := Encode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestDecodeOpensWhatEncodeSealed(t *testing.T) {
+	for _, d := range []Document{whole, {Config: Config{NTPServers: []string{}}}} {
+		got, err := Decode(encode(t, d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(d, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if _, err := Encode(Document{Config: Config{Hostname: "a b"}}); err == nil {
+		t.Error("an invalid configuration is sealed")
+	}
+}
+
+func TestEveryFlippedByteAndEveryCutIsNoticed(t *testing.T) {
+	good := encode(t, whole)
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 0x10
+		if d, err := Decode(bad); err == nil && !cmp.Equal(d, whole) {
+			t.Fatalf("byte %d flipped: took %+v", i, d)
+		}
+		if _, err := Decode(good[:i]); err == nil && i < len(good)-1 {
+			t.Fatalf("cut at %d: taken", i)
+		}
+	}
+}
+
+var refused = map[string]string{
+	"empty":         ``,
+	"other file":    `{"version":1}`,
+	"later version": `{"format":"vigie-machine","version":2,"sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","body":{}}`,
+	"checksum":      `{"format":"vigie-machine","version":1,"sha256":"00","body":{}}`,
+	"two documents": `{} {}`,
+	"too large":     strings.Repeat(" ", MaxSize+1),
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for name, text := range refused {
+		if _, err := Decode([]byte(text)); err == nil {
+			t.Errorf("%s: taken", name)
+		} else if errors.Is(err, ErrCorrupt) == (name == "later version") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(encode(f, whole))
+	for _, text := range refused {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := Decode(b)
+		if err != nil {
+			return
+		}
+		if err := d.Config.Validate(); err != nil {
+			t.Fatalf("took %v", err)
+		}
+		again, err := Decode(encode(t, d))
+		if err != nil || again.Generation != d.Generation || again.Config.Hostname != d.Config.Hostname || strings.Join(again.Config.NTPServers, ",") != strings.Join(d.Config.NTPServers, ",") {
+			t.Fatalf("%+v became %+v, %v", d, again, err)
+		}
+	})
+}
