@@ -1,0 +1,173 @@
+// One function per operation of the API. Whatever fails becomes an ApiError. A session that has ended is told to
+// the one listener, wherever in the app it shows.
+import { ApiError, errorOf, noAnswer } from './error';
+import type {
+  Camera,
+  CameraRequest,
+  CameraTest,
+  CameraTestRequest,
+  PowerAction,
+  Recording,
+  ServiceLog,
+  Session,
+  Setup,
+  Status,
+  Timeline,
+} from './model';
+
+const base = '/api/v1';
+
+let onSessionEnd: () => void = () => {};
+
+/** Sets what happens when the appliance no longer knows the session. */
+export function listenSessionEnd(listener: () => void): void {
+  onSessionEnd = listener;
+}
+
+type Options = { body?: unknown; signal?: AbortSignal; anonymous?: boolean };
+
+async function send(method: string, path: string, options: Options = {}): Promise<Response> {
+  const init: RequestInit = { method, credentials: 'same-origin', cache: 'no-store' };
+  if (options.signal) init.signal = options.signal;
+  if (options.body !== undefined) {
+    init.body = JSON.stringify(options.body);
+    init.headers = { 'Content-Type': 'application/json' };
+  }
+  let response: Response;
+  try {
+    response = await fetch(base + path, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw noAnswer();
+  }
+  if (response.ok) return response;
+  const failure = await errorOf(response);
+  if (response.status === 401 && !options.anonymous) await confirmSessionEnd();
+  throw failure;
+}
+
+/**
+ * Asks whether the session still stands. A 401 alone does not say so: a wrong old password is one too, and a
+ * WebSocket that is refused does not even show its status.
+ */
+export async function confirmSessionEnd(): Promise<void> {
+  try {
+    const response = await fetch(`${base}/session`, { credentials: 'same-origin', cache: 'no-store' });
+    if (response.status === 401) onSessionEnd();
+  } catch {
+    // No answer is no proof that the session has ended.
+  }
+}
+
+async function json<T>(method: string, path: string, options?: Options): Promise<T> {
+  const response = await send(method, path, options);
+  try {
+    return (await response.json()) as T;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError(response.status, {
+      code: 'unexpected',
+      message: 'The answer of the appliance was cut off or is not what this page understands. Reload the page.',
+    });
+  }
+}
+
+async function nothing(method: string, path: string, options?: Options): Promise<void> {
+  await send(method, path, options);
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  setup: () => json<Setup>('GET', '/setup', { anonymous: true }),
+  createAdmin: (body: { code: string; username: string; password: string }) =>
+    json<Session>('POST', '/setup', { body, anonymous: true }),
+  login: (body: { username: string; password: string }) =>
+    json<Session>('POST', '/login', { body, anonymous: true }),
+  logout: () => nothing('POST', '/logout', { anonymous: true }),
+  session: () => json<Session>('GET', '/session', { anonymous: true }),
+  changePassword: (body: { old: string; new: string }) => nothing('PUT', '/password', { body }),
+
+  cameras: (signal?: AbortSignal) => json<Camera[]>('GET', '/cameras', { signal }),
+  addCamera: (body: CameraRequest) => json<Camera>('POST', '/cameras', { body }),
+  putCamera: (camera: string, body: CameraRequest) => json<Camera>('PUT', `/cameras/${id(camera)}`, { body }),
+  deleteCamera: (camera: string) => nothing('DELETE', `/cameras/${id(camera)}`),
+  testCamera: (body: CameraTestRequest, signal?: AbortSignal) =>
+    json<CameraTest>('POST', '/cameras/test', { body, signal }),
+
+  timeline: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<Timeline>('GET', `/cameras/${id(camera)}/timeline?fromMs=${Math.floor(fromMs)}&toMs=${Math.ceil(toMs)}`, {
+      signal,
+    }),
+  recording: (signal?: AbortSignal) => json<Recording>('GET', '/recording', { signal }),
+  limitVolume: (volume: string, limitPercent: number) =>
+    nothing('PUT', `/recording/volumes/${id(volume)}`, { body: { limitPercent } }),
+
+  status: (after?: number, signal?: AbortSignal) =>
+    json<Status>('GET', after === undefined ? '/status' : `/status?after=${after}`, { signal }),
+  setClock: (ntpServers: string[]) => nothing('PUT', '/clock', { body: { ntpServers } }),
+  formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
+    nothing('POST', `/disks/${id(disk)}/format`, { body }),
+  power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
+  restartService: (service: string) => nothing('POST', `/services/${id(service)}/restart`),
+  serviceLog: (service: string, signal?: AbortSignal) =>
+    json<ServiceLog>('GET', `/services/${id(service)}/log`, { signal }),
+};
+
+/** A piece of recorded video, ready to be appended to a SourceBuffer. */
+export type MediaChunk = {
+  mime: string;
+  startMs: number;
+  endMs: number;
+  /** Where footage goes on after a gap; undefined when there is none yet. */
+  nextMs: number | undefined;
+  data: ArrayBuffer;
+};
+
+/** Fetches recorded media from an instant on; null when there is no footage at or after it. */
+export async function fetchMedia(
+  camera: string,
+  fromMs: number,
+  durationMs: number,
+  signal: AbortSignal,
+): Promise<MediaChunk | null> {
+  const path = `/cameras/${id(camera)}/media?fromMs=${Math.floor(fromMs)}&durationMs=${Math.round(durationMs)}`;
+  let response: Response;
+  try {
+    response = await send('GET', path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404 && error.code !== 'no_camera') return null;
+    throw error;
+  }
+  const data = await response.arrayBuffer().catch((error: unknown) => {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw noAnswer();
+  });
+  const mime = response.headers.get('Vigie-Mime') ?? '';
+  const startMs = numberOf(response.headers.get('Vigie-Start-Ms'));
+  const endMs = numberOf(response.headers.get('Vigie-End-Ms'));
+  if (mime === '' || startMs === undefined || endMs === undefined) {
+    throw new ApiError(response.status, {
+      code: 'unexpected',
+      message: 'The appliance sent video without saying what it is. Reload the page.',
+    });
+  }
+  return { mime, startMs, endMs, nextMs: numberOf(response.headers.get('Vigie-Next-Ms')), data };
+}
+
+function numberOf(header: string | null): number | undefined {
+  if (header === null || header === '') return undefined;
+  const value = Number(header);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** The address of a segment's file, for downloading. */
+export function segmentFile(segment: string): string {
+  return `${base}/segments/${id(segment)}/file`;
+}
+
+/** The WebSocket address of a camera's live stream. */
+export function liveAddress(camera: string): string {
+  const scheme = location.protocol === 'http:' ? 'ws:' : 'wss:';
+  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live`;
+}

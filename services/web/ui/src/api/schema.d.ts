@@ -1,0 +1,1372 @@
+// Generated from internal/api/openapi.yaml by `npm run generate`; not to be edited.
+
+export interface paths {
+    "/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether this appliance still has no administrator */
+        get: operations["getSetup"];
+        put?: never;
+        /** Set the administrator's password with the one-time code from the console; opens a session */
+        post: operations["postSetup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is logged in with this cookie */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change the password of the logged-in user; ends the user's other sessions */
+        put: operations["putPassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listCameras"];
+        put?: never;
+        post: operations["addCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connect to a camera as described, without adding it, and say what it sends (10 s at most)
+         * @description When `password` is absent and `camera` names an existing camera, that camera's password is used.
+         */
+        post: operations["testCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        get: operations["getCamera"];
+        /** Replace a camera's settings; an absent password keeps the old one */
+        put: operations["putCamera"];
+        post?: never;
+        /** Remove a camera; its recordings stay until retention takes them */
+        delete: operations["deleteCamera"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * WebSocket: fragmented MP4 of the camera as it comes
+         * @description Server to client only. A text message is a `LiveMessage`. After one of type `init`, the next binary message is
+         *     the MP4 initialisation segment (ftyp, moov) for a SourceBuffer of type `mime`, and each further binary message
+         *     one or more whole fragments (moof, mdat) that start at a keyframe. Decode times (tfdt) are UTC since the Unix
+         *     epoch in the track's timescale. A new `init` follows when the stream changes. `state` messages tell why no
+         *     picture comes. A client that reads too slowly skips to the newest keyframe.
+         */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /** What is recorded between two instants (31 days apart at most) */
+        get: operations["getTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Recorded media from an instant on, as one fragmented MP4
+         * @description Starts at the last keyframe at or before `fromMs` (or at the next footage when `fromMs` lies in a gap) and ends
+         *     at a keyframe boundary once `durationMs` is covered, at a gap, or where the codec parameters change. Footage
+         *     reaches up to the last second of the running recording. Decode times are UTC since the Unix epoch, as for live.
+         */
+        get: operations["getMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/segments/{segment}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment: string;
+            };
+            cookie?: never;
+        };
+        /** Download one segment as it is on disk (Matroska); ranges allowed */
+        get: operations["getSegmentFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The archive as the engine sees it */
+        get: operations["getRecording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recording/volumes/{volume}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                volume: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Set how full a volume may get before its oldest recordings go */
+        put: operations["putRecordingVolume"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machine, with every state that can change */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Choose the NTP servers; an empty list means those that DHCP gives */
+        put: operations["putClock"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disks/{disk}/format": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The disk's id */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a disk a data volume; all that is on it is lost. Progress is in the disk's `operation` */
+        post: operations["formatDisk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/power": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["postPower"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/{service}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restartService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/{service}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        /** The newest lines of a service's log */
+        get: operations["getServiceLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Error: {
+            /**
+             * @description Stable; for programs
+             * @example bad_url
+             */
+            code: string;
+            /** @description What is wrong and what to do, for people */
+            message: string;
+            /** @description The request's field at fault */
+            field?: string;
+            /**
+             * Format: int64
+             * @description When trying again makes sense
+             */
+            retryAfterMs?: number;
+        };
+        Setup: {
+            /** @description No administrator exists yet */
+            needed: boolean;
+            /** @description The disks are still being looked at for earlier settings; ask again */
+            waiting: boolean;
+            hostname: string;
+        };
+        SetupRequest: {
+            /** @description As on the console; spaces and dashes do not count */
+            code: string;
+            username: string;
+            /** Format: password */
+            password: string;
+        };
+        LoginRequest: {
+            username: string;
+            /** Format: password */
+            password: string;
+        };
+        PasswordRequest: {
+            /** Format: password */
+            old: string;
+            /** Format: password */
+            new: string;
+        };
+        Session: {
+            username: string;
+            hostname: string;
+            version: string;
+            /** Format: int64 */
+            expiresMs: number;
+        };
+        CameraRequest: {
+            name: string;
+            /**
+             * @description Without user and password
+             * @example rtsp://192.168.1.20:554/stream1
+             */
+            url: string;
+            username?: string;
+            /**
+             * Format: password
+             * @description Never given back
+             */
+            password?: string;
+            /** @description Whether the camera is connected to and recorded */
+            enabled: boolean;
+        };
+        CameraTestRequest: {
+            /** @description An existing camera whose password to use */
+            camera?: string;
+            url: string;
+            username?: string;
+            /** Format: password */
+            password?: string;
+        };
+        CameraTest: {
+            tracks: components["schemas"]["Track"][];
+            /**
+             * Format: int64
+             * @description From connecting to the first keyframe
+             */
+            firstKeyframeMs: number;
+        };
+        Camera: {
+            /** @example k3f9x2ab */
+            id: string;
+            name: string;
+            url: string;
+            username?: string;
+            enabled: boolean;
+            hasPassword: boolean;
+            /** Format: int64 */
+            createdMs: number;
+            state: components["schemas"]["CameraState"];
+        };
+        CameraState: {
+            /** @enum {string} */
+            status: "disabled" | "connecting" | "live" | "offline";
+            /** @description When offline: why, for programs (refused, unauthorized, not_found, timeout, no_video, bad_codec, ended, …) */
+            code?: string;
+            /** @description When offline: why, and what to do, for people */
+            reason?: string;
+            /** Format: int64 */
+            sinceMs: number;
+            /**
+             * Format: int64
+             * @description When the next try is due
+             */
+            retryMs?: number;
+            /** @description Frames are reaching a disk now */
+            recording: boolean;
+            /** @description When not recording though live, why */
+            recordingReason?: string;
+            /** @description The volume that is written to */
+            volume?: string;
+            tracks?: components["schemas"]["Track"][];
+            /** Format: int64 */
+            bitrateBps?: number;
+            /** Format: double */
+            framesPerSecond?: number;
+            /**
+             * Format: int64
+             * @description The last distance between keyframes
+             */
+            gopMs?: number;
+            /** Format: int64 */
+            reconnects: number;
+            /**
+             * Format: int64
+             * @description Packets or frames known to be missing since the engine started
+             */
+            lostFrames: number;
+        };
+        Track: {
+            /** @enum {string} */
+            kind: "video" | "audio";
+            /** @example H.264 */
+            codec: string;
+            width?: number;
+            height?: number;
+            sampleRateHz?: number;
+            channels?: number;
+        };
+        Timeline: {
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            segments: components["schemas"]["Segment"][];
+            gaps: components["schemas"]["Gap"][];
+            /**
+             * Format: int64
+             * @description Start of the camera's oldest footage
+             */
+            firstMs?: number;
+            /**
+             * Format: int64
+             * @description End of its newest
+             */
+            lastMs?: number;
+        };
+        Segment: {
+            /** @example k3f9x2ab-1763874000000-standard-main */
+            id: string;
+            /** @example main */
+            stream: string;
+            /** @enum {string} */
+            kind: "standard" | "alarm";
+            /** Format: int64 */
+            startMs: number;
+            /** Format: int64 */
+            endMs: number;
+            /** @description Still being written */
+            open: boolean;
+            /** Format: int64 */
+            sizeBytes: number;
+            volume: string;
+        };
+        Gap: {
+            /** Format: int64 */
+            startMs: number;
+            /** Format: int64 */
+            endMs: number;
+            /** @enum {string} */
+            cause: "camera_offline" | "camera_disabled" | "disk" | "overload" | "engine_restart" | "power" | "clock_step" | "lost_file";
+            /** @description The cause in words */
+            message: string;
+        };
+        Recording: {
+            volumes: components["schemas"]["RecordingVolume"][];
+            indexCopies: components["schemas"]["IndexCopy"][];
+            /** Format: int64 */
+            totalBytes: number;
+            /** Format: int64 */
+            totalSegments: number;
+            /** @description What needs attention, in sentences */
+            warnings: string[];
+        };
+        RecordingVolume: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            status: "ok" | "full" | "readonly" | "degraded" | "absent";
+            reason?: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            /** Format: int64 */
+            freeBytes: number;
+            /** Format: int64 */
+            recordingBytes: number;
+            /** Format: int64 */
+            segments: number;
+            limitPercent: number;
+            /** Format: int64 */
+            oldestMs?: number;
+            /** Format: int64 */
+            writeBps: number;
+        };
+        RecordingVolumeRequest: {
+            limitPercent: number;
+        };
+        IndexCopy: {
+            volume: string;
+            /** @enum {string} */
+            status: "ok" | "stale" | "corrupt" | "failed";
+            reason?: string;
+            /** Format: int64 */
+            generation: number;
+        };
+        Status: {
+            /** Format: int64 */
+            revision: number;
+            hostname: string;
+            version: string;
+            kernel?: string;
+            /** @enum {string} */
+            bootMode: "live" | "installed" | "observe";
+            /** @enum {string} */
+            firmware?: "bios" | "uefi";
+            /**
+             * Format: int64
+             * @description When the machine started
+             */
+            startedMs: number;
+            /** @description Every disk present at boot has been looked at and its volume mounted or refused */
+            storageSettled: boolean;
+            interfaces: components["schemas"]["Interface"][];
+            dnsServers: string[];
+            clock: components["schemas"]["Clock"];
+            disks: components["schemas"]["Disk"][];
+            volumes: components["schemas"]["Volume"][];
+            services: components["schemas"]["Service"][];
+            /** @description What the image was built from; empty when not booted from an image */
+            packages: components["schemas"]["Package"][];
+            memory: components["schemas"]["Memory"];
+        };
+        Memory: {
+            /** Format: int64 */
+            totalBytes: number;
+            /** Format: int64 */
+            availableBytes: number;
+        };
+        Interface: {
+            name: string;
+            mac: string;
+            driver?: string;
+            carrier: boolean;
+            speedMbps?: number;
+            /** @description With prefix length */
+            addresses: string[];
+            gateway?: string;
+            dhcp?: components["schemas"]["Dhcp"];
+            /** Format: int64 */
+            rxBytes?: number;
+            /** Format: int64 */
+            txBytes?: number;
+        };
+        Dhcp: {
+            /** @enum {string} */
+            status: "off" | "waiting" | "bound" | "renewing" | "failed";
+            reason?: string;
+            server?: string;
+            /** Format: int64 */
+            leaseEndMs?: number;
+        };
+        Clock: {
+            /** Format: int64 */
+            nowMs: number;
+            /** @enum {string} */
+            status: "synchronised" | "waiting" | "unreachable" | "no_server" | "observe";
+            reason?: string;
+            /** @description The one followed */
+            server?: string;
+            /**
+             * Format: double
+             * @description At the last exchange; positive when this clock is behind
+             */
+            offsetMs?: number;
+            /** Format: int64 */
+            lastSyncMs?: number;
+            /** @description In use */
+            servers: string[];
+            /** @description Chosen by the admin; empty: DHCP's */
+            configuredServers: string[];
+        };
+        Disk: {
+            /** @description Stable: from WWN or serial */
+            id: string;
+            /** @example sda */
+            device: string;
+            model: string;
+            /** @description As the disk says it; the id when it says none */
+            serial: string;
+            /** @example sata */
+            bus?: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            rotational?: boolean;
+            removable?: boolean;
+            /**
+             * @description `other` holds something that is not ours
+             * @enum {string}
+             */
+            use: "blank" | "volume" | "boot" | "other";
+            /** @description What was found, in words: partition table, filesystem, label */
+            contents?: string;
+            /** @description The volume on it */
+            volume?: string;
+            operation?: components["schemas"]["Operation"];
+        };
+        Operation: {
+            /** @enum {string} */
+            name: "format";
+            /** @enum {string} */
+            status: "running" | "failed" | "done";
+            message?: string;
+        };
+        Volume: {
+            /** @description UUID of the filesystem and of its identity file */
+            id: string;
+            name: string;
+            /** @description Where it is mounted */
+            path: string;
+            disk?: string;
+            /** @enum {string} */
+            status: "mounted" | "readonly" | "failed";
+            reason?: string;
+            /** Format: int64 */
+            sizeBytes?: number;
+            /** Format: int64 */
+            freeBytes?: number;
+        };
+        Service: {
+            name: string;
+            /** @enum {string} */
+            status: "starting" | "ready" | "unhealthy" | "backoff" | "stopped";
+            reason?: string;
+            pid?: number;
+            /** Format: int64 */
+            sinceMs: number;
+            restarts: number;
+            /** Format: int64 */
+            memoryBytes?: number;
+        };
+        ServiceLog: {
+            lines: string[];
+        };
+        Package: {
+            name: string;
+            version: string;
+        };
+        ClockRequest: {
+            ntpServers: string[];
+        };
+        FormatRequest: {
+            /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
+            confirmSerial: string;
+            /** @description The volume's name */
+            name?: string;
+        };
+        PowerRequest: {
+            /** @enum {string} */
+            action: "poweroff" | "reboot";
+        };
+        LiveMessage: {
+            /** @enum {string} */
+            type: "init" | "state";
+            mime?: string;
+            status?: string;
+            reason?: string;
+        };
+    };
+    responses: {
+        /** @description Refused or failed */
+        Error: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
+    parameters: {
+        /** @description The camera's id */
+        cameraId: string;
+        /** @description The service's name */
+        serviceName: string;
+    };
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    getSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state of first set-up */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setup"];
+                };
+            };
+        };
+    };
+    postSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupRequest"];
+            };
+        };
+        responses: {
+            /** @description Done and logged in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Logged in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Logged out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All cameras in order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Camera"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraRequest"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Camera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    testCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraTestRequest"];
+            };
+        };
+        responses: {
+            /** @description The camera answers with a usable stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraTest"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One camera */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Camera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraRequest"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Camera"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCamera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTimeline: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Segments and gaps that overlap the range */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getMedia: {
+        parameters: {
+            query: {
+                fromMs: number;
+                durationMs?: number;
+                stream?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Initialisation segment and fragments */
+            200: {
+                headers: {
+                    /** @description For MediaSource.addSourceBuffer */
+                    "Vigie-Mime"?: string;
+                    /** @description Instant of the first frame */
+                    "Vigie-Start-Ms"?: number;
+                    /** @description End of the last frame; ask for it next */
+                    "Vigie-End-Ms"?: number;
+                    /** @description Where footage goes on after the end; absent when there is none yet */
+                    "Vigie-Next-Ms"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": string;
+                };
+            };
+            404: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getSegmentFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/x-matroska": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Volumes, index copies, totals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putRecordingVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                volume: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingVolumeRequest"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: {
+                /** @description Wait (30 s at most) until the revision differs from this one */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putClock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClockRequest"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    formatDisk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The disk's id */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FormatRequest"];
+            };
+        };
+        responses: {
+            /** @description Started */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postPower: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PowerRequest"];
+            };
+        };
+        responses: {
+            /** @description On its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    restartService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Restarting */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getServiceLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceLog"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+}

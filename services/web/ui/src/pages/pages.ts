@@ -1,0 +1,16 @@
+import type { Component } from 'svelte';
+import type { IconName } from '../ui/icons';
+import Cameras from './Cameras.svelte';
+
+export type Page = { path: string; title: string; icon: IconName; component: Component };
+
+export const pages: readonly Page[] = [
+  { path: 'cameras', title: 'Cameras', icon: 'cameras', component: Cameras },
+];
+
+const home = pages[0] as Page;
+
+/** The page of an address; an unknown one leads to the first. */
+export function pageOf(path: string): Page {
+  return pages.find((page) => page.path === path) ?? home;
+}

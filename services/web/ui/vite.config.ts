@@ -1,0 +1,27 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+// VIGIE_WEB names a running web service for `npm run dev`. Its certificate is self-signed.
+const target = process.env.VIGIE_WEB ?? 'https://localhost:8443';
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    target: 'es2022',
+    // The content security policy lets fonts and scripts come from files only, so nothing is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      '/api': {
+        target,
+        secure: false,
+        ws: true,
+        // Requests that change something must carry the appliance's own origin.
+        headers: { Origin: target },
+      },
+    },
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
