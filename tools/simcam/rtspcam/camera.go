@@ -1,0 +1,224 @@
+package rtspcam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+	"github.com/pion/rtp"
+
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/ledger"
+	"vigie/tools/simcam/picture"
+	"vigie/tools/simcam/stamp"
+)
+
+// Config describes one camera.
+type Config struct {
+	ID         string         // path of its URL, and in its stamps
+	Video      *content.Video // nil: a camera that has sound only
+	Audio      *content.Audio // nil: no sound
+	User, Pass string         // empty: no login wanted
+	// SpreadGOPs shifts the loop by a share of a GOP that differs from camera to camera, so that many cameras with
+	// one content do not send their keyframes in the same instant. The visible clock is then off by the shift; the
+	// stamps are not.
+	SpreadGOPs bool
+}
+
+// Fault is a way in which a camera misbehaves.
+type Fault int
+
+// The faults. They act on what happens from then on, and until another is set.
+const (
+	NoFault      Fault = iota
+	Silent             // connections stay, but no frame is sent (they count as not sent)
+	Hang               // requests get no answer
+	Unauthorized       // every login is refused
+	NotFound           // the path is unknown
+)
+
+// Camera is one camera of a Server.
+type Camera struct {
+	cfg    Config
+	video  *content.VideoLoop
+	audio  *content.AudioLoop
+	book   *ledger.Book
+	stream *gortsplib.ServerStream
+	medias []*description.Media // video first, where there is video
+	phase  time.Duration        // by which its frames are later than those of a camera at phase 0
+	shift  int64                // of the loop, in frames
+
+	mu       sync.Mutex
+	fault    Fault
+	faultSet chan struct{} // closed when fault changes
+	sessions map[*gortsplib.ServerSession]struct{}
+}
+
+func newCamera(ctx context.Context, cfg Config, index int, store *content.Store, book *ledger.Book) (*Camera, error) {
+	if !stamp.ValidCamera(cfg.ID) {
+		return nil, fmt.Errorf("camera id %q: want 1 to 64 characters of a-z, 0-9, - and _", cfg.ID)
+	}
+	c := &Camera{cfg: cfg, book: book, faultSet: make(chan struct{}), sessions: make(map[*gortsplib.ServerSession]struct{})}
+	if cfg.Video != nil {
+		l, err := store.Video(ctx, *cfg.Video)
+		if err != nil {
+			return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
+		}
+		c.video = l
+		c.medias = append(c.medias, &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{l.Format()}})
+		h := fnv.New32a()
+		h.Write([]byte(cfg.ID))
+		c.phase = time.Second / time.Duration(cfg.Video.FPS) * time.Duration(h.Sum32()%1000) / 1000
+		if cfg.SpreadGOPs {
+			c.shift = int64(index * 7 % cfg.Video.GOP)
+		}
+	}
+	if cfg.Audio != nil {
+		l, err := store.Audio(ctx, *cfg.Audio)
+		if err != nil {
+			return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
+		}
+		c.audio = l
+		c.medias = append(c.medias, &description.Media{Type: description.MediaTypeAudio, Formats: []format.Format{l.Format()}})
+	}
+	if len(c.medias) == 0 {
+		return nil, fmt.Errorf("camera %s: neither video nor audio", cfg.ID)
+	}
+	return c, nil
+}
+
+// SetFault sets how the camera misbehaves from now on.
+func (c *Camera) SetFault(f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = f
+	close(c.faultSet)
+	c.faultSet = make(chan struct{})
+}
+
+// Drop closes all connections that play the camera; new ones are welcome.
+func (c *Camera) Drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.sessions {
+		s.Close()
+	}
+}
+
+// Readers is the number of connections that play the camera now.
+func (c *Camera) Readers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sessions)
+}
+
+// Sent returns the camera's ledger so far.
+func (c *Camera) Sent() []ledger.Frame { return c.book.Frames(c.cfg.ID) }
+
+// run sends until ctx ends.
+func (c *Camera) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	start := time.Now()
+	if c.video != nil {
+		wg.Go(func() { c.runVideo(ctx, start) })
+	}
+	if c.audio != nil {
+		wg.Go(func() { c.runAudio(ctx, start) })
+	}
+	wg.Wait()
+}
+
+// pace calls send with each unit's number and instant, none left out, not before that instant. It follows the clock
+// as it went on from start, whatever is done to the machine's clock later.
+func pace(ctx context.Context, start time.Time, phase time.Duration, rate, per int64, send func(n int64, at time.Time)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for n := content.Number(start.Add(-phase), rate, per) + 1; ; n++ {
+		at := content.Instant(n, rate, per).Add(phase)
+		if wait := at.Sub(start) - time.Since(start); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+		} else if ctx.Err() != nil {
+			return
+		}
+		send(n, at)
+	}
+}
+
+func (c *Camera) runVideo(ctx context.Context, start time.Time) {
+	fps := int64(c.cfg.Video.FPS)
+	medi := c.medias[0]
+	codec, stampable := c.video.Stampable()
+	pkt := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: medi.Formats[0].PayloadType()}}
+	var buf []byte
+	pace(ctx, start, c.phase, fps, 1, func(n int64, at time.Time) {
+		f := &c.video.Frames[(n+c.shift)%int64(len(c.video.Frames))]
+		readers := 0
+		c.mu.Lock()
+		if c.fault != Silent {
+			readers = len(c.sessions)
+		}
+		c.mu.Unlock()
+		if stampable {
+			c.book.Add(c.cfg.ID, ledger.Frame{Number: n, CaptureUs: at.UnixMicro(), Size: f.Size, Keyframe: f.Keyframe, Readers: readers})
+		}
+		if readers == 0 {
+			return
+		}
+		pkt.Timestamp = uint32(n * 90000 / fps)
+		for _, p := range f.Head {
+			c.write(medi, &pkt, p, false, at)
+		}
+		if stampable {
+			buf = stamp.Append(buf[:0], codec, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
+			c.write(medi, &pkt, buf, false, at)
+		}
+		for i, p := range f.Tail {
+			c.write(medi, &pkt, p, i == len(f.Tail)-1, at)
+		}
+	})
+}
+
+func (c *Camera) runAudio(ctx context.Context, start time.Time) {
+	medi := c.medias[len(c.medias)-1]
+	pkt := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: medi.Formats[0].PayloadType()}}
+	units, seconds := c.audio.Rate()
+	pace(ctx, start, 0, units, seconds, func(n int64, at time.Time) {
+		c.mu.Lock()
+		send := len(c.sessions) > 0 && c.fault != Silent
+		c.mu.Unlock()
+		if !send {
+			return
+		}
+		pkt.Timestamp = uint32(n * int64(c.audio.Samples))
+		c.write(medi, &pkt, c.audio.Payloads[n%int64(len(c.audio.Payloads))], true, at)
+	})
+}
+
+// write sends one packet to all who play; the payload is not kept. A reader whose queue is full loses the packet and
+// the server notes that.
+func (c *Camera) write(medi *description.Media, pkt *rtp.Packet, payload []byte, marker bool, at time.Time) {
+	pkt.Payload, pkt.Marker = payload, marker
+	err := c.stream.WritePacketRTPWithNTP(medi, pkt, at)
+	pkt.SequenceNumber++
+	if err != nil && !errors.As(err, new(liberrors.ErrServerStreamClosed)) {
+		panic(fmt.Sprintf("simulated camera %s made a packet that cannot be sent: %v", c.cfg.ID, err))
+	}
+}
+
+// VisibleFrame returns the frame number within the loop that the picture of an instant shows.
+func (c *Camera) VisibleFrame(at time.Time) int {
+	return int(content.Number(at.Add(-c.phase), int64(c.cfg.Video.FPS), 1) % int64(picture.LoopSeconds*c.cfg.Video.FPS))
+}
