@@ -1,0 +1,110 @@
+package blockdev
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// clean makes foreign text one printable ASCII line with single spaces.
+func clean(b []byte) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r > '~':
+			return -1
+		}
+		return r
+	}, string(b))), " ")
+}
+
+func model(s sysDir) string {
+	m := s.text("device/model") // SCSI, NVMe
+	if m == "" {
+		m = s.text("device/name") // MMC
+	}
+	if v := s.text("device/vendor"); v != "" && v != "ATA" && !strings.HasPrefix(v, "0x") && m != "" && !strings.HasPrefix(m, v) {
+		m = v + " " + m
+	}
+	if m == "" && strings.HasPrefix(s.text("device/modalias"), "virtio:") {
+		m = "Virtio disk"
+	}
+	return m
+}
+
+func serial(s sysDir) string {
+	if v := s.text("serial"); v != "" { // virtio
+		return v
+	}
+	if v := s.text("device/serial"); v != "" { // NVMe, MMC
+		return v
+	}
+	// SCSI and SATA: vital product data, unit serial number page (SPC-4, 7.8.18): four bytes of header.
+	if page := s.bytes("device/vpd_pg80"); len(page) > 4 && page[1] == 0x80 {
+		if v := clean(page[4:]); v != "" {
+			return v
+		}
+	}
+	// USB: the nearest ancestor that is a USB device.
+	for dir := string(s); dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+		if up := sysDir(dir); up.text("idVendor") != "" {
+			return up.text("serial")
+		}
+	}
+	return ""
+}
+
+func bus(name, real string) string {
+	switch {
+	case strings.HasPrefix(name, "nvme"):
+		return "nvme"
+	case strings.HasPrefix(name, "mmcblk"):
+		return "mmc"
+	}
+	for _, b := range []struct{ part, bus string }{
+		{"/usb", "usb"}, {"/virtio", "virtio"}, {"/ata", "sata"}, {"/vbd-", "xen"}, {"/VMBUS", "hyper-v"}, {"/host", "scsi"},
+	} {
+		if strings.Contains(real, b.part) {
+			return b.bus
+		}
+	}
+	return ""
+}
+
+var (
+	unsafe = regexp.MustCompile(`[^A-Za-z0-9._]+`)
+	pci    = regexp.MustCompile(`[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]`)
+	ata    = regexp.MustCompile(`/(ata\d+)/`)
+	lun    = regexp.MustCompile(`/\d+:(\d+:\d+:\d+)/`)
+)
+
+// id is made of characters that need no escaping in a URL.
+func id(s sysDir, d Disk, real string) string {
+	wwid := s.text("wwid")
+	if wwid == "" {
+		wwid = s.text("device/wwid")
+	}
+	var from string
+	switch {
+	case wwid != "":
+		from = wwid
+	case d.Serial != "":
+		from = d.Bus + "-" + d.Model + "-" + d.Serial
+	default:
+		from = "path"
+		if all := pci.FindAllString(real, -1); len(all) > 0 {
+			from += "-" + all[len(all)-1]
+		}
+		if m := ata.FindStringSubmatch(real); m != nil {
+			from += "-" + m[1]
+		}
+		if m := lun.FindStringSubmatch(real); m != nil {
+			from += "-" + m[1]
+		}
+		if from == "path" {
+			from += "-" + d.Name
+		}
+	}
+	return strings.Trim(unsafe.ReplaceAllString(from, "-"), "-")
+}

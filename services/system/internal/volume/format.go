@@ -1,0 +1,108 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// MinSize is the smallest disk that mkfs.xfs makes a file system on, in bytes.
+const MinSize = 300 << 20
+
+const mib = 1 << 20
+
+// ErrTooSmall is wrapped when a disk cannot hold a volume.
+var ErrTooSmall = errors.New("the disk is too small")
+
+// ErrInUse is wrapped when the kernel says that something uses the disk.
+var ErrInUse = errors.New("the disk is in use")
+
+// Format makes the whole disk at node an XFS file system with our label and the given UUID. step is told in words what
+// is being done. Whatever was there is lost from the first step on, not before.
+func Format(ctx context.Context, node, id string, rotational bool, step func(string)) error {
+	step("removing what was there")
+	if err := wipe(node); err != nil {
+		return err
+	}
+	step("making the file system")
+	out, err := exec.CommandContext(ctx, "mkfs.xfs", mkfsArgs(node, id, rotational)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("mkfs.xfs: %w: %s", err, firstLine(out))
+	}
+	return nil
+}
+
+// mkfsArgs: no reverse map (its trees cost a write for each extent, and what it gives, online repair, is not shipped),
+// no reflink (recordings are never cloned, and shared extents cost on each write), big timestamps (2038 is near).
+// An SSD is discarded first, so that it starts with all its spare blocks; on a spinning disk that does nothing.
+func mkfsArgs(node, id string, rotational bool) []string {
+	args := []string{"-q", "-f", "-L", Label, "-m", "crc=1,finobt=1,rmapbt=0,reflink=0,bigtime=1,inobtcount=1,uuid=" + id}
+	if rotational {
+		args = append(args, "-K")
+	}
+	return append(args, node)
+}
+
+// wipe overwrites both ends, where partition tables and superblocks of every kind are, and has the kernel forget the
+// partitions. The exclusive open fails while anything on the disk is mounted or claimed.
+func wipe(node string) error {
+	f, err := os.OpenFile(node, os.O_RDWR|os.O_EXCL, 0)
+	if err != nil {
+		if errors.Is(err, unix.EBUSY) {
+			return fmt.Errorf("open %s: %w", node, ErrInUse)
+		}
+		return err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil && size < MinSize {
+		err = fmt.Errorf("%w: it has %d MiB, a data volume needs %d", ErrTooSmall, size/mib, int64(MinSize/mib))
+	}
+	zeros := make([]byte, mib)
+	if err == nil {
+		_, err = f.WriteAt(zeros, 0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(zeros, size-int64(len(zeros)))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil && isBlock(f) {
+		err = rereadPartitions(f)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func isBlock(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeDevice != 0
+}
+
+// rereadPartitions: a disk without partition support (a loop device) answers EINVAL; one that is being looked at by
+// somebody is busy for a moment.
+func rereadPartitions(f *os.File) error {
+	for try := range 20 {
+		err := unix.IoctlSetInt(int(f.Fd()), unix.BLKRRPART, 0)
+		switch {
+		case err == nil || errors.Is(err, unix.EINVAL):
+			return nil
+		case !errors.Is(err, unix.EBUSY):
+			return fmt.Errorf("read the partition table of %s again: %w", f.Name(), err)
+		}
+		time.Sleep(time.Duration(try) * 10 * time.Millisecond)
+	}
+	return fmt.Errorf("read the partition table of %s again: %w", f.Name(), ErrInUse)
+}
+
+// firstLine is what a program says before it explains its usage.
+func firstLine(out []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return strings.ToValidUTF8(line[:min(200, len(line))], "")
+}
