@@ -67,6 +67,8 @@ require (
 	mvdan.cc/sh/v3 v3.11.0 // indirect
 )
 
+ignore node_modules
+
 tool (
 	github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 	honnef.co/go/tools/cmd/staticcheck

@@ -1,0 +1,66 @@
+# The commands of this project, the same for people and for CI. `make help` lists them.
+
+SHELL := /bin/sh
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vigie
+export PATH := $(cache)/bin:/usr/local/go/bin:$(PATH)
+
+ui := services/web/ui
+ui_sources := $(shell find $(ui) -path $(ui)/node_modules -prune -o -path $(ui)/dist -prune -o -type f -print 2>/dev/null)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+
+.PHONY: run
+run: setup image ## four simulated cameras, the ISO booted in a VM with two disks, and the address to open
+	@go run ./tools/run
+
+.PHONY: demo
+demo: setup build ## the services on this machine without a VM, with four simulated cameras, in seconds
+	@go run ./tools/demo
+
+.PHONY: test
+test: setup ui image ## everything that CI runs: checks, unit, native, browser and whole-machine tests
+	@tools/test
+
+.PHONY: check
+check: setup generated ui ## formatting, vet, staticcheck, the house rules, types and lint of the web app
+	@tools/check
+
+.PHONY: bench
+bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes
+	@go run ./tools/bench
+
+.PHONY: image
+image: setup ui ## build/vigie.iso
+	@go run ./image
+
+.PHONY: build
+build: setup ui ## build/vigie, all services in one program
+	@mkdir -p build
+	@go build -o build/vigie ./services/vigie
+
+.PHONY: ui
+ui: setup build/ui.stamp ## the web app, into the folder from which it is embedded
+
+build/ui.stamp: $(ui_sources)
+	@mkdir -p build
+	@cd $(ui) && npm run --silent build -- --logLevel warn
+	@touch $@
+
+.PHONY: generate
+generate: setup ## code that is made from the API's description
+	@go generate ./internal/...
+	@cd $(ui) && npm run --silent generate
+
+.PHONY: generated
+generated:
+	@tools/generated
+
+.PHONY: setup
+setup:
+	@tools/setup
+
+.PHONY: clean
+clean: ## remove build/; what is cached outside the tree stays
+	@rm -rf build
