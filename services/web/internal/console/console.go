@@ -1,0 +1,103 @@
+// Package console tells the person in front of the appliance where its web admin is, how to recognise its certificate
+// and how to log in for the first time.
+//
+// Each Write of the underlying writer is one line, so that init shows each as one step. Lines are plain ASCII and fit 80
+// columns with init's prefix. What has been said is not said again until it changes. Safe for many goroutines.
+package console
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Facts are what the announcement is made from.
+type Facts struct {
+	Addresses   []netip.AddrPort // where to reach the web admin
+	Fingerprint string           // pairs of hex digits joined by colons
+	SetupCode   string           // "" when there is an administrator
+	Volatile    bool             // accounts are in memory only
+}
+
+// Console prints announcements.
+type Console struct {
+	mu   sync.Mutex
+	w    io.Writer
+	last *Facts
+}
+
+// New makes a Console that prints to w.
+func New(w io.Writer) *Console { return &Console{w: w} }
+
+// Say prints one line.
+func (c *Console) Say(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.say(line)
+}
+
+func (c *Console) say(line string) {
+	// The console is the only place to complain to.
+	_, _ = io.WriteString(c.w, line+"\n")
+}
+
+// Announce prints what is new in the facts since the last time; all of it when addresses or certificate have changed.
+func (c *Console) Announce(f Facts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.Addresses = slices.Clone(f.Addresses)
+	for _, line := range news(c.last, f) {
+		c.say(line)
+	}
+	c.last = &f
+}
+
+// news is what to say when last has been said; nil stands for nothing yet.
+func news(last *Facts, f Facts) (lines []string) {
+	where := last == nil || !slices.Equal(last.Addresses, f.Addresses) || last.Fingerprint != f.Fingerprint
+	if len(f.Addresses) == 0 {
+		if where {
+			lines = append(lines, "no network address yet: check the cable and the DHCP server")
+		}
+		return lines
+	}
+	if where {
+		for _, a := range f.Addresses {
+			lines = append(lines, fmt.Sprintf("Open %s in a browser", URL(a)))
+		}
+		half := (len(f.Fingerprint) + 1) / 2
+		lines = append(lines, "certificate SHA-256, to compare when the browser warns:",
+			"  "+strings.TrimSuffix(f.Fingerprint[:half], ":"), "  "+f.Fingerprint[half:])
+	}
+	if where || last.SetupCode != f.SetupCode {
+		if f.SetupCode != "" {
+			lines = append(lines, "first set-up: enter code "+f.SetupCode+" on that page")
+		} else {
+			lines = append(lines, "administrator is set")
+		}
+	}
+	switch {
+	case f.Volatile && (where || !last.Volatile):
+		lines = append(lines, "accounts are in memory only until a data volume is there")
+	case !f.Volatile && last != nil && last.Volatile:
+		lines = append(lines, "accounts are kept on a data volume now")
+	}
+	return lines
+}
+
+// URL is the address of the web admin as one types it.
+func URL(a netip.AddrPort) string {
+	host := a.Addr().String()
+	if a.Addr().Is6() {
+		host = "[" + host + "]"
+	}
+	if a.Port() != 443 {
+		host = net.JoinHostPort(a.Addr().String(), strconv.Itoa(int(a.Port())))
+	}
+	return "https://" + host + "/"
+}
