@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"vigie/image/internal/aptroot"
+	"vigie/image/internal/gobuild"
+	"vigie/image/internal/initrd"
+	"vigie/image/internal/iso"
+	"vigie/image/internal/kernel"
+	"vigie/image/internal/manifest"
+	"vigie/image/internal/rootfs"
+	"vigie/image/internal/tree"
+	kernelconfig "vigie/kernel-config"
+)
+
+// limit is what the ISO may weigh: it must fit old CD media and slow lines many times over.
+const limit = 150 << 20
+
+// build is one build of the image.
+type build struct {
+	root, out, cache          string
+	initPackage, vigiePackage string
+	refresh                   bool
+	log                       *slog.Logger
+	stdout                    io.Writer
+
+	scratch string    // temporary files
+	when    time.Time // the time that all files carry
+	version string
+}
+
+func (b *build) run(ctx context.Context) (err error) {
+	started := time.Now()
+	if err := b.identify(ctx); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return fmt.Errorf("make output folder: %w", err)
+	}
+	if b.scratch, err = os.MkdirTemp(b.out, ".image-"); err != nil {
+		return fmt.Errorf("make scratch folder: %w", err)
+	}
+	defer os.RemoveAll(b.scratch)
+
+	packages, err := aptroot.New(b.cache, b.refresh, b.log).Packages(ctx, request())
+	if err != nil {
+		return err
+	}
+	k, err := openKernel(ctx, packages)
+	if err != nil {
+		return err
+	}
+	list := manifest.Manifest{Version: b.version, Kernel: k.Release, Built: b.when.Format(time.RFC3339)}
+	for _, p := range packages {
+		list.Packages = append(list.Packages, p.Package)
+	}
+	if err := b.payload(ctx, packages, k, list); err != nil {
+		return err
+	}
+	if err := b.iso(ctx, packages); err != nil {
+		return err
+	}
+	return b.report(started)
+}
+
+// request is every package that the image is made from.
+func request() aptroot.Request {
+	return aptroot.Request{
+		Metas: []string{"linux-image-amd64"},
+		Names: append(rootfs.Packages(),
+			"shim-signed", "grub-efi-amd64-signed", "grub-pc-bin",
+			// GRUB's own tool, and the libraries that it runs with.
+			"grub-common", "liblzma5", "libdevmapper1.02.1"),
+	}
+}
+
+// openKernel finds the kernel among the packages, and holds it to the series that the module lists are written for.
+func openKernel(ctx context.Context, packages aptroot.Set) (*kernel.Kernel, error) {
+	for name, p := range packages {
+		if strings.HasPrefix(name, "linux-image-") {
+			k, err := kernel.Open(ctx, p.Dir)
+			if err == nil && !strings.HasPrefix(k.Release, "6.12.") {
+				err = fmt.Errorf("kernel %s is not of the 6.12 series", k.Release)
+			}
+			return k, err
+		}
+	}
+	return nil, fmt.Errorf("the package set has no kernel")
+}
+
+// identify finds out version and time of the source: of its last commit, unless SOURCE_DATE_EPOCH and VIGIE_VERSION
+// say otherwise.
+func (b *build) identify(ctx context.Context) error {
+	seconds, err := envOr("SOURCE_DATE_EPOCH", func() (string, error) { return b.git(ctx, "log", "-1", "--format=%ct") })
+	if err != nil {
+		return err
+	}
+	epoch, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || epoch < 0 {
+		return fmt.Errorf("SOURCE_DATE_EPOCH is %q, not a number of seconds", seconds)
+	}
+	b.when = time.Unix(epoch, 0).UTC()
+	b.version, err = envOr("VIGIE_VERSION", func() (string, error) {
+		commit, err := b.git(ctx, "describe", "--always", "--dirty", "--abbrev=10")
+		return b.when.Format("2006.01.02") + "+" + commit, err
+	})
+	return err
+}
+
+func envOr(name string, otherwise func() (string, error)) (string, error) {
+	if v := os.Getenv(name); v != "" {
+		return v, nil
+	}
+	return otherwise()
+}
+
+func (b *build) git(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", b.root}, args...)...).Output()
+	if err != nil {
+		return "", fmt.Errorf("ask git about the source (or set SOURCE_DATE_EPOCH and VIGIE_VERSION): %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// payload makes kernel and initramfs.
+func (b *build) payload(ctx context.Context, packages aptroot.Set, k *kernel.Kernel, list manifest.Manifest) error {
+	initBinary, vigieBinary := filepath.Join(b.scratch, "init"), filepath.Join(b.scratch, "vigie")
+	for pkg, out := range map[string]string{b.initPackage: initBinary, b.vigiePackage: vigieBinary} {
+		b.log.Info("building program", "package", pkg)
+		if err := (gobuild.Program{Package: pkg, Version: b.version}).Build(ctx, b.root, absolute(out)); err != nil {
+			return err
+		}
+	}
+	var root tree.Tree
+	parts := rootfs.Parts{Packages: packages, Kernel: k, Init: initBinary, Vigie: vigieBinary, Manifest: list}
+	if err := parts.Fill(ctx, &root, b.scratch); err != nil {
+		return err
+	}
+	b.log.Info("writing root file system")
+	squashfs := filepath.Join(b.scratch, initrd.RootFile)
+	if err := rootfs.Squash(ctx, &root, squashfs, b.when); err != nil {
+		return err
+	}
+	var initramfs tree.Tree
+	if err := (initrd.Parts{Init: initBinary, Root: squashfs, Kernel: k}).Fill(ctx, &initramfs, b.scratch); err != nil {
+		return err
+	}
+	if err := initrd.Write(&initramfs, b.file("initrd.img"), b.when); err != nil {
+		return err
+	}
+	image, err := os.ReadFile(k.Image)
+	if err != nil {
+		return fmt.Errorf("read kernel: %w", err)
+	}
+	text, err := list.JSON()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"vmlinuz": image, "vigie.manifest.json": text} {
+		if err := os.WriteFile(b.file(name), content, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (b *build) iso(ctx context.Context, packages aptroot.Set) error {
+	commandLine, err := kernelconfig.CommandLine()
+	if err != nil {
+		return err
+	}
+	grub := filepath.Join(b.scratch, "eltorito.img")
+	i386 := filepath.Join(packages["grub-pc-bin"].Dir, "usr/lib/grub/i386-pc")
+	mkimage := func(ctx context.Context, args ...string) error {
+		return packages.Run(ctx, "grub-common", "usr/bin/grub-mkimage", args...)
+	}
+	if err := iso.GrubBIOS(ctx, mkimage, i386, grub); err != nil {
+		return err
+	}
+	b.log.Info("writing ISO")
+	parts := iso.Parts{
+		Kernel: b.file("vmlinuz"), Initrd: b.file("initrd.img"), Manifest: b.file("vigie.manifest.json"),
+		CommandLine: commandLine,
+		Loaders: iso.Loaders{
+			Shim:     filepath.Join(packages["shim-signed"].Dir, "usr/lib/shim/shimx64.efi.signed"),
+			GrubEFI:  filepath.Join(packages["grub-efi-amd64-signed"].Dir, "usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"),
+			GrubBIOS: grub,
+			MBR:      filepath.Join(i386, "boot_hybrid.img"),
+		},
+	}
+	return parts.Write(ctx, b.file("vigie.iso"), b.scratch, b.when)
+}
+
+// report prints the sizes, and refuses an ISO that is too large.
+func (b *build) report(started time.Time) error {
+	var isoSize int64
+	for _, name := range []string{"vigie.iso", "vmlinuz", "initrd.img", "vigie.manifest.json"} {
+		info, err := os.Stat(b.file(name))
+		if err != nil {
+			return fmt.Errorf("measure image: %w", err)
+		}
+		if name == "vigie.iso" {
+			isoSize = info.Size()
+		}
+		fmt.Fprintf(b.stdout, "%-28s %7.1f MB\n", b.file(name), float64(info.Size())/1e6)
+	}
+	fmt.Fprintf(b.stdout, "version %s, built in %.0f s\n", b.version, time.Since(started).Seconds())
+	if isoSize > limit {
+		return fmt.Errorf("the ISO has %d bytes, more than the %d it may have", isoSize, limit)
+	}
+	return nil
+}
+
+func (b *build) file(name string) string { return filepath.Join(b.out, name) }
+
+// absolute makes a path independent of the folder that a program runs in.
+func absolute(name string) string {
+	if abs, err := filepath.Abs(name); err == nil {
+		return abs
+	}
+	return name
+}

@@ -1,0 +1,38 @@
+package iso
+
+import "strings"
+
+// grubConfig is the boot loader's script for kernel and initramfs in /boot of the medium that has the file marker.
+//
+// It must never come to rest at a menu or a prompt, whatever is damaged, pressed, or received as noise on the serial
+// line: there is no menu, every step that can fail is a condition, and what follows the last of them is a reboot,
+// for ever. It shows on the screen and on the first serial port, whether or not these exist.
+func grubConfig(marker, commandLine string) string {
+	return strings.NewReplacer("@MARKER@", marker, "@OPTIONS@", commandLine).Replace(`# Made by the image build.
+serial --unit=0 --speed=115200
+terminal_input --append serial
+terminal_output --append serial
+
+search --no-floppy --file --set=root @MARKER@
+
+echo "Vigie (Esc: start with all kernel messages)"
+set more_options=""
+if sleep --interruptible 2; then
+	true
+else
+	set more_options="loglevel=7"
+fi
+
+if linux /boot/vmlinuz @OPTIONS@ $more_options; then
+	if initrd /boot/initrd.img; then
+		boot
+	fi
+fi
+
+while true; do
+	echo "This medium is damaged: Vigie cannot start from it. Next try in 30 seconds."
+	sleep 30
+	reboot
+done
+`)
+}

@@ -1,0 +1,143 @@
+// Package rootfs is the root file system of the appliance: what is in it, and its squashfs.
+//
+// Programs and libraries come from Debian packages by an explicit list; the shared libraries that they need are found
+// in the packages and a missing one is an error. There is no shell, no package manager and no set-uid program in it.
+// The root is read-only; what the running system writes is below /run, /tmp and /volumes.
+package rootfs
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"vigie/image/internal/aptroot"
+	"vigie/image/internal/kernel"
+	"vigie/image/internal/manifest"
+	"vigie/image/internal/tree"
+	kernelconfig "vigie/kernel-config"
+)
+
+// Parts is what a root file system is put together from.
+type Parts struct {
+	Packages    aptroot.Set
+	Kernel      *kernel.Kernel
+	Init, Vigie string // our binaries
+	Manifest    manifest.Manifest
+}
+
+// Fill puts the root file system into a tree. Scratch is a folder for temporary files, which the caller removes after
+// the tree is written.
+func (p Parts) Fill(ctx context.Context, t *tree.Tree, scratch string) error {
+	skeleton(t, p.Manifest.Version)
+	t.Copy("usr/sbin/init", 0o755, p.Init)
+	t.Symlink("usr/sbin/modprobe", "init")
+	t.Copy("usr/bin/vigie", 0o755, p.Vigie)
+	if err := p.programs(t); err != nil {
+		return err
+	}
+	if err := certificates(t, p.Packages["ca-certificates"].Dir); err != nil {
+		return err
+	}
+	text, err := p.Manifest.JSON()
+	if err != nil {
+		return err
+	}
+	t.File(manifest.Path, 0o644, text)
+	sysctl, err := kernelconfig.Sysctl()
+	if err != nil {
+		return err
+	}
+	t.File("etc/sysctl.conf", 0o644, sysctl)
+	modules, err := p.modules()
+	if err != nil {
+		return err
+	}
+	return p.Kernel.Add(ctx, t, "usr", modules, scratch)
+}
+
+// modules are those of all classes: the early ones too, for what init has loaded must stay known to it.
+func (p Parts) modules() ([]string, error) {
+	classes, err := kernelconfig.Classes()
+	if err != nil {
+		return nil, err
+	}
+	var wanted []string
+	for _, c := range classes {
+		names, err := kernelconfig.Modules(c)
+		if err != nil {
+			return nil, err
+		}
+		wanted = append(wanted, names...)
+	}
+	return p.Kernel.Select(wanted)
+}
+
+// certificates makes the one file of trusted roots that programs read, as update-ca-certificates does.
+func certificates(t *tree.Tree, dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "usr/share/ca-certificates/mozilla/*.crt"))
+	if err != nil || len(names) == 0 {
+		return fmt.Errorf("no certificates in the package ca-certificates")
+	}
+	sort.Strings(names)
+	var all []byte
+	for _, n := range names {
+		text, err := os.ReadFile(n)
+		if err != nil {
+			return fmt.Errorf("read certificate: %w", err)
+		}
+		all = append(all, strings.TrimRight(string(text), "\n")+"\n"...)
+	}
+	t.File("etc/ssl/certs/ca-certificates.crt", 0o644, all)
+	return nil
+}
+
+// Squash writes a tree as a squashfs of zstd blocks, all times being when. It goes through a tar stream, so that no
+// file of this machine's disk lends its owner, mode or time.
+func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error {
+	seconds := strconv.FormatInt(when.Unix(), 10)
+	cmd := exec.CommandContext(ctx, "sqfstar", "-quiet", "-no-progress", "-no-xattrs", "-exit-on-error",
+		"-comp", "zstd", "-b", "256K", // at zstd's level 15, the default
+		"-mkfs-time", seconds, "-root-time", seconds, "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
+		"-force", out)
+	// The program refuses its time options beside this variable.
+	cmd.Env = without(os.Environ(), "SOURCE_DATE_EPOCH")
+	if err := os.RemoveAll(out); err != nil {
+		return fmt.Errorf("remove old squashfs: %w", err)
+	}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("make squashfs: %w", err)
+	}
+	complaint := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = complaint, complaint
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("make squashfs: %w", err)
+	}
+	writeErr := t.WriteTar(pipe, when)
+	if err := pipe.Close(); err != nil && writeErr == nil {
+		writeErr = err
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("make squashfs: %w: %s", err, strings.TrimSpace(complaint.String()))
+	}
+	if writeErr != nil {
+		return fmt.Errorf("make squashfs: %w", writeErr)
+	}
+	return nil
+}
+
+func without(env []string, name string) []string {
+	var rest []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, name+"=") {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}

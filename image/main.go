@@ -1,0 +1,55 @@
+// Program image builds what Vigie is handed out as. README.md says what is in it.
+//
+//	go run ./image build -out build
+//
+// writes vigie.iso, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 || args[0] != "build" {
+		return fmt.Errorf("usage: image build [-out folder] [-refresh]")
+	}
+	var b build
+	flags := flag.NewFlagSet("image build", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&b.root, "C", ".", "`folder` of the source tree")
+	flags.StringVar(&b.out, "out", "build", "`folder` for the image")
+	flags.BoolVar(&b.refresh, "refresh", false, "take the newest Debian packages instead of those of the last build")
+	flags.StringVar(&b.initPackage, "init", "./initramfs", "Go `package` of init")
+	flags.StringVar(&b.vigiePackage, "vigie", "./services/vigie", "Go `package` of the services")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("build takes no argument %q", flags.Arg(0))
+	}
+	cache, err := os.UserCacheDir() // XDG_CACHE_HOME
+	if err != nil {
+		return fmt.Errorf("find the cache folder: %w", err)
+	}
+	b.cache = filepath.Join(cache, "vigie", "packages")
+	b.log = slog.New(slog.NewTextHandler(stderr, nil))
+	b.stdout = stdout
+	return b.run(ctx)
+}
