@@ -42,7 +42,7 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 		switch {
 		case m.Path == path && m.Device == rdev:
 			return nil
-		case m.Path == path && m.gone():
+		case m.Path == path && m.Gone():
 			if err := Unmount(path); err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func failFast(node string) {
 
 // Unmount detaches path at once and for good; the kernel lets go of the device when its last open file is closed.
 func Unmount(path string) error {
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount %s: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -109,8 +109,8 @@ type Mounted struct {
 	Source string // the device node as it was given
 }
 
-// gone tells whether the mounted device does not exist any more.
-func (m Mounted) gone() bool {
+// Gone tells whether the mounted device does not exist any more.
+func (m Mounted) Gone() bool {
 	_, err := os.Stat("/sys/dev/block/" + m.Device)
 	return errors.Is(err, os.ErrNotExist)
 }

@@ -1,0 +1,182 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigie/internal/api"
+	"vigie/services/system/internal/blockdev"
+	"vigie/services/system/internal/probe"
+	"vigie/services/system/internal/volume"
+)
+
+// disk is what is known about one appearance of a disk. It belongs to Run.
+type disk struct {
+	key
+	dev      blockdev.Disk
+	phase    phase
+	since    time.Time // of the phase
+	use      api.DiskUse
+	contents string
+	hidden   bool   // a drive without a medium
+	volume   string // id of the volume on it
+	op       api.Operation
+}
+
+// phase is what a job is doing with the disk.
+type phase int
+
+const (
+	idle phase = iota
+	looking
+	mounting
+	formatting
+)
+
+func (d *disk) busy() bool { return d.phase != idle }
+
+func (m *Manager) enter(d *disk, p phase) { d.phase, d.since = p, m.cfg.Now() }
+
+// look starts reading what is on a disk.
+func (m *Manager) look(ctx context.Context, d *disk) {
+	m.enter(d, looking)
+	if d.volume == "" {
+		d.use, d.contents = api.DiskUseOther, "being looked at"
+	}
+	node, size := m.cfg.Node(d.name), d.dev.SizeBytes
+	m.job(ctx, func() func() {
+		found, err := read(ctx, node, size)
+		return func() { m.looked(ctx, d, found, err) }
+	})
+}
+
+// read probes a disk. The node may appear a moment after the disk does.
+func read(ctx context.Context, node string, size int64) (probe.Result, error) {
+	for try := 0; ; try++ {
+		f, err := os.Open(node)
+		if err == nil {
+			defer f.Close()
+			return probe.Probe(f, size)
+		}
+		if !errors.Is(err, os.ErrNotExist) || try == 20 {
+			return probe.Result{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return probe.Result{}, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// looked decides what a disk is for.
+func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err error) {
+	if m.disks[d.key] != d {
+		return // pulled meanwhile
+	}
+	m.enter(d, idle)
+	d.hidden = errors.Is(err, unix.ENOMEDIUM)
+	d.contents = found.Describe()
+	boot := func(c probe.Content) bool { return c.Kind == "iso9660" && c.Label == m.cfg.BootLabel }
+	ours := func(c probe.Content) bool { return c.Kind == "xfs" && c.Label == volume.Label && c.UUID != "" }
+	_, _, isBoot := found.Find(boot)
+	c, part, isOurs := found.Find(ours)
+	if v := m.volumes[d.volume]; v != nil && v.disk == d && err != nil {
+		m.fail(v, "The disk cannot be read: "+plain(err)+".")
+		m.retry(v)
+		return
+	}
+	if d.volume != "" && !isOurs {
+		delete(m.volumes, d.volume) // it was there a moment ago; somebody else has written to the disk
+		d.volume = ""
+	}
+	switch {
+	case err != nil:
+		d.use, d.contents = api.DiskUseOther, "cannot be read: "+plain(err)
+		m.cfg.Log.Warn("disk cannot be read", "disk", d.name, "err", err)
+	case isBoot:
+		d.use = api.DiskUseBoot
+	case isOurs && !m.cfg.Observe:
+		m.mount(ctx, d, c.UUID, part)
+		return
+	case found.Blank:
+		d.use = api.DiskUseBlank
+	default:
+		d.use = api.DiskUseOther
+	}
+	m.announce(d)
+	if d.use == api.DiskUseBlank && m.cfg.FormatBlank && !m.cfg.Observe && !d.dev.Removable && !d.dev.Optical && !d.dev.ReadOnly &&
+		d.dev.SizeBytes >= volume.MinSize && !m.settled && d.op.Status == "" {
+		m.startFormat(ctx, d, "")
+	}
+}
+
+// gone deals with a disk that was pulled or died.
+func (m *Manager) gone(ctx context.Context, d *disk) {
+	if !d.hidden && !d.dev.Optical {
+		m.cfg.Log.Warn("disk is gone", "disk", d.name, "serial", d.dev.Serial)
+		m.cfg.Console.Say("disk "+d.name, "disk %s: gone (%s, serial %s)", d.name, orUnknown(d.dev.Model), d.dev.Serial)
+	}
+	if v := m.volumes[d.volume]; v != nil && v.disk == d {
+		m.lose(ctx, v, gone)
+	}
+}
+
+// announce tells the installer about a disk.
+func (m *Manager) announce(d *disk) {
+	if d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
+		return
+	}
+	use := map[api.DiskUse]string{
+		api.DiskUseBlank: "blank", api.DiskUseBoot: "the boot medium", api.DiskUseOther: "not ours: " + d.contents,
+		api.DiskUseVolume: "data volume",
+	}[d.use]
+	m.cfg.Console.Say("disk "+d.name, "disk %s: %s, serial %s, %s, %s", d.name, orUnknown(d.dev.Model), d.dev.Serial, size(d.dev.SizeBytes), use)
+}
+
+// device returns the name of the node that holds a partition, or the disk itself.
+func (d *disk) device(part *probe.Part) (string, error) {
+	if part == nil {
+		return d.name, nil
+	}
+	for _, p := range d.dev.Parts {
+		if p.Start == part.Start {
+			return p.Name, nil
+		}
+	}
+	return "", fmt.Errorf("the kernel does not show partition %d", part.Number)
+}
+
+func orUnknown(model string) string {
+	if model == "" {
+		return "unknown model"
+	}
+	return model
+}
+
+// size is a number of bytes as it is printed on a disk's label.
+func size(n int64) string {
+	for _, u := range []struct {
+		unit int64
+		name string
+	}{{1e12, "TB"}, {1e9, "GB"}, {1e6, "MB"}} {
+		if n >= u.unit {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.unit), u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// plain is an error without the path that the reader knows anyway.
+func plain(err error) string {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,142 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/system/internal/volume"
+)
+
+// ask is an administrator's wish to format a disk.
+type ask struct {
+	disk, serial, name string
+	reply              chan error
+}
+
+// Format starts making a disk a data volume. It returns when the work has begun or was refused, with an answer for
+// people; the rest is in the disk's operation.
+func (m *Manager) Format(ctx context.Context, disk string, r api.FormatRequest) error {
+	if why := volume.CheckName(r.Name); why != "" {
+		return answer.Field("name", "bad_name", why)
+	}
+	a := ask{disk, r.ConfirmSerial, r.Name, make(chan error, 1)}
+	select {
+	case m.asks <- a:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-a.reply:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// format checks a wish. Called by Run.
+func (m *Manager) format(ctx context.Context, a ask) error {
+	refuse := func(code, message string) error { return answer.Refuse(http.StatusConflict, code, message) }
+	if m.cfg.Observe {
+		return refuse("observe", "Vigie only observes this machine; disks are not formatted.")
+	}
+	var d *disk
+	for _, each := range m.disks {
+		if each.dev.ID == a.disk && !each.hidden {
+			d = each
+		}
+	}
+	if d == nil {
+		return answer.Refuse(http.StatusNotFound, "no_disk", "There is no such disk; it may have been removed.")
+	}
+	v := m.volumes[d.volume]
+	switch {
+	case a.serial != d.dev.Serial:
+		return answer.Field("confirmSerial", "wrong_serial", "The serial is not that of the disk "+d.name+". Nothing was changed.")
+	case d.use == api.DiskUseBoot:
+		return refuse("boot_medium", "Vigie was started from this disk; it cannot be a data volume.")
+	case d.phase == formatting || d.op.Status == api.OperationStatusRunning:
+		return refuse("busy", "This disk is already being formatted.")
+	case d.busy():
+		return refuse("busy", "The disk is still being looked at. Try again in a moment.")
+	case d.dev.ReadOnly || d.dev.Optical:
+		return refuse("readonly", "The disk cannot be written to; it may be write-protected.")
+	case v != nil && v.disk == d && v.status != api.VolumeStatusFailed:
+		return refuse("mounted", fmt.Sprintf("The disk holds the data volume %q, which is in use.", v.name))
+	case d.dev.SizeBytes < volume.MinSize:
+		return refuse("too_small", fmt.Sprintf("The disk has %s; a data volume needs at least 300 MiB.", size(d.dev.SizeBytes)))
+	}
+	if v != nil && v.disk == d {
+		delete(m.volumes, v.id) // failed; its mount is let go of below
+	}
+	m.startFormat(ctx, d, a.name)
+	return nil
+}
+
+func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
+	id := uuid.NewString()
+	if name == "" {
+		name = volume.DefaultName(id)
+	}
+	m.enter(d, formatting)
+	old := d.volume
+	d.volume = ""
+	d.op = api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning, Message: "Starting."}
+	m.cfg.Log.Info("format", "disk", d.name, "serial", d.dev.Serial, "volume", id)
+	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting as volume %s", d.name, name)
+	node, rotational := m.cfg.Node(d.name), d.dev.Rotational
+	step := func(what string) {
+		select {
+		case m.results <- func() { d.op.Message = "Working: " + what + "." }:
+		case <-ctx.Done():
+		}
+	}
+	m.job(ctx, func() func() {
+		var err error
+		if old != "" {
+			err = volume.Unmount(m.path(old))
+		}
+		if err == nil {
+			err = volume.Format(ctx, node, id, rotational, step)
+		}
+		return func() { m.formatted(ctx, d, id, name, err) }
+	})
+}
+
+func (m *Manager) formatted(ctx context.Context, d *disk, id, name string, err error) {
+	if m.disks[d.key] != d {
+		return
+	}
+	m.enter(d, idle)
+	if err != nil {
+		m.finish(d, err)
+		m.look(ctx, d) // what is on it now is anybody's guess
+		return
+	}
+	d.op.Message = "Working: mounting the new volume."
+	d.contents = `XFS file system "vigie"`
+	m.volumes[id] = &vol{id: id, name: name, path: m.path(id)}
+	m.mount(ctx, d, id, nil)
+}
+
+// finish ends the disk's operation, when one runs.
+func (m *Manager) finish(d *disk, err error) {
+	if d.op.Status != api.OperationStatusRunning {
+		return
+	}
+	if err == nil {
+		d.op.Status, d.op.Message = api.OperationStatusDone, "The disk is a data volume now."
+		return
+	}
+	d.op.Status, d.op.Message = api.OperationStatusFailed, "It failed: "+firstLine(err)+"."
+	if errors.Is(err, volume.ErrInUse) {
+		d.op.Message = "Something uses the disk (it is mounted, or part of an array). Nothing was changed."
+	}
+	m.cfg.Log.Error("format", "disk", d.name, "err", err)
+	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting failed: %s", d.name, firstLine(err))
+}

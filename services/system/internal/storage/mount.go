@@ -1,0 +1,248 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/system/internal/probe"
+	"vigie/services/system/internal/volume"
+)
+
+// vol is one volume: mounted, or one that should be. It belongs to Run.
+type vol struct {
+	id, name, path string
+	disk           *disk // nil: a plain folder, or the disk is gone
+	folder         bool
+	status         api.VolumeStatus
+	reason         string
+	use            volume.Use
+	attached       bool      // Attach was called, Detach was not
+	checking       time.Time // when the running check began; zero: none runs
+	checked        time.Time
+	retry          time.Time // when to try mounting again; zero: never
+	pause          time.Duration
+}
+
+// retryMost is the longest pause before a volume that could not be mounted is tried again. It is tried again because,
+// when a pulled disk comes back, the kernel keeps its old file system until the last open file on it is closed; the
+// pause doubles because a damaged file system stays damaged.
+const retryMost = time.Minute
+
+// gone is why a volume failed whose disk is not there any more.
+const gone = "The disk was removed or has stopped answering."
+
+// mount starts mounting the volume with the given UUID that was found on d.
+func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Part) {
+	if v := m.volumes[id]; v != nil && v.disk != nil && v.disk != d {
+		d.use = api.DiskUseOther
+		d.contents = fmt.Sprintf("a copy of volume %q, which is on disk %s", v.name, v.disk.name)
+		m.announce(d)
+		return
+	}
+	v := m.volumes[id]
+	if v == nil {
+		v = &vol{id: id, name: volume.DefaultName(id), path: m.path(id)}
+		m.volumes[id] = v
+	}
+	v.disk, v.retry = d, time.Time{}
+	d.use, d.volume = api.DiskUseVolume, id
+	m.announce(d)
+	m.enter(d, mounting)
+	name, err := d.device(part)
+	node, path, bytes, readonly := m.cfg.Node(name), v.path, d.dev.SizeBytes, d.dev.ReadOnly
+	fresh := volume.Identity{ID: id, Name: volume.DefaultName(id), CreatedMs: m.cfg.Now().UnixMilli()}
+	if d.op.Name == api.OperationNameFormat && d.op.Status == api.OperationStatusRunning {
+		fresh.Name = v.name
+	}
+	m.job(ctx, func() func() {
+		var who volume.Identity
+		var use volume.Use
+		if err == nil {
+			err = volume.Mount(node, path, bytes, readonly)
+		}
+		if err == nil {
+			who, err = volume.Prepare(path, id, fresh, true)
+			if err == nil {
+				use, err = volume.Check(path)
+			}
+			if err != nil {
+				err = errors.Join(err, volume.Unmount(path))
+			}
+		}
+		if err == nil && !use.ReadOnly {
+			m.cfg.Attach(id, path)
+		}
+		return func() { m.mounted(ctx, d, v, part, who, use, err) }
+	})
+}
+
+func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part, who volume.Identity, use volume.Use, err error) {
+	v.attached = err == nil && !use.ReadOnly
+	if m.disks[d.key] != d {
+		if v.disk == d || v.disk == nil {
+			m.lose(ctx, v, gone)
+		}
+		return
+	}
+	m.enter(d, idle)
+	if errors.Is(err, volume.ErrForeign) {
+		m.cfg.Log.Warn("volume refused", "disk", d.name, "volume", v.id, "err", err)
+		d.use, d.volume = api.DiskUseOther, ""
+		d.contents += " (" + firstLine(err) + ")"
+		m.finish(d, err)
+		m.announce(d)
+		delete(m.volumes, v.id)
+		return
+	}
+	if err != nil {
+		m.fail(v, "It cannot be mounted: "+firstLine(err)+".")
+		m.retry(v)
+		m.finish(d, err)
+		return
+	}
+	v.name, v.use, v.checked, v.checking, v.pause = who.Name, use, m.cfg.Now(), time.Time{}, 0
+	m.finish(d, nil)
+	m.healthy(v)
+}
+
+// healthy puts a volume into the state that its use says.
+func (m *Manager) healthy(v *vol) {
+	before := v.status
+	v.status, v.reason = api.VolumeStatusMounted, ""
+	if v.use.ReadOnly {
+		v.status, v.reason = api.VolumeStatusReadonly, "The file system cannot be written to: the disk is write-protected, or the kernel made it read-only after errors."
+		m.detach(v)
+	}
+	if v.status != before {
+		m.cfg.Log.Info("volume", "volume", v.id, "status", string(v.status), "path", v.path)
+		words := map[api.VolumeStatus]string{api.VolumeStatusMounted: "mounted", api.VolumeStatusReadonly: "read-only"}[v.status]
+		m.cfg.Console.Say("volume "+v.id, "volume %s: %s at %s, %s, %s free", v.name, words, v.path, size(v.use.SizeBytes), size(v.use.FreeBytes))
+	}
+}
+
+// fail says that a volume cannot be used.
+func (m *Manager) fail(v *vol, reason string) {
+	if v.status != api.VolumeStatusFailed || v.reason != reason {
+		m.cfg.Log.Error("volume", "volume", v.id, "status", "failed", "err", reason)
+		m.cfg.Console.Say("volume "+v.id, "volume %s: %s", v.name, reason)
+	}
+	v.status, v.reason = api.VolumeStatusFailed, reason
+	m.detach(v)
+}
+
+func (m *Manager) detach(v *vol) {
+	if v.attached {
+		v.attached = false
+		m.cfg.Detach(v.id)
+	}
+}
+
+// lose deals with a volume whose disk is gone: it is said, and the mount is let go of, so that the disk can come back.
+func (m *Manager) lose(ctx context.Context, v *vol, reason string) {
+	v.disk, v.checking, v.retry = nil, time.Time{}, time.Time{}
+	m.fail(v, reason)
+	path := v.path
+	m.job(ctx, func() func() {
+		err := volume.Unmount(path)
+		return func() {
+			if err != nil {
+				m.cfg.Log.Warn("unmount", "volume", v.id, "err", err)
+			}
+		}
+	})
+}
+
+// retry plans the next try to mount a volume.
+func (m *Manager) retry(v *vol) {
+	v.pause = min(max(2*v.pause, m.pace.retryMount), retryMost)
+	v.retry = m.cfg.Now().Add(v.pause)
+}
+
+// watch starts the checks that are due, sounds the alarm about those that hang, and mounts again what failed.
+func (m *Manager) watch(ctx context.Context) {
+	now := m.cfg.Now()
+	for _, v := range m.volumes {
+		d := v.disk
+		switch {
+		case d != nil && d.busy():
+			if now.Sub(d.since) >= m.pace.patience && d.phase == mounting {
+				m.fail(v, "The disk does not answer; mounting it takes unusually long.")
+			}
+		case !v.retry.IsZero() && now.After(v.retry) && d != nil:
+			v.retry = time.Time{}
+			m.look(ctx, d)
+		case !v.checking.IsZero():
+			if now.Sub(v.checking) >= m.pace.patience {
+				m.fail(v, "The disk does not answer.")
+			}
+		case v.retry.IsZero() && (d != nil || v.folder) && now.Sub(v.checked) >= m.pace.check:
+			m.check(ctx, v)
+		}
+	}
+	for _, d := range m.disks {
+		if d.phase == looking && now.Sub(d.since) >= m.pace.patience {
+			d.contents = "does not answer"
+		}
+	}
+}
+
+func (m *Manager) check(ctx context.Context, v *vol) {
+	v.checking = m.cfg.Now()
+	began, path, d := v.checking, v.path, v.disk
+	m.job(ctx, func() func() {
+		use, err := volume.Check(path)
+		return func() {
+			if v.disk != d || v.checking != began {
+				return // another disk's by now
+			}
+			v.checked, v.checking = m.cfg.Now(), time.Time{}
+			if err != nil {
+				m.fail(v, "It cannot be used: "+firstLine(err)+".")
+				return
+			}
+			v.use = use
+			m.healthy(v)
+			if v.status == api.VolumeStatusMounted && !v.attached {
+				m.attachAgain(ctx, v)
+			}
+		}
+	})
+}
+
+// attachAgain follows a volume that came back by itself: a disk that hung for a while.
+func (m *Manager) attachAgain(ctx context.Context, v *vol) {
+	v.attached = true
+	id, path := v.id, v.path
+	m.job(ctx, func() func() {
+		m.cfg.Attach(id, path)
+		return func() {}
+	})
+}
+
+// dropStale lets go of mounts that a former run of the service left behind and whose disks are gone.
+func (m *Manager) dropStale() {
+	mounts, err := volume.Mounts()
+	if err != nil {
+		m.cfg.Log.Error("mount table", "err", err)
+		return
+	}
+	for _, mt := range mounts {
+		if filepath.Dir(mt.Path) != m.cfg.Root || !mt.Gone() {
+			continue
+		}
+		if err := volume.Unmount(mt.Path); err != nil {
+			m.cfg.Log.Warn("unmount", "path", mt.Path, "err", err)
+		}
+	}
+}
+
+// firstLine is an error as it can stand in a sentence.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimRight(line, ".")
+}

@@ -1,0 +1,235 @@
+// Package storage runs the disks: it keeps the inventory, looks at what is on each disk, mounts the volumes it knows,
+// makes new ones on an administrator's word, watches them, and tells the board.
+//
+// One goroutine (Run) owns all state and never touches a disk. Whatever may block on one (reading it, mounting,
+// formatting, asking how full it is) is a job: a goroutine for that disk alone, which sends its result back. A job
+// that takes longer than its patience is reported as a disk that does not answer, and goes on; the other disks do not
+// notice.
+//
+// Invariants: a disk is formatted only when the administrator named its serial, or when it is blank, fixed and the
+// boot option asks for that; never the medium that the machine was booted from, never while anything uses it. A volume
+// is on the board as mounted only after its identity was checked and Attach returned. Volumes stay mounted when the
+// service ends: the engine records on, and init unmounts at shutdown.
+package storage
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/system/internal/blockdev"
+	"vigie/services/system/internal/console"
+)
+
+// pace is how often things are done and how long they may take.
+type pace struct {
+	tick       time.Duration
+	rescan     time.Duration // between looks at the inventory that no event asked for
+	check      time.Duration // between looks at a volume's free space and health
+	patience   time.Duration // until a disk with a job counts as not answering
+	quiet      time.Duration // without a new disk, until storage counts as settled
+	quietNone  time.Duration // the same while there is no disk at all: its driver may still start
+	retryMount time.Duration // before a volume that could not be mounted is tried again; doubles
+}
+
+var usual = pace{
+	tick: 500 * time.Millisecond, rescan: 10 * time.Second, check: 5 * time.Second, patience: 15 * time.Second,
+	quiet: 3 * time.Second, quietNone: 8 * time.Second, retryMount: 5 * time.Second,
+}
+
+// stopPatience is for jobs when the service ends.
+const stopPatience = 2 * time.Second
+
+// Config is what the manager is made with.
+type Config struct {
+	Root        string // folder of the mount points
+	FormatBlank bool   // fixed blank disks become volumes
+	Observe     bool   // look, and change nothing
+	Dirs        []string
+	BootLabel   string // ISO 9660 label of the boot medium
+
+	// List returns the disks there are; Node the path of a device node.
+	List func() ([]blockdev.Disk, error)
+	Node func(name string) string
+	// Attach is called in a disk's job when a volume was mounted and before it is shown; it may block. Detach is
+	// called by Run when a volume is gone or unusable.
+	Attach func(id, path string)
+	Detach func(id string)
+
+	Now     func() time.Time
+	Console *console.Console
+	Log     *slog.Logger
+}
+
+// Board is where the state is shown.
+type Board interface {
+	SetDisks([]api.Disk)
+	SetVolumes([]api.Volume)
+	SettleStorage()
+}
+
+// Manager runs the disks of one machine.
+type Manager struct {
+	cfg   Config
+	board Board
+	pace  pace
+
+	results chan func() // what jobs have to say; called by Run
+	asks    chan ask    // what the API wants
+	jobs    sync.WaitGroup
+
+	// The rest belongs to Run.
+	disks   map[key]*disk
+	volumes map[string]*vol // by id
+	began   time.Time
+	newest  time.Time // when a disk was last added
+	settled bool
+	sick    bool // the inventory cannot be read
+}
+
+// key names one appearance of a disk.
+type key struct {
+	name string
+	seq  uint64
+}
+
+// New returns a manager; nothing is touched until Run.
+func New(cfg Config, board Board) *Manager {
+	return &Manager{
+		cfg: cfg, board: board, pace: usual,
+		results: make(chan func()), asks: make(chan ask),
+		disks: map[key]*disk{}, volumes: map[string]*vol{},
+	}
+}
+
+// Run works until ctx is cancelled. Events are hints that the inventory changed.
+func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
+	m.began = m.cfg.Now()
+	m.newest = m.began
+	if m.cfg.Observe {
+		m.openDirs()
+	} else {
+		m.dropStale()
+	}
+	m.scan(ctx, "")
+	tick := time.NewTicker(m.pace.tick)
+	defer tick.Stop()
+	scanned := m.cfg.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			m.wait()
+			return nil
+		case e := <-events:
+			changed := ""
+			if e.Action == "change" {
+				changed = e.Name
+			}
+			m.scan(ctx, changed)
+			scanned = m.cfg.Now()
+		case result := <-m.results:
+			result()
+		case a := <-m.asks:
+			a.reply <- m.format(ctx, a)
+		case <-tick.C:
+			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {
+				m.scan(ctx, "")
+				scanned = m.cfg.Now()
+			}
+			m.watch(ctx)
+		}
+		m.settle()
+		m.publish()
+	}
+}
+
+// job runs work in a goroutine of its own and hands its result to Run.
+func (m *Manager) job(ctx context.Context, work func() (result func())) {
+	m.jobs.Add(1)
+	go func() {
+		defer m.jobs.Done()
+		result := work()
+		select {
+		case m.results <- result:
+		case <-ctx.Done():
+		}
+	}()
+}
+
+// wait gives jobs a moment to end. One that hangs in the kernel cannot be ended by anybody; it dies with the process.
+func (m *Manager) wait() {
+	done := make(chan struct{})
+	go func() { m.jobs.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(stopPatience):
+		m.cfg.Log.Warn("a disk does not answer; its work is abandoned")
+	}
+}
+
+// scan compares the inventory with what is known. changed names a disk whose medium may be another one now.
+func (m *Manager) scan(ctx context.Context, changed string) {
+	list, err := m.cfg.List()
+	if err != nil {
+		if !m.sick {
+			m.cfg.Log.Error("disks cannot be listed", "err", err)
+		}
+		m.sick = true
+		return
+	}
+	m.sick = false
+	present := map[key]bool{}
+	for _, dev := range list {
+		k := key{dev.Name, dev.Seq}
+		present[k] = true
+		d, known := m.disks[k]
+		if !known {
+			d = &disk{key: k}
+			m.disks[k] = d
+			m.newest = m.cfg.Now()
+		}
+		d.dev = dev
+		again := dev.Name == changed && (dev.Removable || dev.Optical) && d.volume == "" && !d.busy()
+		if !known || again {
+			m.look(ctx, d)
+		}
+	}
+	for k, d := range m.disks {
+		if !present[k] {
+			m.gone(ctx, d)
+			delete(m.disks, k)
+		}
+	}
+}
+
+// settle says once that every disk present at boot has been dealt with.
+func (m *Manager) settle() {
+	if m.settled {
+		return
+	}
+	now, pause := m.cfg.Now(), m.pace.quiet
+	if len(m.disks) == 0 {
+		pause = m.pace.quietNone
+	}
+	switch {
+	case m.cfg.Observe: // the folders are ready, and disks do not matter
+	case now.Sub(m.newest) < pause:
+		return
+	}
+	for _, d := range m.disks {
+		if d.busy() && now.Sub(d.since) < m.pace.patience && !m.cfg.Observe {
+			return
+		}
+	}
+	m.settled = true
+	m.board.SettleStorage()
+	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted }) {
+		m.cfg.Console.Say("storage", "storage: no data volume; format a disk in the web admin")
+	}
+}
+
+func (m *Manager) path(id string) string { return filepath.Join(m.cfg.Root, id) }
