@@ -1,0 +1,150 @@
+// Package gateway passes requests on to another service's unix socket: streaming in both directions, WebSockets
+// included, and cancelled when the client goes.
+//
+// What goes on is chosen, not filtered: the headers that a service has a use for, and Vigie-User with the name of who
+// asks. Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and
+// without the headers that the web service sets itself. A service that does not answer becomes an error in the API's
+// shape. The gateway trusts its caller to have checked session, origin and route, and bounds no bodies.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/services/web/internal/routes"
+)
+
+// UserHeader names the user to the service behind.
+const UserHeader = "Vigie-User"
+
+// answerWithin is how long a service may take for the head of its answer: longer than the longest long-poll of the
+// API (30 s). The body may take as long as it likes.
+const answerWithin = 45 * time.Second
+
+// passed are the request headers that go on.
+func passed() []string {
+	return []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Content-Type", "Content-Encoding",
+		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+		"Connection", "Upgrade",
+		"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions",
+	}
+}
+
+// kept are the response headers that only the web service sets.
+func kept() []string {
+	return []string{
+		"Set-Cookie", "Server", "Strict-Transport-Security", "Content-Security-Policy", "X-Content-Type-Options",
+		"X-Frame-Options", "Referrer-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy",
+		"Cross-Origin-Resource-Policy", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Clear-Site-Data",
+	}
+}
+
+// Gateway leads to one service. It may be used by many goroutines.
+type Gateway struct {
+	service   string
+	log       *slog.Logger
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+}
+
+type userKey struct{}
+
+// New makes a Gateway to the service that listens on the unix socket; nothing is dialled yet.
+func New(service, socket string, log *slog.Logger) *Gateway {
+	g := &Gateway{service: service, log: log}
+	g.transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", socket)
+		},
+		ResponseHeaderTimeout: answerWithin,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       60 * time.Second,
+		DisableCompression:    true, // the client's Accept-Encoding is what counts
+	}
+	g.proxy = &httputil.ReverseProxy{
+		Transport:      g.transport,
+		Rewrite:        g.rewrite,
+		ModifyResponse: modify,
+		ErrorHandler:   g.fail,
+		FlushInterval:  -1,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return g
+}
+
+// Close drops idle connections.
+func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
+
+// Serve passes r on in the name of username.
+func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, username string) {
+	g.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, username)))
+}
+
+func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
+	pr.Out.URL.Scheme = "http"
+	pr.Out.URL.Host = g.service
+	pr.Out.Host = g.service
+	pr.Out.URL.Path = routes.Upstream(pr.In.URL.Path)
+	pr.Out.URL.RawPath = routes.Upstream(pr.In.URL.RawPath)
+	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // the service judges the query, not the proxy
+	header := http.Header{}
+	for _, name := range passed() {
+		if v := pr.Out.Header.Values(name); len(v) > 0 {
+			header[name] = v
+		}
+	}
+	header.Set("User-Agent", "vigie-web")
+	if username, ok := pr.In.Context().Value(userKey{}).(string); ok && username != "" {
+		header.Set(UserHeader, username)
+	}
+	pr.Out.Header = header
+}
+
+func modify(resp *http.Response) error {
+	for _, name := range kept() {
+		resp.Header.Del(name)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols && resp.Header.Get("Cache-Control") == "" {
+		resp.Header.Set("Cache-Control", "no-store")
+	}
+	return nil
+}
+
+// fail answers for a service that did not.
+func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var tooBig *http.MaxBytesError
+	var timeout net.Error
+	switch {
+	case r.Context().Err() != nil:
+		// Nobody is left to answer: the client went, or its session ended.
+		panic(http.ErrAbortHandler)
+	case errors.As(err, &tooBig):
+		answer.Fail(w, answer.Refuse(http.StatusRequestEntityTooLarge, "too_large", "The request is too large."))
+		return
+	case errors.As(err, &timeout) && timeout.Timeout():
+		p := answer.Refuse(http.StatusGatewayTimeout, g.service+"_slow", g.sentence("does not answer in time"))
+		p.Detail.RetryAfterMs = 5000
+		answer.Fail(w, p)
+	default:
+		p := answer.Refuse(http.StatusServiceUnavailable, g.service+"_down", g.sentence("is not running at the moment"))
+		p.Detail.RetryAfterMs = 2000
+		answer.Fail(w, p)
+	}
+	g.log.Debug("service did not answer", "service", g.service, "err", err)
+}
+
+// sentence says what is wrong with the service in the user's words.
+func (g *Gateway) sentence(what string) string {
+	name := map[string]string{"engine": "The recorder", "system": "The system service"}[g.service]
+	if name == "" {
+		name = "The service " + g.service
+	}
+	return name + " " + what + ". The appliance restarts it by itself: try again in a few seconds."
+}
