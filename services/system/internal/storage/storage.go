@@ -142,8 +142,8 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			}
 			m.watch(ctx)
 		}
-		m.settle()
 		m.publish()
+		m.settle() // last: whoever sees it sees the volumes too
 	}
 }
 
