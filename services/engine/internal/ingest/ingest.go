@@ -1,0 +1,245 @@
+// Package ingest fetches one stream of one camera over RTSP and pushes its frames into a ring.
+//
+// It owns the connection, the way from RTP packets to frames on UTC, and the camera's state in words. It keeps trying:
+// after a failure it waits 0.5 s, doubling to 30 s, with jitter, and forgets the back-off once a session was stable.
+//
+// Invariants:
+//   - A run begins with a keyframe; a frame is pushed only when every frame that it builds on was pushed. After a loss
+//     the rest of the GOP is left out and counted.
+//   - Decode times of a track of a run always grow. How they relate to UTC is told at type stamper.
+//   - Access unit delimiters and filler data are left out of payloads; everything else a camera puts into an access
+//     unit stays, parameter sets and SEI included.
+//   - User and password never reach the log, a state or an error.
+//
+// Only RTP over the RTSP connection (TCP, interleaved; RFC 2326 §10.12) is spoken in this version, and only rtsp://.
+//
+// Concurrency: Run belongs to one goroutine; State may be called from anywhere. Frames are made in the RTSP client's
+// read loop, which must never block: the ring does not. A camera that is down costs one timer.
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/ring"
+)
+
+const (
+	minBackoff  = 500 * time.Millisecond
+	maxBackoff  = 30 * time.Second
+	stableAfter = 20 * time.Second // of frames, after which the back-off is forgotten
+)
+
+// Config describes a stream to fetch. Ring and Log must be set.
+type Config struct {
+	Camera   string // camera id
+	Stream   string // "main", "sub"
+	URL      string // as ParseURL returns it
+	Username string
+	Password string
+	Ring     *ring.Ring
+	Log      *slog.Logger
+	Now      func() time.Time // UTC; nil: time.Now
+	Changed  func()           // called after each change of status, from any goroutine; must not block; may be nil
+}
+
+// Ingest fetches one stream. Make one with New.
+type Ingest struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time // base of the session clock
+	limits  limits
+
+	mu         sync.Mutex
+	state      api.CameraState // without what is derived on reading
+	meter      meter
+	tracks     []media.Track
+	run        *media.Run
+	sessions   int64         // that delivered frames
+	liveSince  time.Duration // session clock
+	sessionRun bool          // this session has delivered a frame
+}
+
+// New returns an Ingest that does nothing until Run.
+func New(cfg Config) *Ingest {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	i := &Ingest{cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream), started: time.Now(), limits: defaultLimits()}
+	i.state = api.CameraState{Status: api.CameraStateStatusConnecting, SinceMs: cfg.Now().UnixMilli()}
+	return i
+}
+
+// State returns the stream's state; what concerns recording is left empty.
+func (i *Ingest) State() api.CameraState {
+	now := i.clock()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s := i.state
+	if s.Status == api.CameraStateStatusLive {
+		s.BitrateBps, s.FramesPerSecond = i.meter.rates(now)
+		s.GopMs = i.meter.gopTicks / 90
+	}
+	s.Tracks = apiTracks(i.tracks)
+	s.Reconnects = max(0, i.sessions-1)
+	return s
+}
+
+// Run fetches until the context ends and returns its error.
+func (i *Ingest) Run(ctx context.Context) error {
+	backoff := minBackoff
+	for {
+		err := i.session(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if i.stable() {
+			backoff = minBackoff
+		}
+		wait := min(maxBackoff, backoff*3/4+rand.N(backoff/2))
+		backoff = min(2*backoff, maxBackoff)
+		i.offline(err, wait)
+		if !i.rest(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// rest waits, letting go of footage that gets too old meanwhile.
+func (i *Ingest) rest(ctx context.Context, wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		i.cfg.Ring.Expire()
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// session fetches once.
+func (i *Ingest) session(ctx context.Context) error {
+	address, err := ParseURL(i.cfg.URL)
+	if err != nil {
+		return err
+	}
+	address.Username, address.Password = i.cfg.Username, i.cfg.Password
+	i.mu.Lock()
+	i.sessionRun = false
+	i.mu.Unlock()
+	stamp := &stamper{camera: i.cfg.Camera, stream: i.cfg.Stream, emit: i.push,
+		clock: func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }}
+	s := &session{
+		address: address, limits: i.limits, clock: i.clock, lost: i.lost,
+		report: stamp.senderReport,
+		chosen: func(c choice) {
+			if c.refused != "" && c.audio == nil {
+				i.log.Info("audio is not recorded", "codec", c.refused)
+			}
+		},
+		deliver: func(u unit) {
+			before := stamp.dropped
+			stamp.add(u)
+			if n := stamp.dropped - before; n > 0 {
+				i.lost(n)
+			}
+		},
+	}
+	err = s.run(ctx)
+	stamp.flush() // the read loop has ended
+	return err
+}
+
+// push takes a frame in the read loop.
+func (i *Ingest) push(f *media.Frame) {
+	i.cfg.Ring.Push(f)
+	now := i.clock()
+	video := f.Track == 0
+	i.mu.Lock()
+	i.meter.frame(now, len(f.Payload), video)
+	if video && f.Keyframe {
+		i.meter.keyframe(f.DTSTicks, i.run == f.Run)
+	}
+	turned := !i.sessionRun
+	if turned {
+		i.sessionRun, i.liveSince = true, now
+		i.sessions++
+		i.state.Status, i.state.SinceMs = api.CameraStateStatusLive, i.cfg.Now().UnixMilli()
+		i.state.Code, i.state.Reason, i.state.RetryMs = "", "", 0
+	}
+	newRun := i.run != f.Run
+	i.run, i.tracks = f.Run, f.Run.Tracks
+	i.mu.Unlock()
+	if turned {
+		i.changed()
+	}
+	if newRun {
+		v := &f.Run.Tracks[0]
+		i.log.Info("run begins", "codec", v.Codec, "width", v.Width, "height", v.Height, "audio", audioName(f.Run), "start", time.Unix(0, f.Run.StartNs).UTC())
+	}
+}
+
+// offline notes why a session ended and when the next begins.
+func (i *Ingest) offline(err error, wait time.Duration) {
+	f := faultOf(err, i.cfg.Username != "", true)
+	now := i.cfg.Now()
+	i.mu.Lock()
+	turned := i.state.Status != api.CameraStateStatusOffline || i.state.Code != f.Code
+	if i.state.Status != api.CameraStateStatusOffline {
+		i.state.SinceMs = now.UnixMilli()
+	}
+	i.state.Status, i.state.Code, i.state.Reason = api.CameraStateStatusOffline, f.Code, f.Reason
+	i.state.RetryMs = now.Add(wait).UnixMilli()
+	i.mu.Unlock()
+	if turned {
+		i.log.Warn("camera is offline", "code", f.Code, "err", f.Err)
+		i.changed()
+	}
+}
+
+func (i *Ingest) stable() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.sessionRun && i.clock()-i.liveSince >= stableAfter
+}
+
+func (i *Ingest) lost(n int64) {
+	i.mu.Lock()
+	i.state.LostFrames += n
+	i.mu.Unlock()
+}
+
+func (i *Ingest) changed() {
+	if i.cfg.Changed != nil {
+		i.cfg.Changed()
+	}
+}
+
+func (i *Ingest) clock() time.Duration { return time.Since(i.started) }
+
+func audioName(r *media.Run) string {
+	if len(r.Tracks) < 2 {
+		return "none"
+	}
+	return string(r.Tracks[1].Codec)
+}
+
+// apiTracks describes tracks as the API does.
+func apiTracks(tracks []media.Track) []api.Track {
+	var out []api.Track
+	for i := range tracks {
+		t := &tracks[i]
+		if t.Codec.IsVideo() {
+			out = append(out, api.Track{Kind: api.TrackKindVideo, Codec: string(t.Codec), Width: t.Width, Height: t.Height})
+		} else {
+			out = append(out, api.Track{Kind: api.TrackKindAudio, Codec: string(t.Codec), SampleRateHz: t.SampleRate, Channels: t.Channels})
+		}
+	}
+	return out
+}

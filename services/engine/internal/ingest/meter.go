@@ -1,0 +1,57 @@
+package ingest
+
+import "time"
+
+// meterSeconds is the time over which rates are averaged.
+const meterSeconds = 5
+
+// meter measures a stream. Times are on one monotonic clock. Not safe for concurrent use.
+type meter struct {
+	buckets  [meterSeconds + 1]struct{ second, bytes, frames int64 }
+	begun    bool
+	first    int64 // second of the first frame
+	lastKey  int64 // ticks
+	haveKey  bool
+	gopTicks int64
+}
+
+// frame counts one access unit; audio counts as bytes only.
+func (m *meter) frame(now time.Duration, bytes int, video bool) {
+	second := int64(now / time.Second)
+	if !m.begun {
+		m.begun, m.first = true, second
+	}
+	b := &m.buckets[second%int64(len(m.buckets))]
+	if b.second != second {
+		b.second, b.bytes, b.frames = second, 0, 0
+	}
+	b.bytes += int64(bytes)
+	if video {
+		b.frames++
+	}
+}
+
+// keyframe notes a keyframe's time in ticks.
+func (m *meter) keyframe(ticks int64, sameRun bool) {
+	if m.haveKey && sameRun && ticks > m.lastKey {
+		m.gopTicks = ticks - m.lastKey
+	}
+	m.haveKey, m.lastKey = true, ticks
+}
+
+// rates returns bits and video frames a second over the last whole seconds.
+func (m *meter) rates(now time.Duration) (bps int64, fps float64) {
+	second := int64(now / time.Second)
+	span := min(meterSeconds, second-m.first)
+	if !m.begun || span <= 0 {
+		return 0, 0
+	}
+	var bytes, frames int64
+	for _, b := range m.buckets {
+		if b.second >= second-span && b.second < second {
+			bytes += b.bytes
+			frames += b.frames
+		}
+	}
+	return bytes * 8 / span, float64(frames) / float64(span)
+}
