@@ -1,0 +1,510 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigie/internal/atomicfile"
+)
+
+// copyDir writes one folder. Its goroutine owns the files; the fields under db.mu are what others see and give it.
+type copyDir struct {
+	db   *DB
+	dir  Dir
+	ctx  context.Context
+	stop context.CancelFunc
+	done chan struct{}
+	wake chan struct{}
+
+	opStart atomic.Int64 // UTC in ns at which the disk operation under way began, 0 for none
+
+	// Under db.mu.
+	status    string
+	reason    string
+	synced    uint64 // generation on disk
+	accepting bool   // frames are queued
+	pending   []byte
+	pendGen   uint64
+
+	// Owned by the goroutine.
+	first   *found // what Open has scanned already
+	journal *os.File
+	size    int64
+	base    uint64
+	spare   []byte
+	snap    chan error // a snapshot is being written
+	retried bool
+}
+
+// enqueue adds a frame; db.mu is held.
+func (c *copyDir) enqueue(b []byte, gen uint64) {
+	if !c.accepting {
+		return
+	}
+	if len(c.pending)+len(b) > maxPending {
+		c.fail(errors.New("the disk is too slow for the changes"))
+		return
+	}
+	c.pending = append(c.pending, b...)
+	c.pendGen = gen
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail marks the copy as failed; db.mu is held.
+func (c *copyDir) fail(err error) {
+	if c.status != StatusFailed {
+		c.db.log.Warn("index copy failed", "volume", c.dir.ID, "err", err)
+	}
+	c.status, c.reason = StatusFailed, err.Error()
+	c.accepting, c.pending = false, nil
+	select {
+	case c.wake <- struct{}{}: // its goroutine finds out and starts over
+	default:
+	}
+	c.db.broadcast()
+}
+
+// setOK marks the copy as complete up to gen.
+func (c *copyDir) setOK(gen uint64) {
+	db := c.db
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !c.accepting { // failed meanwhile, for being too slow
+		return
+	}
+	if c.status != StatusOK {
+		db.log.Info("index copy is up to date", "volume", c.dir.ID, "generation", gen)
+		if !strings.Contains(c.reason, asideMark) {
+			c.reason = ""
+		}
+		c.status = StatusOK
+	}
+	c.synced = max(c.synced, gen)
+	db.durable = max(db.durable, c.synced)
+	db.broadcast()
+}
+
+// disk runs one disk operation under the eye of the monitor.
+func (c *copyDir) disk(op func() error) error {
+	c.opStart.Store(time.Now().UnixNano())
+	defer c.opStart.Store(0)
+	return op()
+}
+
+func (c *copyDir) run() {
+	defer close(c.done)
+	back := c.db.cfg.RetryAfter
+	for {
+		began := time.Now()
+		err := c.attach()
+		if err == nil {
+			err = c.serve()
+		}
+		c.drop()
+		if c.ctx.Err() != nil {
+			return
+		}
+		c.db.mu.Lock()
+		c.fail(err)
+		c.db.mu.Unlock()
+		if time.Since(began) > time.Minute {
+			back = c.db.cfg.RetryAfter
+		}
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-time.After(back):
+		}
+		back = min(2*back, 30*time.Second)
+		c.db.mu.Lock()
+		c.status = StatusStale // the reason of the failure stays to be read
+		c.db.broadcast()
+		c.db.mu.Unlock()
+	}
+}
+
+// drop closes the files. A descriptor that has seen an error is not used again, and its close error tells nothing new.
+func (c *copyDir) drop() {
+	if c.snap != nil {
+		<-c.snap
+		c.snap = nil
+	}
+	if c.journal != nil {
+		c.journal.Close()
+		c.journal = nil
+	}
+}
+
+// asideMark is in the reason of a copy in whose folder something was kept aside.
+const asideMark = ".aside-"
+
+// attach looks at the folder, puts aside what must not be overwritten, and starts a journal and, unless the folder
+// holds the present state already, a snapshot.
+func (c *copyDir) attach() error {
+	f := c.first
+	c.first = nil
+	again := c.retried
+	c.retried = true
+	if err := c.disk(func() error {
+		if err := os.Mkdir(c.dir.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if f == nil {
+			f = scan(c.dir, c.db.cfg.Name)
+		}
+		return f.err
+	}); err != nil {
+		return err
+	}
+	st := c.db.state()
+	if f.ok && f.uuid != st.uuid && st.generation == 0 && c.db.adopt(f) {
+		st = c.db.state()
+	}
+	if f.corrupt() {
+		if err := c.disk(func() error { return c.keepAside("damaged", f.generation, os.Link) }); err != nil {
+			return err
+		}
+	}
+	if f.ok && (f.uuid != st.uuid || !past(st.branches, st.generation, f.branch, f.generation)) {
+		what := "diverged"
+		if f.uuid != st.uuid {
+			what = fmt.Sprintf("foreign-%x", f.uuid[:4])
+		}
+		put := os.Rename
+		if f.generation == 0 && !f.corrupt() { // another database that was never written to
+			put = func(from, _ string) error { return os.Remove(from) }
+		}
+		if err := c.disk(func() error { return c.keepAside(what, f.generation, put) }); err != nil {
+			return err
+		}
+		f = &found{dir: c.dir, none: true}
+	}
+	if f.tornAt > 0 {
+		if err := c.disk(func() error { return cut(f.journalEnd, f.tornAt) }); err != nil {
+			return err
+		}
+	}
+	c.db.mu.Lock()
+	base := c.db.gen
+	// After an error the page cache may show what the disk does not hold: only a new snapshot is to be trusted.
+	current := f.ok && !f.corrupt() && f.generation == base && !again
+	c.accepting, c.pending, c.pendGen = true, nil, base
+	c.db.mu.Unlock()
+	if err := c.newJournal(base); err != nil {
+		return err
+	}
+	if current {
+		c.setOK(base)
+		return nil
+	}
+	return c.snapshot()
+}
+
+func cut(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}
+
+// keepAside moves the files of another database or another past into a folder of their own. Damaged files are linked
+// there instead: what can be read of them may still be the best copy until the new snapshot is in place.
+func (c *copyDir) keepAside(what string, generation uint64, put func(from, to string) error) error {
+	name := c.db.cfg.Name
+	dir := fmt.Sprintf("%s%s%s-gen%d-%s", name, asideMark, what, generation, time.Now().UTC().Format("20060102T150405.000"))
+	path := filepath.Join(c.dir.Path, dir)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
+	}
+	snaps, journals, err := list(c.dir.Path, name)
+	if err != nil {
+		return err
+	}
+	var files []string
+	for _, g := range snaps {
+		files = append(files, snapName(name, g))
+	}
+	for _, g := range journals {
+		files = append(files, journalName(name, g))
+	}
+	for _, file := range files {
+		if err := put(filepath.Join(c.dir.Path, file), filepath.Join(path, file)); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(atomicfile.SyncDir(path), atomicfile.SyncDir(c.dir.Path)); err != nil {
+		return err
+	}
+	c.db.log.Warn("files of an index copy are kept aside", "volume", c.dir.ID, "folder", dir)
+	c.db.mu.Lock()
+	c.reason = fmt.Sprintf("earlier content (%s) is kept aside in %s", what, dir)
+	c.db.mu.Unlock()
+	return nil
+}
+
+// newJournal starts a journal after generation base.
+func (c *copyDir) newJournal(base uint64) error {
+	name := journalName(c.db.cfg.Name, base)
+	path := filepath.Join(c.dir.Path, name)
+	h := header{magic: magicJournal, uuid: c.db.state().uuid, branch: c.db.id, generation: base, createdMs: time.Now().UnixMilli()}
+	return c.disk(func() error {
+		// A journal of that name can only be one without frames that count: it starts where this state ends.
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(h.marshal())
+		if err == nil {
+			err = f.Sync()
+		}
+		if err == nil {
+			err = atomicfile.SyncDir(c.dir.Path)
+		}
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if c.journal != nil {
+			c.journal.Close() // synced after its last write
+		}
+		c.journal, c.size, c.base = f, headerSize, base
+		return nil
+	})
+}
+
+// serve writes what is queued until the context ends or the disk fails.
+func (c *copyDir) serve() error {
+	for {
+		select {
+		case <-c.wake:
+			if err := c.flush(); err != nil {
+				return err
+			}
+		case err := <-c.snap:
+			c.snap = nil
+			if err != nil {
+				return err
+			}
+		case <-c.ctx.Done():
+			return c.flush()
+		}
+		if c.size > c.rotateAt() && c.snap == nil {
+			if err := c.rotate(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rotateAt lets the journal grow with the database, so that snapshots cost a bounded share of the writes.
+func (c *copyDir) rotateAt() int64 {
+	return max(c.db.cfg.RotateBytes, c.db.imageSize.Load()/4)
+}
+
+// flush writes and syncs all that is queued.
+func (c *copyDir) flush() error {
+	db := c.db
+	db.mu.Lock()
+	b, gen := c.pending, c.pendGen
+	if !c.accepting {
+		err := errors.New(c.reason)
+		db.mu.Unlock()
+		return err
+	}
+	c.pending, c.spare = c.spare[:0], nil
+	complete := c.status == StatusOK
+	db.mu.Unlock()
+	if len(b) == 0 {
+		return nil
+	}
+	err := c.disk(func() error {
+		if _, err := c.journal.Write(b); err != nil {
+			return err
+		}
+		return unix.Fdatasync(int(c.journal.Fd()))
+	})
+	if err != nil {
+		return err
+	}
+	c.size += int64(len(b))
+	if cap(b) <= 1<<20 {
+		c.spare = b
+	}
+	if complete {
+		c.setOK(gen)
+	}
+	return nil
+}
+
+// rotate starts a new journal where the present one ends, and a snapshot to go with it.
+func (c *copyDir) rotate() error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	c.db.mu.Lock()
+	synced := c.synced
+	c.db.mu.Unlock()
+	if err := c.newJournal(synced); err != nil {
+		return err
+	}
+	c.snap = make(chan error, 1)
+	go func() { c.snap <- c.writeSnapshot(nil) }() // drop and serve wait for it
+	return nil
+}
+
+// snapshot brings a folder up to date: journal first (attach has started it), then the image.
+func (c *copyDir) snapshot() error {
+	return c.writeSnapshot(c.flush)
+}
+
+// writeSnapshot puts the present state into the folder and removes what it makes superfluous. With flush (the copy is
+// not complete yet) it ends with the copy complete.
+func (c *copyDir) writeSnapshot(flush func() error) error {
+	img, gen, err := c.db.image()
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	name := snapName(c.db.cfg.Name, gen)
+	path := filepath.Join(c.dir.Path, name)
+	tmp := path + ".tmp"
+	if err := c.copyOut(img, tmp); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	if err := c.step(func() error {
+		if err := os.Rename(tmp, path); err != nil {
+			return err
+		}
+		return atomicfile.SyncDir(c.dir.Path)
+	}); err != nil {
+		return err
+	}
+	if flush != nil {
+		c.setOK(gen)
+		// What was queued since attach goes into the journal, the frames that the image holds too: they are skipped.
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	return c.step(func() error { return c.prune(gen) })
+}
+
+// step is disk for the snapshot's goroutine: the journal's operation under way, if any, keeps its own start.
+func (c *copyDir) step(op func() error) error {
+	now := time.Now().UnixNano()
+	mine := c.opStart.CompareAndSwap(0, now)
+	err := op()
+	if mine {
+		c.opStart.CompareAndSwap(now, 0)
+	}
+	return err
+}
+
+// copyOut writes the image with a sync every few MiB, so that the disk's queue stays short for the recordings.
+func (c *copyDir) copyOut(img *os.File, tmp string) error {
+	const chunk = 4 << 20
+	var f *os.File
+	if err := c.step(func() (err error) {
+		f, err = os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		return err
+	}); err != nil {
+		return err
+	}
+	for {
+		var n int64
+		if c.ctx.Err() != nil {
+			f.Close()
+			return c.ctx.Err()
+		}
+		err := c.step(func() (err error) {
+			if n, err = io.CopyN(f, img, chunk); err != nil && err != io.EOF {
+				return err
+			}
+			return unix.Fdatasync(int(f.Fd()))
+		})
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if n < chunk {
+			break
+		}
+	}
+	return c.step(func() error { return errors.Join(f.Sync(), f.Close()) })
+}
+
+// prune removes snapshots but the two newest intact ones, and the journals that both make superfluous.
+func (c *copyDir) prune(newest uint64) error {
+	name := c.db.cfg.Name
+	snaps, journals, err := list(c.dir.Path, name)
+	if err != nil {
+		return err
+	}
+	var remove []string
+	oldest, kept := newest, 1
+	for _, g := range snaps {
+		switch {
+		case g == newest:
+		case g > newest:
+			// From a future that could not be read, or it would have been taken up or kept aside.
+			remove = append(remove, snapName(name, g))
+		case kept < 2:
+			kept++
+			oldest = g
+		default:
+			remove = append(remove, snapName(name, g))
+		}
+	}
+	for i, g := range journals {
+		if g > c.base || i+1 < len(journals) && journals[i+1] <= oldest {
+			remove = append(remove, journalName(name, g))
+		}
+	}
+	entries, err := os.ReadDir(c.dir.Path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), name+".") && strings.HasSuffix(e.Name(), ".snap.tmp") {
+			remove = append(remove, e.Name())
+		}
+	}
+	for _, file := range remove {
+		if err := os.Remove(filepath.Join(c.dir.Path, file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crcWriter sums what goes through it.
+type crcWriter struct {
+	f   *os.File
+	sum uint32
+}
+
+func (w *crcWriter) Write(b []byte) (int, error) {
+	w.sum = crc32.Update(w.sum, castagnoli, b)
+	return w.f.Write(b)
+}
+
+func joinNotes(notes []string) string { return strings.Join(notes, "; ") }
