@@ -2,25 +2,40 @@ package system
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/facts"
+	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 )
 
 // machine gives the API one face over the parts.
 type machine struct {
 	*supervisor.Link
+	observe bool
+	keeper  *config.Keeper
+	disks   *storage.Manager
 }
 
 func (m *machine) Memory() (api.Memory, error) { return facts.Memory("/") }
 
-func (m *machine) SetNTPServers(ctx context.Context, servers []string) error {
-	return answer.Refuse(http.StatusConflict, "unavailable", "The service is still starting. Try again in a moment.")
+func (m *machine) SetNTPServers(_ context.Context, servers []string) error {
+	if m.observe {
+		return answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its clock is not set.")
+	}
+	err := m.keeper.Change(func(c *sysconfig.Config) { c.NTPServers = servers })
+	var field *sysconfig.FieldError
+	if errors.As(err, &field) {
+		return answer.Field(field.Field, "bad_"+field.Field, field.Reason)
+	}
+	return err
 }
 
 func (m *machine) FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error {
-	return answer.Refuse(http.StatusConflict, "unavailable", "The service is still starting. Try again in a moment.")
+	return m.disks.Format(ctx, disk, r)
 }

@@ -15,12 +15,20 @@ import (
 	"vigie/internal/bootopt"
 	"vigie/internal/health"
 	"vigie/internal/initctl"
+	"vigie/internal/sysconfig"
 	"vigie/internal/version"
+	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
+	"vigie/services/system/internal/config"
+	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/facts"
 	"vigie/services/system/internal/httpapi"
+	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 )
+
+// bootLabel is the ISO 9660 label of the medium that the image boots from.
+const bootLabel = "VIGIE"
 
 // Run is "vigie system": it serves until ctx is cancelled. Standard output gets the installer's lines, standard error
 // the log.
@@ -30,34 +38,81 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
+	say := console.New(stdout)
 	l, err := listen(o.socket)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(o.socket)
 
-	boot := bootopt.Options{}
-	if !o.observe { // a developer's host was not booted with our options
-		boot, err = bootopt.Read(os.DirFS("/"))
-		if err != nil {
-			log.Warn("boot options", "err", err)
-		}
-	}
-	_ = boot
+	boot := bootOptions(o, say, log)
 	b := board.New(time.Now(), firstStatus(o, log))
 	var control supervisor.Init
 	if o.init != "" && !o.observe {
 		control = initctl.Client{Socket: o.init}
 	}
-	m := &machine{Link: supervisor.New(control, b.SetServices, log)}
+	link := supervisor.New(control, b.SetServices, log)
+	names := &naming{observe: o.observe, boot: boot.Hostname, publish: b.SetHostname, log: log}
+	keeper := config.New(o.runDir, func(c sysconfig.Config) {
+		names.apply(c)
+	}, time.Now, log)
+	disks := storage.New(storage.Config{
+		Root: o.volumes, FormatBlank: boot.FormatBlank, Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
+		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
+		Attach: keeper.Attach, Detach: keeper.Detach, Settled: keeper.Settle,
+		Now: time.Now, Console: say, Log: log,
+	}, b)
+	if err := keeper.Open(); err != nil {
+		return err
+	}
+	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks}
 
 	g, ctx := errgroup.WithContext(ctx)
+	events := make(chan blockdev.Event)
 	g.Go(func() error { return serve(ctx, l, httpapi.New(b, m, time.Now, ctx.Done())) })
-	g.Go(func() error { return m.Link.Run(ctx) })
+	g.Go(func() error { return link.Run(ctx) })
+	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error {
-		return health.Serve(ctx, func() (uint64, error) { return 0, nil })
+		if err := blockdev.Listen(ctx, events); err != nil {
+			log.Warn("no uevents; disks are found by looking every few seconds", "err", err)
+		}
+		return nil
 	})
+	g.Go(func() error { return health.Serve(ctx, alive(disks.Turns, time.Now)) })
 	return g.Wait()
+}
+
+// stall is how long the disks' loop, which never does more than bookkeeping, may stand still.
+const stall = 8 * time.Second
+
+// alive answers init: the service works while the loop that runs the disks turns.
+func alive(turns func() uint64, now func() time.Time) func() (uint64, error) {
+	last, since := turns(), now()
+	return func() (uint64, error) {
+		n := turns()
+		if n != last {
+			last, since = n, now()
+		}
+		if now().Sub(since) > stall {
+			return n, errors.New("the disks' loop stands still")
+		}
+		return n, nil
+	}
+}
+
+func bootOptions(o options, say *console.Console, log *slog.Logger) bootopt.Options {
+	if o.observe {
+		return bootopt.Options{} // a developer's host was not booted with our options
+	}
+	boot, err := bootopt.Read(os.DirFS("/"))
+	if err != nil {
+		log.Warn("boot options", "err", err)
+	}
+	for _, w := range boot.Warnings {
+		log.Warn("boot options", "err", w)
+		say.Say("boot option "+w, "%s", w)
+	}
+	return boot
 }
 
 // firstStatus is what is known before anything was looked at.

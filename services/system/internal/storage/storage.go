@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigie/internal/api"
@@ -55,6 +56,8 @@ type Config struct {
 	// List returns the disks there are; Node the path of a device node.
 	List func() ([]blockdev.Disk, error)
 	Node func(name string) string
+	// Settled is called once, when every disk present at boot has been dealt with.
+	Settled func()
 	// Attach is called in a disk's job when a volume was mounted and before it is shown; it may block. Detach is
 	// called by Run when a volume is gone or unusable.
 	Attach func(id, path string)
@@ -81,6 +84,7 @@ type Manager struct {
 	results chan func() // what jobs have to say; called by Run
 	asks    chan ask    // what the API wants
 	jobs    sync.WaitGroup
+	turns   atomic.Uint64
 
 	// The rest belongs to Run.
 	disks   map[key]*disk
@@ -120,6 +124,7 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 	defer tick.Stop()
 	scanned := m.cfg.Now()
 	for {
+		m.turns.Add(1)
 		select {
 		case <-ctx.Done():
 			m.wait()
@@ -146,6 +151,9 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 		m.settle() // last: whoever sees it sees the volumes too
 	}
 }
+
+// Turns counts the rounds that Run has made: it grows for as long as no disk holds up the others.
+func (m *Manager) Turns() uint64 { return m.turns.Load() }
 
 // job runs work in a goroutine of its own and hands its result to Run.
 func (m *Manager) job(ctx context.Context, work func() (result func())) {
@@ -226,6 +234,7 @@ func (m *Manager) settle() {
 		}
 	}
 	m.settled = true
+	m.cfg.Settled()
 	m.board.SettleStorage()
 	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted }) {
 		m.cfg.Console.Say("storage", "storage: no data volume; format a disk in the web admin")

@@ -103,7 +103,8 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 			}
 			l.attached[id] = true
 		},
-		Detach: func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
+		Settled: func() {},
+		Detach:  func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
 	}
 	for _, c := range change {
 		c(&cfg)
