@@ -27,22 +27,22 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 || args[0] != "build" {
-		return fmt.Errorf("usage: image build [-out folder] [-refresh]")
+	if len(args) > 0 && args[0] == "build" { // the one command, and the default
+		args = args[1:]
 	}
 	var b build
-	flags := flag.NewFlagSet("image build", flag.ContinueOnError)
+	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&b.root, "C", ".", "`folder` of the source tree")
 	flags.StringVar(&b.out, "out", "build", "`folder` for the image")
 	flags.BoolVar(&b.refresh, "refresh", false, "take the newest Debian packages instead of those of the last build")
 	flags.StringVar(&b.initPackage, "init", "./initramfs", "Go `package` of init")
 	flags.StringVar(&b.vigiePackage, "vigie", "./services/vigie", "Go `package` of the services")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("build takes no argument %q", flags.Arg(0))
+		return fmt.Errorf("no command or argument %q; usage: image [build] [-out folder] [-refresh]", flags.Arg(0))
 	}
 	cache, err := os.UserCacheDir() // XDG_CACHE_HOME
 	if err != nil {

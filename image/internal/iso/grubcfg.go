@@ -6,12 +6,16 @@ import "strings"
 //
 // It must never come to rest at a menu or a prompt, whatever is damaged, pressed, or received as noise on the serial
 // line: there is no menu, every step that can fail is a condition, and what follows the last of them is a reboot,
-// for ever. It shows on the screen and on the first serial port, whether or not these exist.
+// for ever. It shows on the screen and on the first serial port, whether or not these exist; UEFI firmware that minds the
+// serial port itself is left to do so.
 func grubConfig(marker, commandLine string) string {
 	return strings.NewReplacer("@MARKER@", marker, "@OPTIONS@", commandLine).Replace(`# Made by the image build.
-serial --unit=0 --speed=115200
-terminal_input --append serial
-terminal_output --append serial
+if [ "$grub_platform" = pc ]; then
+	if serial --unit=0 --speed=115200; then
+		terminal_input --append serial
+		terminal_output --append serial
+	fi
+fi
 
 search --no-floppy --file --set=root @MARKER@
 

@@ -7,6 +7,7 @@ package rootfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,19 +98,16 @@ func certificates(t *tree.Tree, dir string) error {
 	return nil
 }
 
-// Squash writes a tree as a squashfs of zstd blocks, all times being when. It goes through a tar stream, so that no
-// file of this machine's disk lends its owner, mode or time.
+// Squash writes a tree as a squashfs of zstd blocks (level 15, the default), all times being when. It goes through a tar
+// stream, so that no file of this machine's disk lends its owner, mode or time.
 func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error {
-	seconds := strconv.FormatInt(when.Unix(), 10)
-	cmd := exec.CommandContext(ctx, "sqfstar", "-quiet", "-no-progress", "-no-xattrs", "-exit-on-error",
-		"-comp", "zstd", "-b", "256K", // at zstd's level 15, the default
-		"-mkfs-time", seconds, "-root-time", seconds, "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
-		"-force", out)
-	// The program refuses its time options beside this variable.
-	cmd.Env = without(os.Environ(), "SOURCE_DATE_EPOCH")
 	if err := os.RemoveAll(out); err != nil {
 		return fmt.Errorf("remove old squashfs: %w", err)
 	}
+	cmd := exec.CommandContext(ctx, "sqfstar", "-quiet", "-no-progress", "-no-xattrs", "-exit-on-error", "-comp", "zstd", "-b", "256K",
+		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0", out)
+	// Its option for the time of the root folder has no effect (squashfs-tools 4.5); the variable has.
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(when.Unix(), 10))
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("make squashfs: %w", err)
@@ -120,24 +118,12 @@ func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error
 		return fmt.Errorf("make squashfs: %w", err)
 	}
 	writeErr := t.WriteTar(pipe, when)
-	if err := pipe.Close(); err != nil && writeErr == nil {
-		writeErr = err
-	}
+	closeErr := pipe.Close()
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("make squashfs: %w: %s", err, strings.TrimSpace(complaint.String()))
 	}
-	if writeErr != nil {
-		return fmt.Errorf("make squashfs: %w", writeErr)
+	if err := errors.Join(writeErr, closeErr); err != nil {
+		return fmt.Errorf("make squashfs: %w", err)
 	}
 	return nil
-}
-
-func without(env []string, name string) []string {
-	var rest []string
-	for _, e := range env {
-		if !strings.HasPrefix(e, name+"=") {
-			rest = append(rest, e)
-		}
-	}
-	return rest
 }
