@@ -1,0 +1,70 @@
+package main
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigie/initramfs/internal/cgroup"
+	"vigie/initramfs/internal/supervise"
+	"vigie/internal/initctl"
+)
+
+// Users and groups, as in the image's /etc/passwd (DESIGN.md, "Processes").
+const (
+	uidRoot   = 0
+	uidEngine = 901
+	uidWeb    = 902
+	gidVigie  = 900
+)
+
+const (
+	program = "/bin/vigie"
+	runDir  = "/run/vigie"
+)
+
+// serviceTable is every service, in the order in which they start.
+//
+// The stop limits together are what services may take of the ten seconds of a shutdown.
+func serviceTable() []supervise.Service {
+	return []supervise.Service{
+		{
+			Name: "system", Path: program,
+			Args: []string{"system", "-socket", runDir + "/system/api.sock", "-init", initctl.DefaultSocket, "-volumes", "/volumes"},
+			UID:  uidRoot, GID: gidVigie,
+			// Root over network, clock and file systems, not over the kernel: no modules, no raw memory, no restart.
+			Caps: []int{
+				unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
+				unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE,
+				unix.CAP_SYS_ADMIN, unix.CAP_SYS_TIME,
+			},
+			NoNewPrivs: true, OOMScoreAdj: -900, MaxFiles: 4096,
+			RuntimeDir: runDir + "/system", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 200, IOWeight: 200, MaxPIDs: 512},
+			StopLimit: 1500 * time.Millisecond,
+		},
+		{
+			Name: "engine", Path: program,
+			Args: []string{"engine", "-socket", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/engine"},
+			UID:  uidEngine, GID: gidVigie,
+			NoNewPrivs: true, OOMScoreAdj: -800, MaxFiles: 65536,
+			RuntimeDir: runDir + "/engine", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 1000, IOWeight: 1000, MaxPIDs: 4096},
+			StopLimit: 4 * time.Second, // it has segments to close
+			Recording: true,
+		},
+		{
+			Name: "web", Path: program,
+			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/web"},
+			UID:  uidWeb, GID: gidVigie,
+			Caps:       []int{unix.CAP_NET_BIND_SERVICE},
+			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 16384,
+			RuntimeDir: runDir + "/web", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 100, MaxPIDs: 1024},
+			StopLimit: 1500 * time.Millisecond,
+		},
+	}
+}
+
+// stopOrder: viewers first, then recording, then what recording stands on.
+func stopOrder() []string { return []string{"web", "engine", "system"} }
