@@ -54,7 +54,7 @@ func (p Parts) Fill(ctx context.Context, t *tree.Tree, scratch string) error {
 	if err != nil {
 		return err
 	}
-	t.File("etc/sysctl.conf", 0o644, sysctl)
+	t.File("usr/share/vigie/sysctl.conf", 0o644, sysctl)
 	modules, err := p.modules()
 	if err != nil {
 		return err
