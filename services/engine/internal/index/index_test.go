@@ -1,0 +1,269 @@
+package index
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"vigie/internal/mirror"
+)
+
+const (
+	camA = "aaaaaaa1"
+	camB = "aaaaaaa2"
+	volX = "0f5e0c6e-0000-4000-8000-00000000abcd"
+	volY = "disk-y"
+)
+
+func open(t testing.TB, dir string) *Index {
+	t.Helper()
+	db, _, err := mirror.Open(mirror.Config{Path: filepath.Join(t.TempDir(), "db"), Name: "engine", Log: slog.New(slog.DiscardHandler)},
+		[]mirror.Dir{{ID: "v", Path: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	x, err := Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func seg(camera string, start, end int64, volume string) Segment {
+	return Segment{Key: Key{Camera: camera, Stream: "main", Kind: Standard, StartMs: start}, EndMs: end, SizeBytes: end - start, Volume: volume}
+}
+
+func TestIDIsReadBackExactly(t *testing.T) {
+	k := Key{Camera: camA, Stream: "main", Kind: Alarm, StartMs: 1763874000000}
+	if got, err := ParseID(k.ID()); err != nil || got != k {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "aaaaaaa1", "aaaaaaa1-1-standard", "aaaaaaa1-01-standard-main", "aaaaaaa1--1-standard-main", "aaaaaaa1-1-other-main",
+		"../../..-1-standard-main", "aaaaaaa1-1-standard-../x", "aaaaaaa1-1-standard-", "aaaaaaa1-99999999999999999999-standard-main", "aaaaaaa1-1-standard-main-x"} {
+		if k, err := ParseID(bad); err == nil {
+			t.Errorf("%q: got %+v", bad, k)
+		}
+	}
+}
+
+func FuzzParseID(f *testing.F) {
+	f.Add("k3f9x2ab-1763874000000-standard-main")
+	f.Add("k3f9x2ab-1-alarm-sub")
+	f.Fuzz(func(t *testing.T, id string) {
+		if k, err := ParseID(id); err == nil && (k.ID() != id || filepath.Base(id) != id) {
+			t.Errorf("%q read as %+v", id, k)
+		}
+	})
+}
+
+func FuzzRow(f *testing.F) {
+	s := seg(camA, 1000, 2000, volX)
+	f.Add(s.row(), s.value())
+	s.Volume, s.Suspect, s.Kind = volY, true, Alarm
+	f.Add(s.row(), s.value())
+	f.Fuzz(func(t *testing.T, row, value []byte) {
+		if s, err := segmentOf(row, value); err == nil {
+			if back, err := segmentOf(s.row(), s.value()); err != nil || back != s {
+				t.Errorf("%+v came back as %+v, %v", s, back, err)
+			}
+		}
+	})
+}
+
+func TestQueriesAnswerLikeAPlainList(t *testing.T) {
+	dir := t.TempDir()
+	x := open(t, dir)
+	r := rand.New(rand.NewPCG(1, 2))
+	var model []Segment
+	for _, cam := range []string{camA, camB} {
+		for at := int64(5_000); at < 20_000_000; {
+			d := 1 + r.Int64N(MaxDurationMs/8)
+			s := seg(cam, at, at+d, []string{volX, volY}[r.IntN(2)])
+			s.Suspect = r.IntN(9) == 0
+			model = append(model, s)
+			at += d + r.Int64N(3)*r.Int64N(200_000)
+		}
+	}
+	if err := x.Put(model...); err != nil {
+		t.Fatal(err)
+	}
+	var dropped []Key
+	model = slices.DeleteFunc(model, func(s Segment) bool {
+		if r.IntN(10) == 0 {
+			dropped = append(dropped, s.Key)
+			return true
+		}
+		return false
+	})
+	if err := x.Mark(dropped...); err != nil {
+		t.Fatal(err)
+	}
+	check := func(x *Index) {
+		t.Helper()
+		for range 300 {
+			cam, from := []string{camA, camB}[r.IntN(2)], r.Int64N(21_000_000)
+			to := from + r.Int64N(3_000_000)
+			var want []Segment
+			for _, s := range model {
+				if s.Camera == cam && s.StartMs < to && s.EndMs > from {
+					want = append(want, s)
+				}
+			}
+			got, err := x.Segments(cam, from, to, 0)
+			if d := gocmp.Diff(want, got); err != nil || d != "" {
+				t.Fatalf("%s %d-%d: %v\n%s", cam, from, to, err, d)
+			}
+		}
+		for _, vol := range []string{volX, volY, "none"} {
+			var want []Segment
+			var totals Totals
+			for _, s := range model {
+				if s.Volume == vol {
+					want = append(want, s)
+					totals.Segments++
+					totals.Bytes += s.SizeBytes
+				}
+			}
+			slices.SortFunc(want, func(a, b Segment) int {
+				return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Camera, b.Camera))
+			})
+			want = want[:min(len(want), 7)]
+			got, err := x.Oldest(vol, 7)
+			if d := gocmp.Diff(want, got); err != nil || d != "" {
+				t.Fatalf("oldest of %s: %v\n%s", vol, err, d)
+			}
+			if got := x.Totals(vol); got != totals {
+				t.Fatalf("totals of %s: got %+v, want %+v", vol, got, totals)
+			}
+		}
+		marks, err := x.Marks()
+		if err != nil || len(marks) != len(dropped) {
+			t.Fatalf("marks: got %d, %v; want %d", len(marks), err, len(dropped))
+		}
+	}
+	check(x)
+	check(open(t, dir)) // a second database from the same copy
+	if err := x.Unmark(dropped...); err != nil {
+		t.Fatal(err)
+	}
+	if marks, err := x.Marks(); err != nil || len(marks) != 0 {
+		t.Fatalf("after deletion: got %v, %v", marks, err)
+	}
+	if cams, err := x.Cameras(); err != nil || !slices.Equal(cams, []string{camA, camB}) {
+		t.Fatalf("cameras: got %v, %v", cams, err)
+	}
+	var first, last int64
+	for _, s := range model {
+		if s.Camera == camB {
+			if first == 0 {
+				first = s.StartMs
+			}
+			last = max(last, s.EndMs)
+		}
+	}
+	if f, l, found, err := x.Bounds(camB); err != nil || !found || f != first || l != last {
+		t.Fatalf("bounds: got %d %d %v %v; want %d %d", f, l, found, err, first, last)
+	}
+	if _, _, found, err := x.Bounds("aaaaaaa3"); err != nil || found {
+		t.Fatalf("bounds of no camera: got %v, %v", found, err)
+	}
+}
+
+func TestPuttingASegmentAgainReplacesIt(t *testing.T) {
+	x := open(t, t.TempDir())
+	s := seg(camA, 1000, 2000, volX)
+	if err := x.Put(s); err != nil {
+		t.Fatal(err)
+	}
+	s.EndMs, s.SizeBytes, s.Volume = 3000, 50, volY
+	if err := x.Put(s); err != nil {
+		t.Fatal(err)
+	}
+	if got, found, err := x.Get(s.Key); err != nil || !found || got != s {
+		t.Fatalf("got %+v, %v, %v", got, found, err)
+	}
+	if x.Totals(volX) != (Totals{}) || x.Totals(volY) != (Totals{Segments: 1, Bytes: 50}) {
+		t.Fatalf("totals: %+v, %+v", x.Totals(volX), x.Totals(volY))
+	}
+	if got, _ := x.Oldest(volX, 10); len(got) != 0 {
+		t.Fatalf("still on the old volume: %+v", got)
+	}
+}
+
+func TestALostFileLeavesAGap(t *testing.T) {
+	x := open(t, t.TempDir())
+	s := seg(camA, 1000, 61_000, volX)
+	if err := x.Put(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Lose(s.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.AddGap(Gap{Camera: camA, StartMs: 70_000, EndMs: 80_000, Cause: CameraOffline}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := x.Gaps(camA, 30_000, 71_000)
+	want := []Gap{{camA, 1000, 61_000, LostFile}, {camA, 70_000, 80_000, CameraOffline}}
+	if d := gocmp.Diff(want, got); err != nil || d != "" {
+		t.Fatal(err, d)
+	}
+	if got, err := x.Gaps(camA, 61_000, 70_000); err != nil || len(got) != 0 {
+		t.Fatalf("between the gaps: got %v, %v", got, err)
+	}
+	if x.Totals(volX) != (Totals{}) {
+		t.Fatal("a lost file still counts")
+	}
+}
+
+func TestWhatIsNotASegmentIsRefused(t *testing.T) {
+	x := open(t, t.TempDir())
+	for i, change := range []func(*Segment){
+		func(s *Segment) { s.Camera = "../../.." },
+		func(s *Segment) { s.Stream = "" },
+		func(s *Segment) { s.Kind = "other" },
+		func(s *Segment) { s.StartMs = -1 },
+		func(s *Segment) { s.EndMs = s.StartMs - 1 },
+		func(s *Segment) { s.EndMs = s.StartMs + MaxDurationMs + 1 },
+		func(s *Segment) { s.Volume = "" },
+		func(s *Segment) { s.SizeBytes = -1 },
+	} {
+		s := seg(camA, 1000, 2000, volX)
+		change(&s)
+		if err := x.Put(s); err == nil {
+			t.Errorf("case %d: %+v is taken", i, s)
+		}
+	}
+	if err := x.AddGap(Gap{Camera: camA, StartMs: 5, EndMs: 5, Cause: Power}); err == nil {
+		t.Error("an empty gap is taken")
+	}
+}
+
+// BenchmarkSegments asks for one hour out of 30 days of 100 cameras at 5 minutes a segment.
+func BenchmarkSegments(b *testing.B) {
+	x := open(b, b.TempDir())
+	const day, step = 86_400_000, 300_000
+	for c := range 100 {
+		var batch []Segment
+		for at := int64(0); at < 30*day; at += step {
+			batch = append(batch, seg(fmt.Sprintf("camera%02d", c), at, at+step, volX))
+		}
+		if err := x.Put(batch...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	b.ResetTimer()
+	for b.Loop() {
+		from := r.Int64N(29 * day)
+		if got, err := x.Segments(fmt.Sprintf("camera%02d", r.IntN(100)), from, from+3_600_000, 0); err != nil || len(got) < 12 {
+			b.Fatal(len(got), err)
+		}
+	}
+}
