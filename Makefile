@@ -13,7 +13,7 @@ help: ## this list
 
 .PHONY: run
 run: setup image ## four simulated cameras, the ISO booted in a VM with two disks, and the address to open
-	@go run ./tools/run
+	@go run ./tools/run -setup $(or $(SETUP),api)
 
 .PHONY: demo
 demo: setup build ## the services on this machine without a VM, with four simulated cameras, in seconds
@@ -33,7 +33,7 @@ bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, be
 
 .PHONY: image
 image: setup ui ## build/vigie.iso
-	@go run ./image
+	@go run ./image build
 
 .PHONY: build
 build: setup ui ## build/vigie, all services in one program

@@ -50,8 +50,11 @@ func New(out io.Writer) *Book {
 	return b
 }
 
-// Add enters a frame.
+// Add enters a frame. A nil book takes no note.
 func (b *Book) Add(camera string, f Frame) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.frames[camera] = append(b.frames[camera], f)
@@ -63,6 +66,9 @@ func (b *Book) Add(camera string, f Frame) {
 
 // Flush writes out what is buffered; it returns the first error of writing since New.
 func (b *Book) Flush() error {
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.out == nil {
@@ -73,6 +79,9 @@ func (b *Book) Flush() error {
 
 // Frames returns a copy of a camera's entries, oldest first.
 func (b *Book) Frames(camera string) []Frame {
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.frames[camera])

@@ -1,0 +1,177 @@
+// Package site is a place with an appliance in it: a lab network, simulated cameras, and a virtual machine that boots
+// the image with data disks. A machine can be booted, switched off and booted again with what is on its disks.
+//
+// Close ends all of it. A Site serves one goroutine; what it hands out (cameras, ledger, client) serves many.
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"vigie/image/vm"
+	"vigie/tools/appliance"
+	"vigie/tools/lab"
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/ledger"
+	"vigie/tools/simcam/rtspcam"
+)
+
+// Config describes a site. Image, Dir and Cameras must be set.
+type Config struct {
+	Dir       string // for logs and disks; made when missing
+	Image     string // the ISO
+	Medium    vm.Medium
+	Firmware  vm.Firmware
+	Accel     vm.Accel
+	MemoryMiB int
+	Disks     int   // blank data disks
+	DiskBytes int64 // of each
+	Options   []string
+	Cameras   []rtspcam.Config
+	Book      *ledger.Book // what the cameras sent; nil: no note is taken
+	Listen    string       // loopback address at which the web admin appears; default 127.0.0.1:0
+}
+
+// Site is an open site.
+type Site struct {
+	Lab     *lab.Lab
+	Cameras *rtspcam.Server
+	VM      *vm.VM // nil while the machine is off
+
+	cfg    Config
+	log    *slog.Logger
+	web    net.Addr
+	booted context.CancelFunc
+}
+
+// rtspPort is where the cameras listen in the lab.
+const rtspPort = 554
+
+// Open makes the network and switches the cameras on; the machine is still off.
+func Open(ctx context.Context, log *slog.Logger, cfg Config) (_ *Site, err error) {
+	s := &Site{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make folder of the site: %w", err)
+	}
+	store, err := content.NewStore("")
+	if err != nil {
+		return nil, err
+	}
+	cameras, err := rtspcam.New(ctx, log, store, cfg.Book, cfg.Cameras...)
+	if err != nil {
+		return nil, err
+	}
+	if s.Lab, err = lab.Open(ctx, log, cfg.Dir, 1); err != nil {
+		return nil, err
+	}
+	cameras.Listen = s.Lab.Listen
+	if err := cameras.Open(netip.AddrPortFrom(lab.Host(), rtspPort).String()); err != nil {
+		return nil, err
+	}
+	s.Cameras = cameras
+	listen := cfg.Listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	s.web, err = s.Lab.Forward(listen, netip.AddrPortFrom(lab.MachineAt(0).Addr, 443).String())
+	return s, err
+}
+
+// URL is the address of the web admin on this machine.
+func (s *Site) URL() string { return "https://" + s.web.String() + "/" }
+
+// ConsoleLog is the file with all that the machine wrote to its serial port.
+func (s *Site) ConsoleLog() string { return filepath.Join(s.cfg.Dir, "vm", "serial.log") }
+
+// Boot switches the machine on and waits until web has said on the console how to log in.
+func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
+	m := lab.MachineAt(0)
+	cfg := vm.Config{
+		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.cfg.Firmware,
+		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
+		Netns: s.Lab.Name(), NICs: []vm.NIC{{ID: "net0", MAC: m.MAC, Tap: m.Tap}},
+	}
+	for i := range s.cfg.Disks {
+		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: s.cfg.DiskBytes, Serial: fmt.Sprintf("DATA%d", i)})
+	}
+	running, off := context.WithCancel(context.WithoutCancel(ctx)) // the machine outlives this call
+	machine, err := vm.Start(running, cfg)
+	if err != nil {
+		off()
+		return appliance.Greeting{}, err
+	}
+	s.VM, s.booted = machine, off
+	screen := appliance.NewScreen()
+	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`first set-up: enter code|administrator is set`)); err != nil {
+		return appliance.Greeting{}, err
+	}
+	// the rest of that line
+	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`\n`)); err != nil {
+		return appliance.Greeting{}, err
+	}
+	if _, err := io.WriteString(screen, machine.Console().Text()); err != nil {
+		return appliance.Greeting{}, err
+	}
+	return screen.Greeting(ctx)
+}
+
+// PowerOff presses the power button and waits until the machine is off; it returns how long that took.
+func (s *Site) PowerOff(ctx context.Context) (time.Duration, error) {
+	if s.VM == nil {
+		return 0, errors.New("the machine is off")
+	}
+	start := time.Now()
+	if err := s.VM.PowerButton(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.VM.Wait(ctx); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	return took, s.off()
+}
+
+// Cut cuts the machine's power.
+func (s *Site) Cut() error {
+	if s.VM == nil {
+		return nil
+	}
+	s.VM.Kill()
+	return s.off()
+}
+
+func (s *Site) off() error {
+	err := s.VM.Close()
+	s.booted()
+	s.VM = nil
+	return err
+}
+
+// Close ends machine, cameras and network.
+func (s *Site) Close() error {
+	var errs []error
+	if s.VM != nil {
+		errs = append(errs, s.off())
+	}
+	if s.Cameras != nil {
+		s.Cameras.Close()
+	}
+	if s.Lab != nil {
+		errs = append(errs, s.Lab.Close())
+	}
+	return errors.Join(append(errs, s.cfg.Book.Flush())...)
+}
