@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/abema/go-mp4 v1.7.1 // indirect
 	github.com/anatol/smart.go v0.0.0-20260723175002-53b369c3973c // indirect
 	github.com/anchore/go-lzo v0.1.0 // indirect
 	github.com/at-wat/ebml-go v0.19.4 // indirect

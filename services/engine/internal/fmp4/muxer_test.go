@@ -1,0 +1,225 @@
+package fmp4
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/services/engine/internal/cameratest"
+	"vigie/services/engine/internal/media"
+)
+
+var epoch = time.Date(2026, 3, 4, 5, 6, 7, 123_456_789, time.UTC)
+
+// mux writes frames as one file, a fragment for each video frame and the audio after it, as live does.
+func mux(t testing.TB, frames []*media.Frame, batch int) (m *Muxer, file []byte) {
+	t.Helper()
+	m, err := NewMuxer(frames[0].Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, err = m.Init(); err != nil {
+		t.Fatal(err)
+	}
+	var pending []*media.Frame
+	video := 0
+	for _, f := range frames {
+		if f.Track == 0 {
+			if video++; video > batch {
+				file, pending, video = m.Fragment(file, pending, f.DTSTicks), pending[:0], 1
+			}
+		}
+		pending = append(pending, f)
+	}
+	return m, m.Fragment(file, pending, 0)
+}
+
+type packet struct {
+	Index    int    `json:"stream_index"`
+	PTS      int64  `json:"pts"`
+	DTS      int64  `json:"dts"`
+	Duration int64  `json:"duration"`
+	Flags    string `json:"flags"`
+}
+
+type probed struct {
+	Streams []struct {
+		Codec    string `json:"codec_name"`
+		Width    int    `json:"width"`
+		Height   int    `json:"height"`
+		Rate     string `json:"sample_rate"`
+		TimeBase string `json:"time_base"`
+		Frames   string `json:"nb_read_frames"`
+	} `json:"streams"`
+	Packets []packet `json:"packets"`
+}
+
+func probe(t testing.TB, file []byte) (p probed) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "f.mp4")
+	if err := os.WriteFile(name, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "ffprobe", "-v", "warning", "-count_frames", "-show_streams", "-show_packets", "-of", "json", name)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil || stderr.Len() > 0 {
+		t.Fatalf("ffprobe: %v: %s", err, stderr.String())
+	}
+	if err := json.Unmarshal(out, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func ticksAt(at time.Time, rate int64) int64 {
+	return at.Unix()*rate + int64(at.Nanosecond())*rate/1e9
+}
+
+func TestFFmpegReadsEveryFrameAtItsTime(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		video  cameratest.VideoOptions
+		audio  media.Codec
+		codecs []string
+		mime   string
+	}{
+		{"h264 aac", cameratest.VideoOptions{}, media.AAC, []string{"h264", "aac"}, `video/mp4; codecs="avc1.`},
+		{"h264 b-frames g711", cameratest.VideoOptions{BFrames: 2}, media.PCMA, []string{"h264", "flac"}, `,flac"`},
+		{"h265 g711", cameratest.VideoOptions{Codec: media.H265}, media.PCMU, []string{"hevc", "flac"}, `codecs="hvc1.1.6.L`},
+		{"h265 alone", cameratest.VideoOptions{Codec: media.H265, BFrames: 2}, "", []string{"hevc"}, `codecs="hvc1.1.6.L`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := cameratest.EncodeVideo(t, c.video)
+			var a *cameratest.Audio
+			if c.audio != "" {
+				a = cameratest.EncodeAudio(t, c.audio)
+			}
+			frames := cameratest.Frames(epoch, v, a, 75)
+			for _, batch := range []int{1, 10} {
+				m, file := mux(t, frames, batch)
+				if !strings.Contains(m.Mime(), c.mime) {
+					t.Errorf("type %s", m.Mime())
+				}
+				p := probe(t, file)
+				for i, s := range p.Streams {
+					want := 0
+					for _, f := range frames {
+						if f.Track == i {
+							want++
+						}
+					}
+					if s.Codec != c.codecs[i] || s.Frames != strconv.Itoa(want) {
+						t.Errorf("stream %d: %s with %s frames, want %s with %d", i, s.Codec, s.Frames, c.codecs[i], want)
+					}
+				}
+				var at [2]int
+				var byTrack [2][]packet
+				for _, k := range p.Packets {
+					byTrack[k.Index] = append(byTrack[k.Index], k)
+				}
+				for _, f := range frames {
+					k := byTrack[f.Track][at[f.Track]]
+					at[f.Track]++
+					tick0 := ticksAt(epoch, int64(f.Run.Tracks[f.Track].ClockRate))
+					if k.DTS != tick0+f.DTSTicks || k.PTS != tick0+f.PTSTicks {
+						t.Fatalf("track %d frame %d: dts %d pts %d, want %d %d", f.Track, at[f.Track], k.DTS, k.PTS, tick0+f.DTSTicks, tick0+f.PTSTicks)
+					}
+					want := int64(3600)
+					if f.Track == 1 {
+						want = f.DurationTicks
+					}
+					if c.codecs[f.Track] == "flac" && at[1] == 1 && k.Duration == 0 {
+						want = 0 // ffprobe's FLAC parser does not tell the first one's
+					}
+					if k.Duration != want || strings.HasPrefix(k.Flags, "K") != f.Keyframe {
+						t.Fatalf("track %d frame %d: duration %d flags %s", f.Track, at[f.Track], k.Duration, k.Flags)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestSwitchGoesOnWithoutANewInit(t *testing.T) {
+	v, a := cameratest.EncodeVideo(t, cameratest.VideoOptions{Frames: 25}), cameratest.EncodeAudio(t, media.PCMU)
+	first, second := cameratest.Frames(epoch, v, a, 25), cameratest.Frames(epoch.Add(90*time.Second), v, a, 25)
+	m, file := mux(t, first, 5)
+	if !first[0].Run.SameFormat(second[0].Run) {
+		t.Fatal("formats differ")
+	}
+	m.Switch(second[0].Run)
+	file = m.Fragment(file, second, 0)
+	p := probe(t, file)
+	if p.Streams[0].Frames != "50" {
+		t.Errorf("%s frames", p.Streams[0].Frames)
+	}
+	last := p.Packets[len(p.Packets)-1]
+	if d := last.PTS - ticksAt(epoch, 8000); last.Index != 1 || d < 90*8000 {
+		t.Errorf("the second run ends at %d", d)
+	}
+}
+
+func TestChromiumPlays(t *testing.T) {
+	v := cameratest.EncodeVideo(t, cameratest.VideoOptions{BFrames: 1})
+	for _, c := range []struct {
+		audio media.Codec
+		batch int
+	}{{media.AAC, 1}, {media.PCMA, 1}, {media.PCMU, 7}} {
+		t.Run(string(c.audio), func(t *testing.T) {
+			m, file := mux(t, cameratest.Frames(epoch, v, cameratest.EncodeAudio(t, c.audio), 75), c.batch)
+			got := cameratest.Browse(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Vigie-Mime", m.Mime())
+				w.Write(file)
+			}), `async function feed(append, note) {
+				const r = await fetch('/media');
+				await append(r.headers.get('Vigie-Mime'), await r.arrayBuffer());
+				await playFor(1.5);
+			}`)
+			start := float64(epoch.UnixNano()) / 1e9
+			if got.Error != "" || got.CurrentTime < start+1.5 || got.Width != 320 || got.Height != 240 || got.Frames < 30 || got.AudioBytes == 0 || got.Colours < 20 {
+				t.Errorf("got %+v", got)
+			}
+			if got.Ranges != 1 || got.BufferedStart < start-0.1 || got.BufferedStart > start+0.2 || got.BufferedEnd < start+2.8 || got.BufferedEnd > start+3.3 {
+				t.Errorf("buffered %.3f to %.3f in %d ranges, want %.3f and 3 s on", got.BufferedStart, got.BufferedEnd, got.Ranges, start)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeMuxedIsRefused(t *testing.T) {
+	for _, tr := range []media.Track{
+		{Codec: "MJPEG", ClockRate: 90000},
+		{Codec: media.H264, ClockRate: 90000, SPS: []byte{0x67}},
+		{Codec: media.H265, ClockRate: 90000, SPS: []byte{0x42, 1, 1}},
+		{Codec: media.AAC, ClockRate: 48000},
+		{Codec: media.PCMA, ClockRate: 8000, SampleRate: 8000, Channels: 9},
+	} {
+		if _, err := NewMuxer(&media.Run{Tracks: []media.Track{tr}}); err == nil {
+			t.Errorf("%+v: no error", tr)
+		}
+	}
+}
+
+// One fragment a frame, as live makes them for each viewer.
+func BenchmarkFragment(b *testing.B) {
+	frames := cameratest.Frames(epoch, cameratest.EncodeVideo(b, cameratest.VideoOptions{}), cameratest.EncodeAudio(b, media.PCMU), 50)
+	m, err := NewMuxer(frames[0].Run)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var buf []byte
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		k := i % (len(frames) - 2)
+		buf = m.Fragment(buf[:0], frames[k:k+2], 0)
+	}
+}
