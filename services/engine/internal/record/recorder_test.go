@@ -1,0 +1,238 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/ring"
+)
+
+// memory is an archive that keeps what it is given: the recorder's decisions are what is tested here; the real archive
+// is tested with real disks, and both together by killing the engine.
+type memory struct {
+	refuse   error // by Create
+	segments []*memSegment
+	gaps     []index.Gap
+}
+
+type memSegment struct {
+	startNs, endNs int64
+	frames         []*media.Frame
+	durable        int
+	failAfter      int // frames; 0: never
+	volume         string
+	closed         bool
+}
+
+func (m *memory) Create(_ *media.Run, _ index.Kind, startNs int64) (Segment, error) {
+	if m.refuse != nil {
+		return nil, m.refuse
+	}
+	s := &memSegment{startNs: startNs, volume: fmt.Sprint("volume", len(m.segments))}
+	m.segments = append(m.segments, s)
+	return s, nil
+}
+
+func (m *memory) AddGap(g index.Gap) error {
+	m.gaps = append(m.gaps, g)
+	return nil
+}
+
+func (s *memSegment) Write(_ context.Context, f *media.Frame) error {
+	if s.failAfter > 0 && len(s.frames) >= s.failAfter {
+		return errors.New("input/output error")
+	}
+	s.frames = append(s.frames, f)
+	return nil
+}
+func (s *memSegment) Durable() int      { return s.durable }
+func (s *memSegment) Volume() string    { return s.volume }
+func (s *memSegment) Close(endNs int64) { s.closed, s.endNs = true, endNs }
+
+// rig is a recorder on a real ring with a stream of its own making: 10 frames/s, a keyframe a second, audio 20 ms late.
+type rig struct {
+	t       *testing.T
+	ring    *ring.Ring
+	archive *memory
+	rec     *Recorder
+	run     *media.Run
+	written atomic.Uint64
+	offline bool
+	frame   int
+	audio   bool
+	stop    func() error
+}
+
+const t0 = int64(1_763_874_000) * int64(time.Second)
+
+func newRun(startNs int64, audio bool) *media.Run {
+	r := &media.Run{Camera: "aaaaaaa1", Stream: "main", StartNs: startNs, Tracks: []media.Track{{Codec: media.H264, ClockRate: 90000}}}
+	if audio {
+		r.Tracks = append(r.Tracks, media.Track{Codec: media.PCMA, ClockRate: 8000, SampleRate: 8000, Channels: 1})
+	}
+	return r
+}
+
+func newRig(t *testing.T, audio bool, beforeMs int64, cause index.Cause) *rig {
+	g := &rig{t: t, ring: ring.New(ring.Config{MaxBytes: 64 << 10, BudgetBytes: 256 << 10}), archive: &memory{}, run: newRun(t0, audio), audio: audio}
+	cfg := Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: g.archive, Log: slog.New(slog.DiscardHandler), Written: &g.written,
+		Source: g.ring.NewReader(ring.ReaderConfig{Guaranteed: true, Start: ring.Oldest}), Offline: func() bool { return g.offline }}
+	cfg.Before.EndMs, cfg.Before.Cause = beforeMs, cause
+	g.rec = New(cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.rec.Run(ctx) }()
+	g.stop = func() error { cancel(); return <-done }
+	return g
+}
+
+// push sends frames and lets the recorder take them.
+func (g *rig) push(frames int) {
+	for range frames {
+		i := g.frame
+		g.frame++
+		g.ring.Push(&media.Frame{Run: g.run, Keyframe: i%10 == 0, PTSTicks: int64(i) * 9000, DTSTicks: int64(i) * 9000, DurationTicks: 9000, Payload: make([]byte, 1000)})
+		if g.audio {
+			at := int64(i)*800 - 160
+			g.ring.Push(&media.Frame{Run: g.run, Track: 1, Keyframe: true, PTSTicks: at, DTSTicks: at, DurationTicks: 800, Payload: make([]byte, 800)})
+		}
+		synctest.Wait()
+	}
+}
+
+// next begins a run some time after the end of the one before.
+func (g *rig) next(after time.Duration) {
+	end := g.run.TimeNs(0, int64(g.frame)*9000)
+	g.run, g.frame = newRun(end+int64(after), g.audio), 0
+}
+
+func TestSegmentsAreCutAtKeyframesWithoutLosingOrRepeatingAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, true, 0, "")
+		const frames = 10 * 60 * 16
+		g.push(frames)
+		g.stop()
+		if n := len(g.archive.segments); n < 3 || n > 4 {
+			t.Fatalf("16 minutes make %d segments", n)
+		}
+		next := [2]int64{0, 800 - 160} // the very first audio frame lies before the first picture
+		for i, s := range g.archive.segments {
+			if !s.closed || !s.frames[0].Keyframe || s.frames[0].Track != 0 || s.frames[0].TimeNs() != s.startNs {
+				t.Fatalf("segment %d does not begin with its keyframe", i)
+			}
+			if d := s.endNs - s.startNs; d > int64(Length+2*time.Second) {
+				t.Fatalf("segment %d lasts %v", i, time.Duration(d))
+			}
+			for _, f := range s.frames {
+				if f.TimeNs() < s.startNs {
+					t.Fatalf("segment %d holds a frame from before its start", i)
+				}
+				if f.PTSTicks != next[f.Track] {
+					t.Fatalf("segment %d track %d: got tick %d, want %d", i, f.Track, f.PTSTicks, next[f.Track])
+				}
+				next[f.Track] += f.DurationTicks
+			}
+		}
+		if next[0] != frames*9000 || len(g.archive.gaps) != 0 {
+			t.Fatalf("recorded up to %d with gaps %v", next[0], g.archive.gaps)
+		}
+	})
+}
+
+func TestGapsAreIndexedWithTheirCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := t0/1e6 - 60_000
+		g := newRig(t, false, before, index.Power)
+		g.push(50)
+		g.offline = true
+		g.next(10 * time.Second)
+		g.push(50)
+		g.offline = false
+		g.next(time.Second) // a short reconnect is no gap
+		g.push(50)
+		g.next(30 * time.Second)
+		g.push(50)
+		g.next(-time.Minute) // the clock was set back: a new segment, no gap
+		g.push(50)
+		g.stop()
+		ms := func(s int64) int64 { return t0/1e6 + s*1000 }
+		want := []index.Gap{
+			{Camera: "aaaaaaa1", StartMs: before, EndMs: ms(0), Cause: index.Power},
+			{Camera: "aaaaaaa1", StartMs: ms(5), EndMs: ms(15), Cause: index.CameraOffline},
+			{Camera: "aaaaaaa1", StartMs: ms(26), EndMs: ms(56), Cause: index.ClockStep},
+		}
+		if d := cmp.Diff(want, g.archive.gaps); d != "" {
+			t.Fatal(d)
+		}
+		if len(g.archive.segments) != 5 {
+			t.Fatalf("got %d segments, want one a run", len(g.archive.segments))
+		}
+	})
+}
+
+func TestAFailedVolumeCostsNothingThatItDidNotConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, false, 0, "")
+		g.push(1)
+		g.archive.segments[0].failAfter = 47
+		g.archive.segments[0].durable = 33 // three GOPs and a bit
+		g.push(99)
+		st := g.rec.State()
+		g.stop()
+		if len(g.archive.segments) != 2 || st.Volume != "volume1" || !st.Recording {
+			t.Fatalf("got %d segments, state %+v", len(g.archive.segments), st)
+		}
+		second := g.archive.segments[1]
+		if first := second.frames[0]; first.PTSTicks != 30*9000 {
+			t.Fatalf("goes on at frame %d, want the beginning of the GOP not confirmed (30)", first.PTSTicks/9000)
+		}
+		for i, f := range second.frames {
+			if f.PTSTicks != int64(30+i)*9000 {
+				t.Fatalf("frame %d is %d", i, f.PTSTicks/9000)
+			}
+		}
+		if len(second.frames) != 70 || len(g.archive.gaps) != 0 {
+			t.Fatalf("got %d frames and gaps %v", len(second.frames), g.archive.gaps)
+		}
+	})
+}
+
+func TestWithoutAVolumeTheRingKeepsWhatItCanAndTheRestIsAGapOfTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, false, 0, "")
+		g.push(50)
+		g.archive.refuse = errors.New("No disk is mounted.")
+		g.next(0)
+		g.push(100) // 100 kB: the ring's budget holds it
+		if st := g.rec.State(); st.Recording || st.Reason != "No disk is mounted." {
+			t.Fatalf("state %+v", st)
+		}
+		g.archive.refuse = nil
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if len(g.archive.gaps) != 0 || len(g.archive.segments[1].frames) != 100 {
+			t.Fatalf("a short absence: gaps %v, %d frames", g.archive.gaps, len(g.archive.segments[1].frames))
+		}
+		g.archive.refuse = errors.New("No disk is mounted.")
+		g.next(0)
+		g.push(1000)
+		g.archive.refuse = nil
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		g.push(30)
+		g.stop()
+		if len(g.archive.gaps) != 1 || g.archive.gaps[0].Cause != index.Disk {
+			t.Fatalf("a long absence: gaps %+v", g.archive.gaps)
+		}
+	})
+}
