@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,8 @@ import (
 // memory is an archive that keeps what it is given: the recorder's decisions are what is tested here; the real archive
 // is tested with real disks, and both together by killing the engine.
 type memory struct {
-	refuse   error // by Create
+	mu       sync.Mutex
+	refusal  error // by Create
 	segments []*memSegment
 	gaps     []index.Gap
 }
@@ -35,12 +37,20 @@ type memSegment struct {
 }
 
 func (m *memory) Create(_ *media.Run, _ index.Kind, startNs int64) (Segment, error) {
-	if m.refuse != nil {
-		return nil, m.refuse
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refusal != nil {
+		return nil, m.refusal
 	}
 	s := &memSegment{startNs: startNs, volume: fmt.Sprint("volume", len(m.segments))}
 	m.segments = append(m.segments, s)
 	return s, nil
+}
+
+func (m *memory) refuse(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusal = err
 }
 
 func (m *memory) AddGap(g index.Gap) error {
@@ -211,22 +221,22 @@ func TestWithoutAVolumeTheRingKeepsWhatItCanAndTheRestIsAGapOfTheDisk(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, false, 0, "")
 		g.push(50)
-		g.archive.refuse = errors.New("No disk is mounted.")
+		g.archive.refuse(errors.New("No disk is mounted."))
 		g.next(0)
 		g.push(100) // 100 kB: the ring's budget holds it
 		if st := g.rec.State(); st.Recording || st.Reason != "No disk is mounted." {
 			t.Fatalf("state %+v", st)
 		}
-		g.archive.refuse = nil
+		g.archive.refuse(nil)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if len(g.archive.gaps) != 0 || len(g.archive.segments[1].frames) != 100 {
 			t.Fatalf("a short absence: gaps %v, %d frames", g.archive.gaps, len(g.archive.segments[1].frames))
 		}
-		g.archive.refuse = errors.New("No disk is mounted.")
+		g.archive.refuse(errors.New("No disk is mounted."))
 		g.next(0)
 		g.push(1000)
-		g.archive.refuse = nil
+		g.archive.refuse(nil)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		g.push(30)
