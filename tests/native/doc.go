@@ -1,0 +1,4 @@
+// Package native proves the recording chain on real parts without a virtual machine: the engine as a process of its
+// own, cameras over RTSP on loopback (simulated ones, and GStreamer's server), files in a folder, judged by ffmpeg
+// and mkvtoolnix. Its tests have the build tag "whole", since they take a minute or two.
+package native
