@@ -30,14 +30,10 @@ type record struct {
 	depends []string // names, the first of alternatives
 }
 
-// prepareApt makes the private root's folders and its sources list.
-func (r *Root) prepareApt(ctx context.Context) (*apt, error) {
+// prepareApt makes the private root's folders and its sources list for two archives.
+func (r *Root) prepareApt(main, security string) (*apt, error) {
 	if _, err := os.Stat(keyring); err != nil {
 		return nil, fmt.Errorf("Debian's archive keys are not on this machine (install debian-archive-keyring): %w", err)
-	}
-	main, security, err := mirrors(ctx)
-	if err != nil {
-		return nil, err
 	}
 	dir := filepath.Join(r.dir, "apt")
 	for _, d := range []string{"lists/partial", "cache/archives/partial"} {

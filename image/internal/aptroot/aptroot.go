@@ -174,7 +174,11 @@ func (r *Root) record(request Request, list []manifest.Package) error {
 
 // fetch finds the newest version of each package and downloads those that the cache lacks.
 func (r *Root) fetch(ctx context.Context, request Request) ([]manifest.Package, error) {
-	apt, err := r.prepareApt(ctx)
+	main, security, err := mirrors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apt, err := r.prepareApt(main, security)
 	if err != nil {
 		return nil, err
 	}
