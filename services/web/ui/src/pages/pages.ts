@@ -1,10 +1,14 @@
 import type { Component } from 'svelte';
 import type { IconName } from '../ui/icons';
 import Cameras from './Cameras.svelte';
+import Live from './Live.svelte';
+import Recordings from './Recordings.svelte';
 
 export type Page = { path: string; title: string; icon: IconName; component: Component };
 
 export const pages: readonly Page[] = [
+  { path: 'live', title: 'Live', icon: 'live', component: Live },
+  { path: 'recordings', title: 'Recordings', icon: 'recordings', component: Recordings },
   { path: 'cameras', title: 'Cameras', icon: 'cameras', component: Cameras },
 ];
 

@@ -1,0 +1,158 @@
+import type { Gap } from '../api/model';
+import { hourMinute } from '../ui/format';
+import { midnights } from './days';
+import type { Stretch } from './footage';
+import { toX, type View } from './scale';
+import { ticks } from './ticks';
+
+const colourNames = ['surface', 'surface-2', 'surface-3', 'line', 'line-strong', 'text', 'text-2', 'text-3', 'accent', 'bad', 'standard', 'alarm', 'gap'] as const;
+export type Colours = Record<(typeof colourNames)[number], string>;
+
+/** The design's colours as a canvas understands them; `probe` is any element of the page. */
+export function coloursOf(probe: HTMLElement): Colours {
+  const found = {} as Colours;
+  for (const name of colourNames) {
+    probe.style.color = `var(--${name})`;
+    found[name] = getComputedStyle(probe).color;
+  }
+  return found;
+}
+
+export type Scene = {
+  view: View;
+  width: number;
+  height: number;
+  stretches: Stretch[];
+  gaps: readonly Gap[];
+  nowMs: number;
+  positionMs: number | undefined;
+  hoverMs: number | undefined;
+  colours: Colours;
+};
+
+export const rulerPx = 26;
+const bandInset = 8;
+
+/** Draws the whole timeline, in CSS pixels; the caller has scaled the context to the device's. */
+export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
+  const { width, height, colours } = scene;
+  context.clearRect(0, 0, width, height);
+  const top = rulerPx;
+  const bandTop = top + bandInset;
+  const bandHeight = height - bandTop - bandInset;
+  context.fillStyle = colours['surface-2'];
+  context.fillRect(0, top, width, height - top);
+  drawFuture(context, scene, top);
+  drawRuler(context, scene);
+  drawGaps(context, scene, bandTop, bandHeight);
+  drawStretches(context, scene, bandTop, bandHeight);
+  drawNow(context, scene, top);
+  drawHover(context, scene, top);
+  drawPosition(context, scene);
+}
+
+/** What has not happened yet is not the same as what was not recorded. */
+function drawFuture(context: CanvasRenderingContext2D, scene: Scene, top: number): void {
+  const x = Math.max(0, toX(scene.view, scene.width, scene.nowMs));
+  if (x >= scene.width) return;
+  context.fillStyle = scene.colours.surface;
+  context.fillRect(x, top, scene.width - x, scene.height - top);
+}
+
+function drawRuler(context: CanvasRenderingContext2D, { view, width, height, colours }: Scene): void {
+  context.font = `500 11px Inter, system-ui, sans-serif`;
+  context.textBaseline = 'middle';
+  const marks = ticks(view, width, 64);
+  for (const tick of marks) {
+    const x = crisp(tick.x);
+    context.fillStyle = tick.major ? colours['line-strong'] : colours.line;
+    context.fillRect(x, tick.major ? rulerPx - 6 : rulerPx - 3, 1, tick.major ? height : height - rulerPx + 3);
+    if (!tick.major) continue;
+    const label = labelOf(tick.ms, tick.seconds);
+    const half = context.measureText(label).width / 2;
+    context.fillStyle = colours['text-3'];
+    context.fillText(label, Math.min(width - 2 * half - 2, Math.max(2, tick.x - half)), 11);
+  }
+  context.fillStyle = colours['text-3'];
+  for (const midnight of midnights(view.fromMs, view.toMs)) {
+    context.fillRect(crisp(toX(view, width, midnight)), rulerPx - 8, 1, height);
+  }
+}
+
+function labelOf(ms: number, seconds: boolean): string {
+  const label = hourMinute(ms);
+  return seconds ? `${label}:${String(new Date(ms).getSeconds()).padStart(2, '0')}` : label;
+}
+
+function drawStretches(context: CanvasRenderingContext2D, scene: Scene, top: number, height: number): void {
+  for (const stretch of scene.stretches) {
+    const [x, right] = extent(scene, stretch.startMs, stretch.endMs);
+    if (right < 0 || x > scene.width) continue;
+    const alarm = stretch.kind === 'alarm';
+    context.fillStyle = alarm ? scene.colours.alarm : scene.colours.standard;
+    // An alarm stands over the standard recording without hiding it.
+    context.fillRect(x, alarm ? top + height * 0.55 : top, right - x, alarm ? height * 0.45 : height);
+  }
+}
+
+function drawGaps(context: CanvasRenderingContext2D, scene: Scene, top: number, height: number): void {
+  context.strokeStyle = scene.colours.gap;
+  context.lineWidth = 1.5;
+  for (const gap of scene.gaps) {
+    const [x, right] = extent(scene, gap.startMs, Math.min(gap.endMs, scene.nowMs));
+    if (right < 0 || x > scene.width) continue;
+    const from = Math.max(-height, x);
+    const to = Math.min(scene.width + height, right);
+    context.save();
+    context.beginPath();
+    context.rect(from, top, to - from, height);
+    context.clip();
+    context.beginPath();
+    // Hatching is anchored to the page, not to the gap, so that it stands still while the gap grows.
+    for (let at = Math.floor((from - height) / 7) * 7; at < to; at += 7) {
+      context.moveTo(at, top + height);
+      context.lineTo(at + height, top);
+    }
+    context.stroke();
+    context.restore();
+  }
+}
+
+function drawNow(context: CanvasRenderingContext2D, { view, width, height, nowMs, colours }: Scene, top: number): void {
+  const x = toX(view, width, nowMs);
+  if (x < -1 || x > width + 1) return;
+  context.fillStyle = colours.bad;
+  context.fillRect(crisp(x), top, 1.5, height - top);
+}
+
+function drawHover(context: CanvasRenderingContext2D, { view, width, height, hoverMs, colours }: Scene, top: number): void {
+  if (hoverMs === undefined) return;
+  context.fillStyle = colours['text-3'];
+  context.fillRect(crisp(toX(view, width, hoverMs)), top, 1, height - top);
+}
+
+function drawPosition(context: CanvasRenderingContext2D, { view, width, height, positionMs, colours }: Scene): void {
+  if (positionMs === undefined) return;
+  const x = toX(view, width, positionMs);
+  if (x < -6 || x > width + 6) return;
+  context.fillStyle = colours.surface;
+  context.fillRect(x - 2, rulerPx - 4, 4, height);
+  context.fillStyle = colours.text;
+  context.fillRect(x - 1, rulerPx - 4, 2, height);
+  context.beginPath();
+  context.moveTo(x - 6, rulerPx - 9);
+  context.lineTo(x + 6, rulerPx - 9);
+  context.lineTo(x, rulerPx);
+  context.closePath();
+  context.fill();
+}
+
+/** Left and right edge in pixels; nothing that exists is narrower than a pixel. */
+function extent({ view, width }: Scene, startMs: number, endMs: number): [number, number] {
+  const x = toX(view, width, startMs);
+  return [x, Math.max(x + 1, toX(view, width, endMs))];
+}
+
+function crisp(x: number): number {
+  return Math.round(x);
+}
