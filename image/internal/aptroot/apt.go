@@ -33,7 +33,7 @@ type record struct {
 // prepareApt makes the private root's folders and its sources list for two archives.
 func (r *Root) prepareApt(main, security string) (*apt, error) {
 	if _, err := os.Stat(keyring); err != nil {
-		return nil, fmt.Errorf("Debian's archive keys are not on this machine (install debian-archive-keyring): %w", err)
+		return nil, fmt.Errorf("find the archive keys of Debian (install debian-archive-keyring): %w", err)
 	}
 	dir := filepath.Join(r.dir, "apt")
 	for _, d := range []string{"lists/partial", "cache/archives/partial"} {
@@ -135,7 +135,7 @@ func (a *apt) show(ctx context.Context, names []string) ([]record, error) {
 	}
 	for _, n := range names {
 		if !found[n] {
-			return nil, fmt.Errorf("Debian %s has no package %s", Series, n)
+			return nil, fmt.Errorf("no package %s in Debian %s", n, Series)
 		}
 	}
 	return records, nil

@@ -119,11 +119,9 @@ func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error
 	}
 	writeErr := t.WriteTar(pipe, when)
 	closeErr := pipe.Close()
-	if err := cmd.Wait(); err != nil {
+	// Either side's failure is the reason for the other's.
+	if err := errors.Join(writeErr, closeErr, cmd.Wait()); err != nil {
 		return fmt.Errorf("make squashfs: %w: %s", err, strings.TrimSpace(complaint.String()))
-	}
-	if err := errors.Join(writeErr, closeErr); err != nil {
-		return fmt.Errorf("make squashfs: %w", err)
 	}
 	return nil
 }
