@@ -1,0 +1,139 @@
+// Package live sends a camera's stream to viewers as it comes: fragmented MP4 over a WebSocket.
+//
+// A viewer starts with the newest keyframe held in the ring and then gets one fragment for each video frame, with the
+// audio that came before it; the messages are those of the operation `live` in internal/api/openapi.yaml. A viewer that
+// reads too slowly skips to the newest keyframe: it costs a bounded buffer and slows nobody. One that takes nothing for
+// writeTimeout, or answers no ping, is let go.
+//
+// It must not slow recording: its readers in the ring are lossy. It authenticates nobody; web does, and web checks the
+// origin of a WebSocket's request too.
+//
+// Concurrency: ServeHTTP may be called from many goroutines, each call is one viewer and lasts as long as it. Close
+// ends them all and waits for them.
+package live
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/engine/internal/ring"
+)
+
+const (
+	maxViewers   = 256
+	maxLag       = 2 * time.Second  // behind the newest frame before a viewer skips
+	writeTimeout = 10 * time.Second // for one message
+	pingPeriod   = 20 * time.Second
+	maxMessage   = 1 << 20 // bytes after which a message is sent, unless one frame alone is larger
+	maxAudioHeld = 200 * time.Millisecond
+)
+
+// View is what there is to see of a camera at one moment.
+type View struct {
+	Ring    *ring.Ring // nil: the camera is not fetched
+	State   api.CameraState
+	Changed <-chan struct{} // closed once Ring or State.Status may have changed, or the camera is gone; then look again
+}
+
+// Cameras is where a viewer finds its camera. View's error is for the client, an *answer.Problem; it must not block.
+type Cameras interface {
+	View(camera string) (View, error)
+}
+
+// Live serves viewers. Make one with New.
+type Live struct {
+	cameras Cameras
+	log     *slog.Logger
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	count   int
+	viewers sync.WaitGroup
+}
+
+// New returns a Live without viewers.
+func New(cameras Cameras, log *slog.Logger) *Live {
+	l := &Live{cameras: cameras, log: log}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+// Close ends all viewers and waits for them.
+func (l *Live) Close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.cancel()
+	l.viewers.Wait()
+}
+
+// Viewers returns how many there are.
+func (l *Live) Viewers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}
+
+// enter counts a viewer in, unless there are too many.
+func (l *Live) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.count >= maxViewers {
+		return false
+	}
+	l.count++
+	l.viewers.Add(1)
+	return true
+}
+
+func (l *Live) leave() {
+	l.mu.Lock()
+	l.count--
+	l.mu.Unlock()
+	l.viewers.Done()
+}
+
+// ServeHTTP is one viewer of a camera.
+func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) {
+	view, err := l.cameras.View(camera)
+	if err != nil {
+		answer.Fail(w, err)
+		return
+	}
+	if !l.enter() {
+		p := answer.Refuse(http.StatusServiceUnavailable, "too_many_viewers", "Too many live pictures are being watched. Close some and try again.")
+		p.Detail.RetryAfterMs = 5000
+		answer.Fail(w, p)
+		return
+	}
+	defer l.leave()
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // see the package comment
+	if err != nil {
+		return // answered
+	}
+	defer conn.CloseNow()
+	// The request's context ends with the hijacking; CloseRead's ends when the client closes or says anything at all.
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, log: l.log.With("camera", camera)}
+	ctx = conn.CloseRead(ctx)
+	var pinger sync.WaitGroup
+	pinger.Go(func() { v.ping(ctx, cancel) })
+	defer pinger.Wait()
+	defer cancel()
+	if err := v.serve(ctx, view); err != nil && ctx.Err() == nil {
+		v.log.Debug("viewer ends", "err", err)
+	}
+	if l.ctx.Err() != nil {
+		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping") // best effort, the client may be gone
+	}
+}

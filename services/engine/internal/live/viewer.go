@@ -1,0 +1,267 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/fmp4"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/ring"
+)
+
+// viewer is one WebSocket.
+type viewer struct {
+	conn    *websocket.Conn
+	cameras Cameras
+	camera  string
+	log     *slog.Logger
+
+	reader *ring.Reader
+	of     *ring.Ring // the ring that reader reads
+	told   api.LiveMessage
+
+	mux     *fmp4.Muxer // nil until the first run, and while the run cannot be shown
+	run     *media.Run
+	pending []*media.Frame // of run, not sent yet
+	bytes   int            // payload of pending
+	video   bool           // pending has video
+	buf     []byte
+}
+
+// ping finds clients that are gone without a word.
+func (v *viewer) ping(ctx context.Context, cancel context.CancelFunc) {
+	t := time.NewTicker(pingPeriod)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		patience, done := context.WithTimeout(ctx, pingPeriod)
+		err := v.conn.Ping(patience)
+		done()
+		if err != nil {
+			cancel()
+			return
+		}
+	}
+}
+
+// serve sends until the client or the camera is gone.
+func (v *viewer) serve(ctx context.Context, view View) error {
+	defer func() {
+		if v.reader != nil {
+			v.reader.Close()
+		}
+	}()
+	for {
+		if err := v.state(ctx, view); err != nil {
+			return err
+		}
+		v.follow(view)
+		err := v.send(ctx, view.Changed)
+		if err != nil {
+			return err
+		}
+		if view, err = v.cameras.View(v.camera); err != nil {
+			return v.conn.Close(websocket.StatusNormalClosure, "the camera was removed")
+		}
+	}
+}
+
+// follow reads from the view's ring, which may be another one than before.
+func (v *viewer) follow(view View) {
+	if view.Ring == v.of {
+		return
+	}
+	if v.reader != nil {
+		v.reader.Close()
+		v.reader = nil
+	}
+	v.drop()
+	if v.of = view.Ring; v.of == nil {
+		return
+	}
+	start := ring.NextKeyframe // what is left in the ring of a camera that is away is no live picture
+	if view.State.Status == api.CameraStateStatusLive {
+		start = ring.NewestKeyframe
+	}
+	v.reader = v.of.NewReader(ring.ReaderConfig{Start: start, MaxLag: maxLag})
+}
+
+// send passes frames on until changed is closed.
+func (v *viewer) send(ctx context.Context, changed <-chan struct{}) error {
+	if v.reader == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+			return nil
+		}
+	}
+	reading, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-changed:
+			cancel()
+		case <-reading.Done():
+		}
+	}()
+	defer func() { cancel(); <-watched }()
+	var frames [32]*media.Frame
+	for {
+		n, lost, err := v.reader.Read(reading, frames[:])
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			v.reader.Close() // this ring gets no more frames; another one, if any, comes with the next view
+			v.reader = nil
+			return v.send(ctx, changed)
+		case err != nil && ctx.Err() == nil:
+			return nil // the view changed
+		case err != nil:
+			return err
+		}
+		if lost > 0 {
+			v.drop()
+		}
+		for _, f := range frames[:n] {
+			if err := v.add(ctx, f); err != nil {
+				return err
+			}
+		}
+		if err := v.flush(ctx, false); err != nil {
+			return err
+		}
+		clear(frames[:n])
+	}
+}
+
+// add queues a frame, sending what must go before it.
+func (v *viewer) add(ctx context.Context, f *media.Frame) error {
+	if f.Run != v.run {
+		if err := v.flush(ctx, true); err != nil {
+			return err
+		}
+		if err := v.begin(ctx, f.Run); err != nil {
+			return err
+		}
+	}
+	if v.mux == nil {
+		return nil
+	}
+	if v.bytes >= maxMessage && f.Track == f.Run.Video() {
+		if err := v.write(ctx, f.DTSTicks); err != nil {
+			return err
+		}
+	}
+	v.pending = append(v.pending, f)
+	v.bytes += len(f.Payload)
+	v.video = v.video || f.Track == f.Run.Video()
+	return nil
+}
+
+// begin sends the initialisation segment of a run, unless the one before serves.
+func (v *viewer) begin(ctx context.Context, run *media.Run) error {
+	old := v.run
+	v.run = run
+	if v.mux != nil && old.SameFormat(run) {
+		v.mux.Switch(run)
+		return nil
+	}
+	m, err := fmp4.NewMuxer(run)
+	var init []byte
+	if err == nil {
+		init, err = m.Init()
+	}
+	if err != nil {
+		v.mux = nil
+		v.log.Warn("stream cannot be shown", "err", err)
+		return v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(api.CameraStateStatusLive),
+			Reason: "The camera's stream is recorded but cannot be shown in a browser."})
+	}
+	v.mux = m
+	if err := v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeInit, Mime: m.Mime()}); err != nil {
+		return err
+	}
+	return v.binary(ctx, init)
+}
+
+// flush sends what is pending if it is worth a fragment; all of it when the run is over.
+func (v *viewer) flush(ctx context.Context, over bool) error {
+	switch {
+	case len(v.pending) == 0:
+		return nil
+	case over:
+	case !v.video && v.audioHeld() < maxAudioHeld:
+		return nil // goes with the next picture
+	case !v.mux.CanEstimate(v.pending):
+		return nil // the first picture of a run: how long it lasts shows with the second
+	}
+	return v.write(ctx, 0)
+}
+
+// audioHeld is the time that pending covers; it has no video.
+func (v *viewer) audioHeld() time.Duration {
+	first, last := v.pending[0], v.pending[len(v.pending)-1]
+	return time.Duration(last.TimeNs() - first.TimeNs())
+}
+
+// write sends pending as one fragment. nextDTS is that of the following picture, 0 when unknown.
+func (v *viewer) write(ctx context.Context, nextDTS int64) error {
+	v.buf = v.mux.Fragment(v.buf[:0], v.pending, nextDTS)
+	v.drop()
+	err := v.binary(ctx, v.buf)
+	if cap(v.buf) > 2*maxMessage {
+		v.buf = nil
+	}
+	return err
+}
+
+// drop forgets what is pending.
+func (v *viewer) drop() {
+	clear(v.pending)
+	v.pending, v.bytes, v.video = v.pending[:0], 0, false
+}
+
+// state tells the camera's state when it is worth telling: when it changes, and at first when there is no picture.
+func (v *viewer) state(ctx context.Context, view View) error {
+	m := api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(view.State.Status), Reason: view.State.Reason}
+	first := v.told == api.LiveMessage{}
+	if m == v.told {
+		return nil
+	}
+	v.told = m
+	if first && view.State.Status == api.CameraStateStatusLive {
+		return nil
+	}
+	return v.text(ctx, m)
+}
+
+func (v *viewer) text(ctx context.Context, m api.LiveMessage) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode message: %w", err)
+	}
+	return v.message(ctx, websocket.MessageText, b)
+}
+
+func (v *viewer) binary(ctx context.Context, b []byte) error {
+	return v.message(ctx, websocket.MessageBinary, b)
+}
+
+func (v *viewer) message(ctx context.Context, t websocket.MessageType, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return v.conn.Write(ctx, t, b)
+}
