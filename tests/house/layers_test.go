@@ -13,7 +13,8 @@ var engineRanks = [][]string{
 	{"media"},
 	{"ring", "mkv", "fmp4", "index", "retention"},
 	{"ingest", "archive"},
-	{"record", "playback", "live", "camera"},
+	{"record", "playback", "live"},
+	{"camera"},
 	{"httpapi"},
 }
 
