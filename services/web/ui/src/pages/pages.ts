@@ -3,6 +3,7 @@ import type { IconName } from '../ui/icons';
 import Cameras from './Cameras.svelte';
 import Live from './Live.svelte';
 import Recordings from './Recordings.svelte';
+import System from './System.svelte';
 
 export type Page = { path: string; title: string; icon: IconName; component: Component };
 
@@ -10,6 +11,7 @@ export const pages: readonly Page[] = [
   { path: 'live', title: 'Live', icon: 'live', component: Live },
   { path: 'recordings', title: 'Recordings', icon: 'recordings', component: Recordings },
   { path: 'cameras', title: 'Cameras', icon: 'cameras', component: Cameras },
+  { path: 'system', title: 'System', icon: 'system', component: System },
 ];
 
 const home = pages[0] as Page;

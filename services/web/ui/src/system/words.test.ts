@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import type { Disk, NetInterface } from '../api/model';
+import { diskVerdict, interfaceVerdict, offsetText, serverList, volumeVerdict } from './words';
+
+it.each([
+  [0.123, '+0.12 ms'],
+  [-4.26, '−4.3 ms'],
+  [250.4, '+250 ms'],
+  [-61_000, '−61.0 s'],
+])('offset %d', (offset, text) => expect(offsetText(offset)).toBe(text));
+
+describe('interfaceVerdict', () => {
+  const nic: NetInterface = { name: 'eth0', mac: '02:00:00:00:00:01', carrier: true, addresses: ['10.0.0.2/24'] };
+  it.each([
+    [nic, 'Up'],
+    [{ ...nic, carrier: false }, 'No cable'],
+    [{ ...nic, addresses: [] }, 'No address'],
+    [{ ...nic, addresses: [], dhcp: { status: 'waiting' } }, 'Asking for an address'],
+    [{ ...nic, addresses: [], dhcp: { status: 'failed' } }, 'No address'],
+  ] as const)('%o', (one, word) => expect(interfaceVerdict(one as NetInterface).word).toBe(word));
+});
+
+it('a running operation says more than what the disk was', () => {
+  const disk: Disk = { id: 'd', device: 'sda', model: 'M', serial: 'S', sizeBytes: 1, use: 'blank', operation: { name: 'format', status: 'running' } };
+  expect(diskVerdict(disk).word).toBe('Being formatted');
+  expect(diskVerdict({ ...disk, operation: { name: 'format', status: 'done' }, use: 'volume' }).word).toBe('Data volume');
+});
+
+it('a failed mount outweighs what the engine believes', () => {
+  const recording = { id: 'v', name: 'v', status: 'ok', sizeBytes: 1, freeBytes: 1, recordingBytes: 0, segments: 0, limitPercent: 90, writeBps: 0 } as const;
+  expect(volumeVerdict(recording, { id: 'v', name: 'v', path: '/v', status: 'failed' }).kind).toBe('bad');
+  expect(volumeVerdict(recording, undefined).word).toBe('Recording');
+  expect(volumeVerdict(undefined, undefined).kind).toBe('busy');
+});
+
+it.each([
+  ['', []],
+  ['10.0.0.1', ['10.0.0.1']],
+  [' a.example,b.example\n a.example ', ['a.example', 'b.example']],
+])('servers %j', (text, list) => expect(serverList(text)).toEqual(list));

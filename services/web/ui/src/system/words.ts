@@ -1,0 +1,82 @@
+import type { Clock, Disk, IndexCopy, NetInterface, RecordingVolume, Service, Volume } from '../api/model';
+
+export type Verdict = { kind: 'quiet' | 'good' | 'warn' | 'bad' | 'busy'; word: string };
+
+export function clockVerdict(clock: Clock): Verdict {
+  const words: Record<Clock['status'], Verdict> = {
+    synchronised: { kind: 'good', word: 'Synchronised' },
+    waiting: { kind: 'busy', word: 'Asking the server' },
+    unreachable: { kind: 'bad', word: 'Server does not answer' },
+    no_server: { kind: 'warn', word: 'No server' },
+    observe: { kind: 'quiet', word: 'Set by the host' },
+  };
+  return words[clock.status];
+}
+
+/** How far a clock is off, with a sign and as many digits as mean something. */
+export function offsetText(offsetMs: number): string {
+  const size = Math.abs(offsetMs);
+  const sign = offsetMs < 0 ? '−' : '+';
+  if (size < 1) return `${sign}${size.toFixed(2)} ms`;
+  if (size < 1000) return `${sign}${size.toFixed(size < 10 ? 1 : 0)} ms`;
+  return `${sign}${(size / 1000).toFixed(1)} s`;
+}
+
+export function interfaceVerdict(nic: NetInterface): Verdict {
+  if (!nic.carrier) return { kind: 'quiet', word: 'No cable' };
+  if (nic.dhcp?.status === 'failed') return { kind: 'bad', word: 'No address' };
+  if (nic.dhcp?.status === 'waiting') return { kind: 'busy', word: 'Asking for an address' };
+  return nic.addresses.length > 0 ? { kind: 'good', word: 'Up' } : { kind: 'warn', word: 'No address' };
+}
+
+export function diskVerdict(disk: Disk): Verdict {
+  if (disk.operation?.status === 'running') return { kind: 'busy', word: 'Being formatted' };
+  if (disk.operation?.status === 'failed') return { kind: 'bad', word: 'Formatting failed' };
+  const words: Record<Disk['use'], Verdict> = {
+    blank: { kind: 'warn', word: 'Blank' },
+    volume: { kind: 'good', word: 'Data volume' },
+    boot: { kind: 'quiet', word: 'Boot medium' },
+    other: { kind: 'quiet', word: 'Other content' },
+  };
+  return words[disk.use];
+}
+
+export function volumeVerdict(recording: RecordingVolume | undefined, mounted: Volume | undefined): Verdict {
+  if (mounted?.status === 'failed') return { kind: 'bad', word: 'Failed' };
+  if (mounted?.status === 'readonly') return { kind: 'bad', word: 'Read only' };
+  if (!recording) return { kind: 'busy', word: 'Not in use yet' };
+  const words: Record<RecordingVolume['status'], Verdict> = {
+    ok: { kind: 'good', word: 'Recording' },
+    full: { kind: 'warn', word: 'Full' },
+    readonly: { kind: 'bad', word: 'Read only' },
+    degraded: { kind: 'bad', word: 'Degraded' },
+    absent: { kind: 'bad', word: 'Absent' },
+  };
+  return words[recording.status];
+}
+
+export function copyVerdict(copy: IndexCopy): Verdict {
+  const words: Record<IndexCopy['status'], Verdict> = {
+    ok: { kind: 'good', word: 'Intact' },
+    stale: { kind: 'warn', word: 'Behind' },
+    corrupt: { kind: 'bad', word: 'Corrupt' },
+    failed: { kind: 'bad', word: 'Not writable' },
+  };
+  return words[copy.status];
+}
+
+export function serviceVerdict(service: Service): Verdict {
+  const words: Record<Service['status'], Verdict> = {
+    starting: { kind: 'busy', word: 'Starting' },
+    ready: { kind: 'good', word: 'Running' },
+    unhealthy: { kind: 'bad', word: 'Not answering' },
+    backoff: { kind: 'warn', word: 'Waiting to restart' },
+    stopped: { kind: 'quiet', word: 'Stopped' },
+  };
+  return words[service.status];
+}
+
+/** NTP servers as typed: separated by spaces, commas or lines. */
+export function serverList(text: string): string[] {
+  return [...new Set(text.split(/[\s,;]+/).filter((name) => name !== ''))];
+}
