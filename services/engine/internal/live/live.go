@@ -27,12 +27,13 @@ import (
 )
 
 const (
-	maxViewers   = 256
-	maxLag       = 2 * time.Second  // behind the newest frame before a viewer skips
-	writeTimeout = 10 * time.Second // for one message
-	pingPeriod   = 20 * time.Second
-	maxMessage   = 1 << 20 // bytes after which a message is sent, unless one frame alone is larger
-	maxAudioHeld = 200 * time.Millisecond
+	maxViewers     = 256
+	maxLag         = 2 * time.Second  // behind the newest frame before a viewer skips
+	writeTimeout   = 10 * time.Second // for one message
+	pingPeriod     = 20 * time.Second
+	goodbyeTimeout = time.Second // for the client to answer a close
+	maxMessage     = 1 << 20     // bytes after which a message is sent, unless one frame alone is larger
+	maxAudioHeld   = 200 * time.Millisecond
 )
 
 // View is what there is to see of a camera at one moment.
@@ -121,19 +122,24 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return // answered
 	}
 	defer conn.CloseNow()
-	// The request's context ends with the hijacking; CloseRead's ends when the client closes or says anything at all.
-	ctx, cancel := context.WithCancel(l.ctx)
-	defer cancel()
 	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, log: l.log.With("camera", camera)}
-	ctx = conn.CloseRead(ctx)
-	var pinger sync.WaitGroup
-	pinger.Go(func() { v.ping(ctx, cancel) })
-	defer pinger.Wait()
+	// The request's context ends with the hijacking. Reading has a context of its own, as ending it breaks the connection.
+	ctx, cancel := context.WithCancel(l.ctx)
+	reading, hangUp := context.WithCancel(context.Background())
+	var helpers sync.WaitGroup
+	helpers.Go(func() { v.listen(reading, cancel) })
+	helpers.Go(func() { v.ping(ctx, cancel) })
+	defer helpers.Wait()
+	defer hangUp()
 	defer cancel()
 	if err := v.serve(ctx, view); err != nil && ctx.Err() == nil {
 		v.log.Debug("viewer ends", "err", err)
 	}
-	if l.ctx.Err() != nil {
-		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping") // best effort, the client may be gone
+	defer time.AfterFunc(goodbyeTimeout, hangUp).Stop()
+	switch { // best effort: the client may be gone
+	case l.ctx.Err() != nil:
+		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping")
+	case v.talked.Load():
+		_ = conn.Close(websocket.StatusPolicyViolation, "nothing is expected from the client")
 	}
 }

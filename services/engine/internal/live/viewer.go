@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -23,6 +24,7 @@ type viewer struct {
 	cameras Cameras
 	camera  string
 	log     *slog.Logger
+	talked  atomic.Bool // the client sent something
 
 	reader *ring.Reader
 	of     *ring.Ring // the ring that reader reads
@@ -34,6 +36,14 @@ type viewer struct {
 	bytes   int            // payload of pending
 	video   bool           // pending has video
 	buf     []byte
+}
+
+// listen handles pongs and closes, and ends the viewer when the client closes, is gone, or says anything.
+func (v *viewer) listen(ctx context.Context, cancel context.CancelFunc) {
+	defer cancel()
+	if _, _, err := v.conn.Reader(ctx); err == nil {
+		v.talked.Store(true)
+	}
 }
 
 // ping finds clients that are gone without a word.
