@@ -1,0 +1,203 @@
+package mkv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// cluster is one cluster's place and the little that its first bytes tell.
+type cluster struct {
+	offset int64
+	total  int64 // bytes, head included
+	tick   int64
+	key    bool // it begins with a video keyframe (audio-only files: with any frame)
+}
+
+// errTorn: here the file ends, or is damaged.
+var errTorn = errors.New("no whole cluster")
+
+// peek reads the head of the cluster at off. io.EOF: the file ends there exactly; errTorn: something else is there.
+func (f *File) peek(off int64) (c cluster, err error) {
+	if off >= f.size {
+		return c, io.EOF
+	}
+	b, err := f.readAt(off, clusterHead+blockHead)
+	if err != nil {
+		return c, err
+	}
+	if len(b) < clusterHead+blockHead {
+		return c, errTorn
+	}
+	e, err := parseHead(b)
+	if err != nil || e.id != idCluster || e.size < clusterHead-8 || e.size > maxCluster ||
+		b[8] != idCRC32 || b[9] != 0x84 || b[14] != idTimestamp || b[15] != 0x88 {
+		return c, errTorn
+	}
+	c = cluster{offset: off, total: int64(e.headLen) + e.size, tick: int64(parseUint(b[16:24]))}
+	if c.tick < 0 || c.tick > 1<<40 || off+c.total > f.size {
+		return c, errTorn
+	}
+	if b[24] == idSimpleBlock {
+		if _, n, err := parseSize(b[25:]); err == nil && 25+n+4 <= len(b) {
+			video := f.run.Video()
+			c.key = b[25+n+3]&0x80 != 0 && (video < 0 || b[25+n] == 0x81+byte(video))
+		}
+	}
+	return c, nil
+}
+
+// load reads a whole cluster and verifies its CRC; it returns what follows the Timestamp.
+func (f *File) load(c cluster) ([]byte, error) {
+	b, err := f.readAt(c.offset, int(c.total))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) < c.total {
+		return nil, errTorn
+	}
+	if _, ok := checkCRC(b[8:]); !ok {
+		return nil, fmt.Errorf("%w: cluster at byte %d fails its CRC", errTorn, c.offset)
+	}
+	return b[clusterHead:], nil
+}
+
+// Extent is what walking the clusters finds.
+type Extent struct {
+	Size     int64 // of the file up to the end of its last whole cluster
+	EndNs    int64 // end of the footage, UTC
+	Clusters int
+	cues     []cue
+	ticks    int64
+}
+
+// verifyTail is how much of a file's end is read and checked: what came before was synced long before a crash.
+const verifyTail = 32 << 20
+
+// Scan walks the clusters from head to head, verifying the CRCs of the last 32 MiB, and tells where the file really ends.
+func (f *File) Scan() (Extent, error) {
+	x := Extent{Size: f.layout.clusters, EndNs: f.meta.StartNs}
+	var tail []cluster
+	for off := f.layout.clusters; ; {
+		c, err := f.peek(off)
+		if err == io.EOF || errors.Is(err, errTorn) {
+			break
+		}
+		if err != nil {
+			return x, err
+		}
+		tail = append(tail, c)
+		off += c.total
+	}
+	end := f.layout.clusters
+	if n := len(tail); n > 0 {
+		end = tail[n-1].offset + tail[n-1].total
+	}
+	for i, c := range tail {
+		if c.offset >= end-verifyTail {
+			if _, err := f.load(c); errors.Is(err, errTorn) {
+				tail = tail[:i]
+				break
+			} else if err != nil {
+				return x, err
+			}
+		}
+		if c.key {
+			x.cues = append(x.cues, cue{c.tick, c.offset})
+		}
+		x.Size = c.offset + c.total
+	}
+	x.Clusters = len(tail)
+	if x.Clusters == 0 {
+		return x, nil
+	}
+	var err error
+	if x.ticks, err = f.lastTick(tail); err != nil {
+		return x, err
+	}
+	x.EndNs = f.meta.StartNs + x.ticks*tickNs
+	return x, nil
+}
+
+// lastTick tells where the footage ends: the last frame's timestamp plus the distance of the last two.
+func (f *File) lastTick(list []cluster) (int64, error) {
+	video := max(f.run.Video(), 0)
+	last, before := int64(-1), int64(-1)
+	for i := len(list) - 1; i >= 0 && i >= len(list)-8 && before < 0; i-- {
+		data, err := f.load(list[i])
+		if err != nil {
+			return 0, err
+		}
+		err = blocks(data, func(track int, rel int64, key bool, payload []byte) error {
+			if track != video {
+				return nil
+			}
+			switch t := list[i].tick + rel; {
+			case t > last:
+				last, before = t, last
+			case t > before && t < last:
+				before = t
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	if last < 0 {
+		return list[len(list)-1].tick, nil
+	}
+	if before < 0 {
+		return last, nil
+	}
+	return 2*last - before, nil
+}
+
+// blocks calls fn for each SimpleBlock in a cluster's data. payload aliases data.
+func blocks(data []byte, fn func(track int, rel int64, key bool, payload []byte) error) error {
+	return children(data, func(id uint32, d []byte) error {
+		if id != idSimpleBlock {
+			return nil
+		}
+		n, k, err := parseSize(d)
+		if err != nil || n < 1 || len(d) < k+3 {
+			return fmt.Errorf("%w: block", errEBML)
+		}
+		if d[k+2]&0x06 != 0 {
+			return fmt.Errorf("%w: block with lacing", errEBML)
+		}
+		rel := int64(int16(uint16(d[k])<<8 | uint16(d[k+1])))
+		payload := d[k+3:]
+		return fn(int(n)-1, rel, d[k+2]&0x80 != 0, payload[:len(payload):len(payload)])
+	})
+}
+
+// seek finds the cluster from which to read to have the frame at tick: the last one that begins with a keyframe at or
+// before it, or the first.
+func (f *File) seek(tick int64) (int64, error) {
+	off := f.layout.clusters
+	for _, c := range f.cues {
+		if c.tick > tick {
+			break
+		}
+		off = c.cluster
+	}
+	best := off
+	for {
+		c, err := f.peek(off)
+		if err == io.EOF || errors.Is(err, errTorn) {
+			return best, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		// A cluster's first frame has its lowest timestamp, but for frames shown before the one they follow.
+		if c.tick > tick {
+			return best, nil
+		}
+		if c.key {
+			best = off
+		}
+		off += c.total
+	}
+}

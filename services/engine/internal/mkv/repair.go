@@ -1,0 +1,65 @@
+package mkv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Repaired is what Repair found and did.
+type Repaired struct {
+	File     *File // what the header says; its reader is closed
+	Size     int64
+	EndNs    int64
+	CutBytes int64 // torn tail
+	Clusters int   // 0: the file holds no footage
+}
+
+// Repair turns a file that was not closed, or only in part, into a closed one: a torn tail is cut off, Cues, Duration and
+// sizes are written, all is synced. A file without one whole cluster is left as it is, and Clusters is 0. An error that
+// is ErrFormat means that the header cannot be read; then the file is left as it is too. Repairing a whole file changes
+// nothing of what it holds. Nobody else may write the file meanwhile.
+func Repair(path string) (*Repaired, error) {
+	fd, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("repair: %w", err)
+	}
+	r, err := repair(fd)
+	if err = errors.Join(err, fd.Close()); err != nil {
+		return nil, fmt.Errorf("repair %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func repair(fd *os.File) (*Repaired, error) {
+	st, err := fd.Stat()
+	if err != nil {
+		return nil, err
+	}
+	f, err := Open(fd, st.Size())
+	if err != nil {
+		return nil, err
+	}
+	x, err := f.Scan()
+	if err != nil {
+		return nil, err
+	}
+	r := &Repaired{File: f, Size: x.Size, EndNs: x.EndNs, CutBytes: st.Size() - x.Size, Clusters: x.Clusters}
+	if x.Clusters == 0 {
+		r.Size = st.Size()
+		return r, nil
+	}
+	if r.CutBytes > 0 {
+		if err := fd.Truncate(x.Size); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range f.layout.closing(x.cues, x.ticks, x.Size, max(f.run.Video(), 0)) {
+		if _, err := fd.WriteAt(p.Data, p.Offset); err != nil {
+			return nil, err
+		}
+	}
+	return r, unix.Fdatasync(int(fd.Fd()))
+}
