@@ -78,7 +78,7 @@ func TestEveryFrameSentIsRecordedOnceAndInOrder(t *testing.T) {
 // gstCamera starts a GStreamer server and returns its URL.
 func gstCamera(t *testing.T, pipeline string) string {
 	t.Helper()
-	cmd := exec.Command("python3", "gstserver.py", pipeline)
+	cmd := exec.Command("/usr/bin/python3", "gstserver.py", pipeline) // Debian's, for which its gi is made
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -166,6 +166,8 @@ func (s *Stack) StartService(ctx context.Context, service string) error {
 
 // answers waits until a service takes connections.
 func (s *Stack) answers(ctx context.Context, service string, c *child) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	network, address := "unix", s.Socket(service)
 	if service == Web {
 		if _, port, err := net.SplitHostPort(s.cfg.Listen); err != nil || port == "0" {
@@ -177,8 +179,6 @@ func (s *Stack) answers(ctx context.Context, service string, c *child) error {
 		}
 		network, address = "tcp", s.cfg.Listen
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -1,0 +1,185 @@
+//go:build whole
+
+package browser
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/ledger"
+	"vigie/tools/simcam/recorded"
+	"vigie/tools/simcam/rtspcam"
+	"vigie/tools/stack"
+)
+
+// camera is what the script is told of a camera.
+type camera struct {
+	Name     string `json:"name"`
+	URL      string `json:"url"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+	FPS      int    `json:"fps"`
+	Width    int    `json:"width"`
+	Height   int    `json:"height"`
+}
+
+// task is the script's argument; owner.mjs tells what the fields mean.
+type task struct {
+	URL       string   `json:"url"`
+	Code      string   `json:"code"`
+	Cameras   []camera `json:"cameras"`
+	DeadURL   string   `json:"deadUrl"`
+	Shots     string   `json:"shots"`
+	Downloads string   `json:"downloads"`
+	Node      string   `json:"node"`
+}
+
+func TestOwner(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shots := filepath.Join(root, "build", "shots")
+	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary := filepath.Join(dir, "vigie")
+	if err := stack.Build(t.Context(), root, binary); err != nil {
+		t.Fatal(err)
+	}
+
+	video := func(n, w, h, fps int, label string) *content.Video {
+		return &content.Video{Codec: content.H264, Width: w, Height: h, FPS: fps, GOP: fps, Bitrate: 700_000, Label: label, Camera: n}
+	}
+	server := cameras(t,
+		rtspcam.Config{ID: "door", Video: video(1, 640, 360, 15, "DOOR"), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},
+		rtspcam.Config{ID: "yard", Video: video(90, 480, 360, 10, "YARD"), Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
+		rtspcam.Config{ID: "gate", Video: video(170, 640, 480, 12, "GATE"), Audio: &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}},
+	)
+	gone := cameras(t, rtspcam.Config{ID: "gone", Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}})
+	job := task{Shots: shots, Downloads: dir, Node: filepath.Join(root, "services/web/ui"), DeadURL: gone.URL(gone.Camera("gone"))}
+	gone.Close()
+	for _, c := range server.Cameras() {
+		cfg := c.Config()
+		job.Cameras = append(job.Cameras, camera{Name: cfg.Video.Label, URL: server.URL(c), User: cfg.User, Password: cfg.Pass,
+			FPS: cfg.Video.FPS, Width: cfg.Video.Width, Height: cfg.Video.Height})
+	}
+
+	volume := filepath.Join(dir, "volume")
+	if err := os.Mkdir(volume, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := services.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			for _, name := range []string{stack.Web, stack.Engine} {
+				text, _ := os.ReadFile(services.Log(name))
+				t.Logf("the log of %s ends with:\n%s", name, text[max(0, len(text)-4000):])
+			}
+		}
+	})
+	waiting, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	greeting, err := services.Greeting(waiting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.URL, job.Code = greeting.URL, greeting.SetupCode
+	follow(t, job)
+
+	t.Run("the downloaded file is what the camera sent", func(t *testing.T) {
+		file := filepath.Join(dir, "segment.mkv")
+		stamps, frames, err := recorded.Stamps(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frames != len(stamps) {
+			t.Errorf("%d frames, %d stamps", frames, len(stamps))
+		}
+		if err := ledger.Compare(server.Camera("door").Sent(), stamps).Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// follow runs the script and makes a subtest of each of its steps.
+func follow(t *testing.T, job task) {
+	t.Helper()
+	argument, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "owner.mjs", string(argument))
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	steps := 0
+	for sc := bufio.NewScanner(out); sc.Scan(); steps++ {
+		var line struct {
+			Step  string `json:"step"`
+			Error string `json:"error"`
+			MS    int    `json:"ms"`
+		}
+		if err := json.Unmarshal(sc.Bytes(), &line); err != nil {
+			t.Errorf("the script says %q", sc.Text())
+			continue
+		}
+		t.Run(line.Step, func(t *testing.T) {
+			if line.Error != "" {
+				t.Error(line.Error)
+			}
+			t.Logf("%d ms", line.MS)
+		})
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the script ended with %v after %d steps", err, steps)
+	}
+	if steps == 0 {
+		t.Error("the script took no step")
+	}
+}
+
+func cameras(t *testing.T, list ...rtspcam.Config) *rtspcam.Server {
+	t.Helper()
+	store, err := content.NewStore("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rtspcam.New(t.Context(), slog.New(slog.DiscardHandler), store, ledger.New(nil), list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Open("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}

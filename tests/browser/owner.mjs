@@ -1,0 +1,291 @@
+// What the owner of an appliance does in a browser, step by step. Started by the Go test of this folder with one
+// argument, a JSON object:
+//
+//   url, code            address of the web admin; one-time code of the console
+//   cameras              [{name, url, user, password, fps, width, height}]
+//   deadUrl, videoFps    address at which no camera answers
+//   shots, downloads     folders
+//   node                 folder from which playwright-core is resolved
+//
+// Prints one JSON object a line: {"step", "ms"} or {"step", "error"}; ends at the first error, for what comes after a
+// step stands on it.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const given = JSON.parse(process.argv[2]);
+const { chromium } = createRequire(path.join(given.node, 'package.json'))('playwright-core');
+
+const username = 'owner';
+const password = 'correct horse battery';
+const problems = [];
+
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+});
+const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, viewport: { width: 1280, height: 800 }, timezoneId: 'UTC', locale: 'en-GB' });
+context.setDefaultTimeout(20_000);
+const page = await context.newPage();
+page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
+
+const at = (id) => page.getByTestId(id);
+const tell = (line) => console.log(JSON.stringify(line));
+const shot = (name) => page.screenshot({ path: path.join(given.shots, `${name}.png`) });
+
+async function step(name, run) {
+  const start = Date.now();
+  try {
+    await run();
+    if (problems.length > 0) throw new Error(problems.join('; '));
+    tell({ step: name, ms: Date.now() - start });
+  } catch (error) {
+    await shot('failed').catch(() => {});
+    tell({ step: name, error: String(error.message ?? error) });
+    await browser.close();
+    process.exit(1);
+  }
+}
+
+function must(truth, text) {
+  if (!truth) throw new Error(text);
+}
+
+/** Waits until probe gives something truthy, and returns it. */
+async function until(text, probe, limit = 20_000) {
+  const end = Date.now() + limit;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${limit / 1000} s: ${text}`);
+    await page.waitForTimeout(100);
+  }
+}
+
+/**
+ * What a video element shows: its clock, and the block code of the picture (tools/simcam/picture), read from pixels.
+ * frame is null when the picture has no readable code; mean is the picture's mean brightness, 0 to 255.
+ */
+async function look(video) {
+  return video.evaluate((element) => {
+    const width = element.videoWidth;
+    const height = element.videoHeight;
+    const seen = { time: element.currentTime, width, height, frame: null, mean: 0, now: Date.now(), paused: element.paused };
+    if (width === 0) return seen;
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    context.drawImage(element, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    const bright = (x, y) => (data[4 * (y * width + x)] + data[4 * (y * width + x) + 1] + data[4 * (y * width + x) + 2]) / 3;
+    let sum = 0;
+    let count = 0;
+    for (let y = 0; y < height; y += 4) for (let x = 0; x < width; x += 4, count++) sum += bright(x, y);
+    seen.mean = sum / count;
+    const cell = Math.floor(width / 40) & ~1;
+    const rows = [];
+    for (let y = 0; y < 5; y++) {
+      let byte = 0;
+      for (let x = 0; x < 8; x++) {
+        let total = 0;
+        let n = 0;
+        for (let dy = cell >> 2; dy < cell - (cell >> 2); dy++) {
+          for (let dx = cell >> 2; dx < cell - (cell >> 2); dx++, n++) total += bright((x + 1) * cell + dx, (y + 1) * cell + dy);
+        }
+        byte = (byte << 1) | (total / n > 128 ? 1 : 0);
+      }
+      rows.push(byte);
+    }
+    if (rows[0] === 0xb2 && rows[4] === (rows[1] ^ rows[2] ^ rows[3] ^ 0x5a)) seen.frame = (rows[1] << 8) | rows[2];
+    return seen;
+  });
+}
+
+/** Seconds from one instant of the minute to another, between -30 and 30. */
+const within = (from, to) => ((to - from + 90) % 60) - 30;
+const secondOf = (ms) => (ms / 1000) % 60;
+
+async function fill(values) {
+  for (const [id, value] of Object.entries(values)) await at(id).fill(value);
+}
+
+async function login(name, secret) {
+  await fill({ 'login-username': name, 'login-password': secret });
+  await at('login-submit').click();
+}
+
+await step('a wrong set-up code is refused in words', async () => {
+  await page.goto(given.url);
+  await at('setup-form').waitFor();
+  await shot('setup');
+  await fill({ 'setup-code': 'AAAA-AAAA', 'setup-username': username, 'new-password': password, 'repeat-password': password });
+  await at('setup-submit').click();
+  await until('a sentence about the code', async () => (await at('setup-form').innerText()).match(/code.*(wrong|not|match|console)/i));
+  await shot('setup-refused');
+});
+
+await step('the code of the console sets the administrator up', async () => {
+  await at('setup-code').fill(given.code);
+  await at('setup-submit').click();
+  await at('nav-live').waitFor();
+  await at('live-add-camera').waitFor();
+  await shot('live-empty');
+});
+
+await step('log-out ends the session, a wrong password is refused, the right one is taken', async () => {
+  await at('account').click();
+  await at('logout').click();
+  await at('login-form').waitFor();
+  await shot('login');
+  const closed = await page.request.get(new URL('/api/v1/cameras', given.url).href);
+  must(closed.status() === 401, `the cameras can be listed without a session: ${closed.status()}`);
+  await login(username, 'not the password');
+  await at('login-error').waitFor();
+  await shot('login-refused');
+  await login(username, password);
+  await at('nav-live').waitFor();
+});
+
+await step('a camera is tested, then added', async () => {
+  await at('nav-cameras').click();
+  await at('camera-add').click();
+  await at('camera-dialog').waitFor();
+  const [first] = given.cameras;
+  await fill({ 'camera-name': first.name, 'camera-url': given.deadUrl });
+  await at('camera-test').click();
+  await until('a refusal of the test in words', async () => (await at('camera-dialog').innerText()).match(/refus|answer|reach/i) && !(await at('camera-tested').isVisible()));
+  await shot('camera-test-refused');
+  await fill({ 'camera-url': first.url, 'camera-username': first.user, 'camera-password': first.password });
+  await at('camera-test').click();
+  await at('camera-tested').waitFor();
+  must((await at('camera-tested').innerText()).includes(`${first.width}`), 'the test does not tell the size of the picture');
+  await shot('camera-tested');
+  await at('camera-save').click();
+  await at('camera-dialog').waitFor({ state: 'hidden' });
+});
+
+await step('more cameras are added, and all are live', async () => {
+  for (const camera of given.cameras.slice(1)) {
+    await at('camera-add').click();
+    await fill({ 'camera-name': camera.name, 'camera-url': camera.url, 'camera-username': camera.user, 'camera-password': camera.password });
+    await at('camera-save').click();
+    await at('camera-dialog').waitFor({ state: 'hidden' });
+  }
+  const rows = page.locator('[data-testid="camera-row"][data-status="live"]');
+  await until('all cameras live', async () => (await rows.count()) === given.cameras.length);
+  await shot('cameras');
+});
+
+await step('a camera that does not answer says why', async () => {
+  await at('camera-add').click();
+  await fill({ 'camera-name': 'Dead', 'camera-url': given.deadUrl });
+  await at('camera-save').click();
+  const row = page.locator('[data-testid="camera-row"]', { hasText: 'Dead' });
+  await row.getByTestId('camera-reason').waitFor();
+  await shot('camera-offline');
+  await row.getByTestId('camera-remove').click();
+  await at('confirm-action').click();
+  await row.waitFor({ state: 'detached' });
+});
+
+await step('live pictures move with the clock', async () => {
+  await at('nav-live').click();
+  const tiles = page.getByTestId('tile');
+  await until('one tile a camera', async () => (await tiles.count()) === given.cameras.length);
+  for (const camera of given.cameras) {
+    const tile = tiles.filter({ hasText: camera.name });
+    const video = tile.getByTestId('tile-video');
+    const first = await until(`a picture of ${camera.name} with a readable clock`, async () => {
+      const seen = await look(video);
+      return seen.frame !== null && seen.time > 0 && seen;
+    }, 30_000);
+    must(first.mean > 30 && first.mean < 230, `${camera.name}: mean brightness ${first.mean}`);
+    must(first.width === camera.width && first.height === camera.height, `${camera.name}: ${first.width} × ${first.height}`);
+    await page.waitForTimeout(3000); // the time that is measured
+    const second = await until(`a second picture of ${camera.name}`, async () => {
+      const seen = await look(video);
+      return seen.frame !== null && seen;
+    });
+    const passed = (second.now - first.now) / 1000;
+    must(second.time - first.time > passed - 1.5, `${camera.name}: currentTime went from ${first.time} to ${second.time} in ${passed} s`);
+    const moved = within(first.frame / camera.fps, second.frame / camera.fps);
+    must(Math.abs(moved - passed) < 1.5, `${camera.name}: the clock in the picture moved ${moved} s in ${passed} s`);
+    const behind = within(second.frame / camera.fps, secondOf(second.now));
+    must(behind > -1 && behind < 8, `${camera.name}: the picture is ${behind} s behind`);
+  }
+  await shot('live');
+});
+
+await step('the timeline grows', async () => {
+  await at('nav-recordings').click();
+  await at('camera-select').selectOption({ label: given.cameras[0].name });
+  await until('a segment in the timeline', async () => Number(await at('timeline').getAttribute('data-segments')) >= 1);
+  await at('newest').click();
+  for (let i = 0; i < 5; i++) await at('zoom-in').click();
+  const end = async () => {
+    const id = new URL(page.url()).pathname.split('/').pop();
+    const now = Date.now();
+    const answer = await page.request.get(new URL(`/api/v1/cameras/${id}/timeline?fromMs=${now - 3600_000}&toMs=${now + 60_000}`, given.url).href);
+    return (await answer.json()).lastMs;
+  };
+  const before = await end();
+  await until('later footage', async () => (await end()) >= before + 3000);
+  await shot('recordings');
+});
+
+await step('a click on the timeline plays that instant of the past', async () => {
+  const [camera] = given.cameras;
+  const canvas = at('timeline');
+  const box = await canvas.boundingBox();
+  const from = Number(await canvas.getAttribute('data-from-ms'));
+  const to = Number(await canvas.getAttribute('data-to-ms'));
+  const target = Date.now() - 12_000;
+  await page.mouse.click(box.x + ((target - from) / (to - from)) * box.width, box.y + box.height / 2);
+  const video = at('player-video');
+  const first = await until('the picture of that instant', async () => {
+    const seen = await look(video);
+    const position = Number(await at('player-time').getAttribute('data-position-ms'));
+    return seen.frame !== null && seen.time > 0 && Math.abs(position - target) < 8000 && { ...seen, position };
+  });
+  const off = within(first.frame / camera.fps, secondOf(first.position));
+  must(Math.abs(off) < 1.5, `the player says ${new Date(first.position).toISOString()}, the picture shows second ${first.frame / camera.fps}`);
+  must(Math.abs(within(first.frame / camera.fps, secondOf(target))) < 8, `clicked second ${secondOf(target)}, the picture shows ${first.frame / camera.fps}`);
+  await page.waitForTimeout(2500); // the time that is measured
+  const second = await until('a later picture', async () => {
+    const seen = await look(video);
+    return seen.frame !== null && seen;
+  });
+  must(second.time > first.time + 1, `currentTime went from ${first.time} to ${second.time} in 2.5 s`);
+  const moved = within(first.frame / camera.fps, second.frame / camera.fps);
+  must(moved > 1 && moved < 5, `the clock in the picture moved ${moved} s in 2.5 s`);
+  await shot('playback');
+});
+
+await step('the file of the instant on show is downloaded', async () => {
+  const [download] = await Promise.all([page.waitForEvent('download'), at('download').click()]);
+  await download.saveAs(path.join(given.downloads, 'segment.mkv'));
+});
+
+await step('the system page shows the machine', async () => {
+  await at('nav-system').click();
+  await at('machine').waitFor();
+  await at('volume').first().waitFor();
+  await shot('system');
+});
+
+await step('every page fits a phone and a wall screen, dark and light', async () => {
+  const names = ['live', 'recordings', 'cameras', 'system'];
+  for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
+    await page.setViewportSize(viewport);
+    for (const colour of ['dark', 'light']) {
+      await page.emulateMedia({ colorScheme: colour });
+      for (const name of names) {
+        await at(`nav-${name}`).click();
+        await page.waitForTimeout(name === 'live' ? 2500 : 600); // for pictures to come, and for the eye
+        await shot(`${name}-${size}-${colour}`);
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        must(excess <= 0, `${name} on ${size}: ${excess} pixels wider than the screen`);
+      }
+    }
+  }
+});
+
+await browser.close();
