@@ -23,6 +23,7 @@ import (
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/facts"
 	"vigie/services/system/internal/httpapi"
+	"vigie/services/system/internal/network"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 )
@@ -65,6 +66,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := keeper.Open(); err != nil {
 		return err
 	}
+	nics := network.New(network.Config{
+		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
+		Offered: func([]string) {}, Console: say, Log: log,
+	}, b)
 	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks}
 
 	g, ctx := errgroup.WithContext(ctx)
@@ -72,6 +77,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return serve(ctx, l, httpapi.New(b, m, time.Now, ctx.Done())) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
+	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error {
 		if err := blockdev.Listen(ctx, events); err != nil {
 			log.Warn("no uevents; disks are found by looking every few seconds", "err", err)

@@ -1,0 +1,294 @@
+package network
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"vigie/internal/api"
+	"vigie/services/system/internal/console"
+)
+
+// TestMain runs the manager itself when the test binary is started inside a namespace.
+func TestMain(m *testing.M) {
+	if os.Getenv("NETWORK_TEST_RESOLV") != "" {
+		child()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// seen is what the child tells about its NICs, one JSON line a change.
+type seen struct {
+	NICs []api.Interface
+	DNS  []string
+	NTP  []string
+}
+
+type teller struct {
+	out *json.Encoder
+	now seen
+}
+
+func (t *teller) SetInterfaces(v []api.Interface) {
+	t.now.NICs = v
+	_ = t.out.Encode(t.now)
+}
+func (t *teller) SetDNSServers(v []string) { t.now.DNS = v }
+
+func child() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	tell := &teller{out: json.NewEncoder(os.Stdout)}
+	m := New(Config{
+		Resolv: os.Getenv("NETWORK_TEST_RESOLV"), Hostname: func() string { return "gate" },
+		Offered: func(s []string) { tell.now.NTP = s; _ = tell.out.Encode(tell.now) },
+		Ours:    func(l netlink.Link) bool { return l.Type() == "veth" },
+		Console: console.New(os.Stderr), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}, tell)
+	if err := m.Run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// lab is two namespaces: one with DHCP servers, one with the appliance; a wire for each NIC.
+type lab struct {
+	t                *testing.T
+	servers, machine string
+	resolv, leases   string
+	states           chan seen
+	child            *exec.Cmd
+	dnsmasq          *exec.Cmd
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func newLab(t *testing.T, wires int) *lab {
+	t.Helper()
+	id := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()%1e6)
+	l := &lab{t: t, servers: "vigie-s-" + id, machine: "vigie-m-" + id, resolv: filepath.Join(t.TempDir(), "resolv.conf"), leases: filepath.Join(t.TempDir(), "leases"), states: make(chan seen, 1024)}
+	for _, ns := range []string{l.servers, l.machine} {
+		run(t, "ip", "netns", "add", ns)
+		t.Cleanup(func() { run(t, "ip", "netns", "delete", ns) })
+	}
+	for i := range wires {
+		s, m := fmt.Sprintf("s%d", i), fmt.Sprintf("eth%d", i)
+		run(t, "ip", "-n", l.servers, "link", "add", s, "type", "veth", "peer", "name", m, "netns", l.machine)
+		run(t, "ip", "-n", l.servers, "link", "set", s, "up")
+	}
+	return l
+}
+
+// serve starts dnsmasq on the first wire with addresses of the given network; T1 is 2 s, T2 5 s.
+func (l *lab) serve(network string, more ...string) {
+	l.t.Helper()
+	run(l.t, "ip", "-n", l.servers, "addr", "flush", "dev", "s0")
+	run(l.t, "ip", "-n", l.servers, "addr", "add", network+".1/24", "dev", "s0")
+	l.dnsmasq = exec.Command("ip", append([]string{"netns", "exec", l.servers, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null",
+		"--user=root", "--port=0", "--interface=s0", "--pid-file=", "--dhcp-authoritative", "--no-ping", "--log-facility=-",
+		"--dhcp-leasefile=" + l.leases, "--dhcp-range=" + network + ".50," + network + ".60,2m", "--dhcp-option=option:dns-server," + network + ".1",
+		"--dhcp-option=option:ntp-server," + network + ".1", "--dhcp-option=option:domain-search,cameras.example",
+		"--dhcp-option=option:T1,2", "--dhcp-option=option:T2,5", "--log-dhcp"}, more...)...)
+	l.dnsmasq.Stderr = l.t.Output()
+	if err := l.dnsmasq.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	d := l.dnsmasq
+	l.t.Cleanup(func() { l.end(d) })
+}
+
+func (l *lab) end(c *exec.Cmd) {
+	if c.ProcessState == nil {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		_ = c.Wait()
+	}
+}
+
+// boot starts the appliance's side.
+func (l *lab) boot() {
+	l.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.child = exec.Command("ip", "netns", "exec", l.machine, self)
+	l.child.Env = append(os.Environ(), "NETWORK_TEST_RESOLV="+l.resolv)
+	l.child.Stderr = l.t.Output()
+	out, err := l.child.StdoutPipe()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.child.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	c := l.child
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			var s seen
+			if json.Unmarshal(lines.Bytes(), &s) == nil {
+				l.states <- s
+			}
+		}
+	}()
+	l.t.Cleanup(func() { l.end(c) })
+}
+
+// until waits for a state.
+func (l *lab) until(what string, ok func(seen) bool) seen {
+	l.t.Helper()
+	deadline := time.After(40 * time.Second)
+	var last seen
+	for {
+		select {
+		case last = <-l.states:
+			if ok(last) {
+				return last
+			}
+		case <-deadline:
+			l.t.Fatalf("never %s: %+v", what, last)
+		}
+	}
+}
+
+func (s seen) nic(name string) api.Interface {
+	for _, n := range s.NICs {
+		if n.Name == name {
+			return n
+		}
+	}
+	return api.Interface{}
+}
+
+func boundIn(network string) func(seen) bool {
+	return func(s seen) bool {
+		n := s.nic("eth0")
+		return n.Dhcp.Status == api.DhcpStatusBound && len(n.Addresses) == 1 && strings.HasPrefix(n.Addresses[0], network+".")
+	}
+}
+
+func TestALeaseFromItsFirstDayToItsLast(t *testing.T) {
+	l := newLab(t, 2)
+	l.serve("10.99.0")
+	l.boot()
+
+	s := l.until("bound", func(s seen) bool { return boundIn("10.99.0")(s) && len(s.NTP) == 1 && len(s.DNS) == 1 })
+	n := s.nic("eth0")
+	if n.Gateway != "10.99.0.1" || n.Dhcp.Server != "10.99.0.1" || n.Dhcp.LeaseEndMs == 0 || !n.Carrier || !slices.Equal(s.NTP, []string{"10.99.0.1"}) || !slices.Equal(s.DNS, []string{"10.99.0.1"}) {
+		t.Errorf("got %+v", s)
+	}
+	if b, err := os.ReadFile(l.resolv); err != nil || !strings.Contains(string(b), "search cameras.example\nnameserver 10.99.0.1\n") {
+		t.Errorf("resolv.conf %q, %v", b, err)
+	}
+	if b, err := os.ReadFile(l.leases); err != nil || !strings.Contains(string(b), " gate ") {
+		t.Errorf("the server does not know our name: %q, %v", b, err)
+	}
+	routes := run(t, "ip", "-n", l.machine, "route")
+	for _, want := range []string{"default via 10.99.0.1 dev eth0 proto dhcp", "10.99.0.0/24 dev eth0 proto dhcp scope link"} {
+		if !strings.Contains(routes, want) {
+			t.Errorf("no route %q in\n%s", want, routes)
+		}
+	}
+
+	renewed := l.until("renewed", func(s seen) bool { return s.nic("eth0").Dhcp.LeaseEndMs > n.Dhcp.LeaseEndMs })
+	if got := renewed.nic("eth0"); got.Dhcp.Status != api.DhcpStatusBound || got.Addresses[0] != n.Addresses[0] {
+		t.Errorf("renewed to %+v", got)
+	}
+
+	l.end(l.dnsmasq)
+	s = l.until("missing the server", func(s seen) bool { return s.nic("eth0").Dhcp.Status == api.DhcpStatusRenewing })
+	if got := s.nic("eth0"); len(got.Addresses) != 1 || got.Dhcp.Reason == "" || got.Gateway == "" {
+		t.Errorf("the lease has not ended, but: %+v", got)
+	}
+	if got := s.nic("eth1"); got.Dhcp.Status != api.DhcpStatusFailed || !strings.Contains(got.Dhcp.Reason, "No DHCP server") {
+		t.Errorf("the NIC without a server: %+v", got)
+	}
+	l.serve("10.99.0")
+	l.until("back", boundIn("10.99.0"))
+
+	// Another network on the same wire: the server refuses the old address.
+	l.end(l.dnsmasq)
+	l.serve("10.99.7")
+	s = l.until("moved", boundIn("10.99.7"))
+	if routes := run(t, "ip", "-n", l.machine, "route"); strings.Contains(routes, "10.99.0") || !strings.Contains(routes, "default via 10.99.7.1") {
+		t.Errorf("routes after the move:\n%s", routes)
+	}
+	moved := s.nic("eth0").Addresses[0]
+
+	run(t, "ip", "-n", l.servers, "link", "set", "s0", "down")
+	s = l.until("without link", func(s seen) bool { return !s.nic("eth0").Carrier })
+	if got := s.nic("eth0").Dhcp; got.Status != api.DhcpStatusWaiting || !strings.Contains(got.Reason, "cable") {
+		t.Errorf("got %+v", got)
+	}
+	run(t, "ip", "-n", l.servers, "link", "set", "s0", "up")
+	s = l.until("confirmed", boundIn("10.99.7"))
+	if got := s.nic("eth0").Addresses[0]; got != moved {
+		t.Errorf("address %s, had %s", got, moved)
+	}
+
+	t.Run("a restarted service keeps the address", func(t *testing.T) {
+		l.end(l.child)
+		if out := run(t, "ip", "-n", l.machine, "addr"); !strings.Contains(out, moved) {
+			t.Fatalf("the address went with the service:\n%s", out)
+		}
+		for len(l.states) > 0 {
+			<-l.states
+		}
+		l.boot()
+		for gone := false; !gone; {
+			l.until("bound again", func(s seen) bool {
+				if len(s.nic("eth0").Addresses) != 1 {
+					t.Errorf("without address meanwhile: %+v", s)
+				}
+				gone = boundIn("10.99.7")(s)
+				return gone
+			})
+		}
+	})
+	t.Run("a NIC that comes later is taken up", func(t *testing.T) {
+		run(t, "ip", "-n", l.servers, "link", "add", "s9", "type", "veth", "peer", "name", "eth9", "netns", l.machine)
+		run(t, "ip", "-n", l.servers, "link", "set", "s9", "up")
+		l.until("taken up", func(s seen) bool { return s.nic("eth9").Carrier })
+		run(t, "ip", "-n", l.servers, "link", "delete", "s9")
+		l.until("removed", func(s seen) bool { return s.nic("eth9").Name == "" && s.nic("eth0").Name == "eth0" })
+	})
+}
+
+func TestObserveOnlyLooks(t *testing.T) {
+	resolv := filepath.Join(t.TempDir(), "resolv.conf")
+	tell := &teller{out: json.NewEncoder(io.Discard)}
+	m := New(Config{Resolv: resolv, Observe: true, Hostname: func() string { return "" }, Offered: func([]string) { t.Error("offered") },
+		Ours: func(l netlink.Link) bool { return true }, Console: console.New(io.Discard), Log: slog.New(slog.DiscardHandler)}, tell)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := m.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(tell.now.NICs) == 0 || tell.now.NICs[0].Dhcp.Status != api.DhcpStatusOff {
+		t.Errorf("got %+v", tell.now)
+	}
+	if _, err := os.Stat(resolv); err == nil {
+		t.Error("resolv.conf was written")
+	}
+}
