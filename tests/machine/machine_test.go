@@ -1,0 +1,395 @@
+//go:build whole
+
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/image/vm"
+	"vigie/internal/api"
+	"vigie/tools/appliance"
+	"vigie/tools/lab"
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/ledger"
+	"vigie/tools/simcam/recorded"
+	"vigie/tools/simcam/rtspcam"
+	"vigie/tools/site"
+)
+
+const (
+	owner    = "owner"
+	password = "correct horse battery"
+)
+
+// bench is a site under test, with what the test knows of it.
+type bench struct {
+	*site.Site
+	*appliance.Client
+	greeting appliance.Greeting
+	cameras  map[string]string // id on the appliance by the camera's own
+}
+
+func open(t *testing.T, cfg site.Config) *bench {
+	t.Helper()
+	image, err := filepath.Abs("../../build/vigie.iso")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(image); err != nil {
+		t.Fatalf("%v: run `make image` first", err)
+	}
+	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	video := func(codec string, n int) *content.Video {
+		return &content.Video{Codec: codec, Width: 320, Height: 240, FPS: 15, GOP: 15, Bitrate: 500_000, Label: fmt.Sprintf("CAM %d", n), Camera: n}
+	}
+	cfg.Dir, cfg.Image, cfg.Accel, cfg.Book = dir, image, vm.Probe(t.Context()), ledger.New(nil)
+	cfg.DiskBytes = 2 << 30
+	cfg.Options = append(cfg.Options, "vigie.format=blank")
+	cfg.Cameras = []rtspcam.Config{
+		{ID: "avc", Video: video(content.H264, 1), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},
+		{ID: "hevc", Video: video(content.H265, 2)},
+	}
+	s, err := site.Open(t.Context(), slog.New(slog.DiscardHandler), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{Site: s, cameras: make(map[string]string)}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		text, _ := os.ReadFile(s.ConsoleLog())
+		keep(t, text)
+		if t.Failed() {
+			t.Logf("the console ends with:\n%s", text[max(0, len(text)-6000):])
+		}
+	})
+	return b
+}
+
+// keep leaves a console's log in build/ for people.
+func keep(t *testing.T, text []byte) {
+	name := strings.NewReplacer("/", "-").Replace(t.Name())
+	if err := os.WriteFile(filepath.Join("../../build", name+".console.log"), text, 0o644); err != nil {
+		t.Error(err)
+	}
+}
+
+// boot switches the machine on and connects to its web admin.
+func (b *bench) boot(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	start := time.Now()
+	g, err := b.Boot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("from power-on to the greeting: %.1f s", time.Since(start).Seconds())
+	if want := "https://" + lab.MachineAt(0).Addr.String() + "/"; g.URL != want {
+		t.Errorf("the console names %s, want the address that DHCP gives: %s", g.URL, want)
+	}
+	client, err := appliance.NewClient(b.URL(), g.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	b.Client, b.greeting = client, g
+}
+
+// until asks the appliance again and again, for a time.
+func (b *bench) until(t *testing.T, limit time.Duration, awaited string, ask func(ctx context.Context) (bool, error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := b.Until(ctx, awaited, func() (bool, error) { return ask(ctx) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// setUp does what an owner does first: administrator, cameras.
+func (b *bench) setUp(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if b.greeting.SetupCode == "" {
+		t.Fatal("a blank machine shows no set-up code")
+	}
+	if err := b.SetUp(ctx, b.greeting.SetupCode, owner, password); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b.Site.Cameras.Cameras() {
+		added, err := b.AddCamera(ctx, c.ID(), b.Site.Cameras.URL(c), c.Config().User, c.Config().Pass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.cameras[c.ID()] = added.ID
+	}
+}
+
+// recording waits until all cameras are live and recorded.
+func (b *bench) recording(t *testing.T) {
+	t.Helper()
+	b.until(t, time.Minute, "all cameras are recorded", func(ctx context.Context) (bool, error) {
+		list, err := b.Client.Cameras(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range list {
+			if c.State.Status != api.CameraStateStatusLive || !c.State.Recording {
+				return false, fmt.Errorf("%s is %s %s %s", c.Name, c.State.Status, c.State.Reason, c.State.RecordingReason)
+			}
+		}
+		return len(list) == len(b.cameras), nil
+	})
+}
+
+// timeline is all of a camera's past.
+func (b *bench) timeline(ctx context.Context, id string) (api.Timeline, error) {
+	return b.Timeline(ctx, id, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+}
+
+// footage waits until a camera's footage reaches beyond an instant, for sure on disk, and returns its end.
+func (b *bench) footage(t *testing.T, id string, beyond time.Time) time.Time {
+	t.Helper()
+	var end int64
+	b.until(t, time.Minute, fmt.Sprintf("footage reaches %v", beyond.UTC()), func(ctx context.Context) (bool, error) {
+		line, err := b.timeline(ctx, id)
+		for _, s := range line.Segments {
+			end = max(end, s.EndMs)
+		}
+		return end >= beyond.UnixMilli(), err
+	})
+	return time.UnixMilli(end)
+}
+
+// verify downloads each of a camera's segments, and holds each against what the camera sent. It returns the instant of
+// the last frame.
+func (b *bench) verify(t *testing.T, own string) time.Time {
+	t.Helper()
+	line, err := b.timeline(t.Context(), b.cameras[own])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(line.Segments) == 0 {
+		t.Fatalf("%s: no segment", own)
+	}
+	var last time.Time
+	for _, s := range line.Segments {
+		file := filepath.Join(t.TempDir(), s.ID+".mkv")
+		f, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(b.Download(t.Context(), s.ID, f), f.Close()); err != nil {
+			t.Errorf("%s: %v", s.ID, err)
+			continue
+		}
+		stamps, frames, err := recorded.Stamps(t.Context(), file)
+		if err != nil {
+			t.Errorf("%s: %v", s.ID, err)
+			continue
+		}
+		if frames != len(stamps) || frames == 0 {
+			t.Errorf("%s: %d frames, %d stamps", s.ID, frames, len(stamps))
+			continue
+		}
+		if err := ledger.Compare(b.Site.Cameras.Camera(own).Sent(), stamps).Err(); err != nil {
+			t.Errorf("%s: %v", s.ID, err)
+		}
+		if !s.Open {
+			complaints, err := recorded.Complaints(t.Context(), file)
+			if err != nil || complaints != "" {
+				t.Errorf("%s: %v %s", s.ID, err, complaints)
+			}
+		}
+		if at := stamps[len(stamps)-1].Capture; at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+func (b *bench) powerOff(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	took, err := b.PowerOff(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("from the power button to power-off: %.1f s", took.Seconds())
+	if took > 10*time.Second {
+		t.Errorf("the machine took %v to go off, want 10 s at most", took)
+	}
+}
+
+func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) {
+	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, Disks: 2})
+	b.boot(t)
+	b.setUp(t)
+	b.recording(t)
+	b.checkMachine(t, api.StatusFirmwareBios, 2)
+
+	started := time.Now()
+	for _, id := range b.cameras {
+		b.footage(t, id, started.Add(5*time.Second))
+	}
+	if err := b.Call(t.Context(), http.MethodPost, "/services/engine/restart", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	restarted := time.Now()
+	for own, id := range b.cameras {
+		b.footage(t, id, restarted.Add(8*time.Second))
+		line, err := b.timeline(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(line.Segments) < 2 {
+			t.Errorf("%s: segments %+v, want one before the restart and one after", own, line.Segments)
+		}
+		b.verify(t, own)
+	}
+	firstMs := make(map[string]int64)
+	for own, id := range b.cameras {
+		line, err := b.timeline(t.Context(), id)
+		if err != nil || line.FirstMs == 0 {
+			t.Fatalf("%s: %+v, %v", own, line, err)
+		}
+		firstMs[own] = line.FirstMs
+	}
+	b.powerOff(t)
+
+	b.boot(t)
+	b.again(t, firstMs)
+	b.powerOff(t)
+}
+
+func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
+	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, Disks: 1})
+	b.boot(t)
+	b.setUp(t)
+	b.recording(t)
+	b.checkMachine(t, api.StatusFirmwareUefi, 1)
+	started := time.Now()
+	acknowledged := make(map[string]time.Time)
+	firstMs := make(map[string]int64)
+	for own, id := range b.cameras {
+		acknowledged[own] = b.footage(t, id, started.Add(6*time.Second))
+		line, err := b.timeline(t.Context(), id)
+		if err != nil || line.FirstMs == 0 {
+			t.Fatalf("%s: %+v, %v", own, line, err)
+		}
+		firstMs[own] = line.FirstMs
+	}
+	if err := b.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	cut := time.Now()
+
+	b.boot(t)
+	b.again(t, firstMs)
+	for own, id := range b.cameras {
+		line, err := b.timeline(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var end int64
+		for _, s := range line.Segments {
+			if s.StartMs < cut.UnixMilli() {
+				end = max(end, s.EndMs)
+			}
+		}
+		// the timeline's end is the end of the last frame; one frame of doubt
+		if got, want := time.UnixMilli(end), acknowledged[own]; got.Before(want.Add(-100 * time.Millisecond)) {
+			t.Errorf("%s: footage up to %v after the power cut, but the timeline had shown it up to %v", own, got.UTC(), want.UTC())
+		}
+	}
+	b.powerOff(t)
+}
+
+// again checks that a machine that was booted before knows its account, cameras and recordings, and records.
+func (b *bench) again(t *testing.T, firstMs map[string]int64) {
+	t.Helper()
+	if b.greeting.SetupCode != "" {
+		t.Errorf("the second boot asks for a first set-up")
+	}
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatalf("log in after the second boot: %v", err)
+	}
+	b.recording(t)
+	now := time.Now()
+	for own, id := range b.cameras {
+		b.footage(t, id, now.Add(3*time.Second))
+		line, err := b.timeline(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line.FirstMs == 0 || line.FirstMs != firstMs[own] {
+			t.Errorf("%s: the oldest footage is of %v, want %d", own, line.FirstMs, firstMs[own])
+		}
+		b.verify(t, own)
+	}
+}
+
+// checkMachine holds the status against the machine that was built.
+func (b *bench) checkMachine(t *testing.T, firmware api.StatusFirmware, disks int) {
+	t.Helper()
+	b.until(t, time.Minute, "the clock is set", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx)
+		if err == nil && s.Clock.Status != api.ClockStatusSynchronised {
+			err = fmt.Errorf("clock %+v", s.Clock)
+		}
+		return s.Clock.Status == api.ClockStatusSynchronised, err
+	})
+	s, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Clock.Server != lab.Host().String() {
+		t.Errorf("the clock follows %q, want %s, which DHCP gives", s.Clock.Server, lab.Host())
+	}
+	if off := time.Since(time.UnixMilli(s.Clock.NowMs)).Abs(); off > 2*time.Second {
+		t.Errorf("the machine's clock is %v off", off)
+	}
+	if s.Firmware != firmware || s.BootMode != api.StatusBootModeLive || !s.StorageSettled || len(s.Packages) == 0 {
+		t.Errorf("firmware %s, boot mode %s, storage settled %v, %d packages", s.Firmware, s.BootMode, s.StorageSettled, len(s.Packages))
+	}
+	want := lab.MachineAt(0).Addr.String() + "/24"
+	if !slices.ContainsFunc(s.Interfaces, func(i api.Interface) bool {
+		return i.Mac == lab.MachineAt(0).MAC && i.Carrier && slices.Contains(i.Addresses, want) && i.Dhcp.Status == api.DhcpStatusBound
+	}) {
+		t.Errorf("interfaces %+v, want one with %s by DHCP", s.Interfaces, want)
+	}
+	volumes := 0
+	for _, d := range s.Disks {
+		if d.Use == api.DiskUseVolume && strings.HasPrefix(d.Serial, "DATA") {
+			volumes++
+		}
+	}
+	if volumes != disks || len(s.Volumes) != disks {
+		t.Errorf("%d of the disks are volumes, %d volumes are mounted, want %d: %+v", volumes, len(s.Volumes), disks, s.Disks)
+	}
+	for _, v := range s.Services {
+		if v.Status != api.ServiceStatusReady || v.Restarts != 0 {
+			t.Errorf("service %+v, want it ready and never restarted", v)
+		}
+	}
+	if len(s.Services) < 3 {
+		t.Errorf("services %+v", s.Services)
+	}
+}
