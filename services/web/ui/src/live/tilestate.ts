@@ -1,4 +1,5 @@
 import type { Camera } from '../api/model';
+import { span } from '../ui/format';
 import type { FeedState } from './feed';
 
 /** What a tile says over (or instead of) its picture. */
@@ -22,8 +23,8 @@ export function tileNote(camera: Camera, feed: FeedState, nowMs: number): TileNo
   return { kind: 'busy', title: '', text: state.status === 'connecting' ? 'Connecting to the camera…' : 'Waiting for the picture…' };
 }
 
-/** When the next try is due, in seconds; nothing when it is not known or due already. */
+/** When the next try is due; nothing when it is not known or due already. */
 export function retryText(retryMs: number | undefined, nowMs: number): string {
   if (retryMs === undefined || retryMs <= nowMs) return '';
-  return `Next try in ${Math.ceil((retryMs - nowMs) / 1000)} s.`;
+  return `Next try in ${span(Math.ceil((retryMs - nowMs) / 1000) * 1000)}.`;
 }

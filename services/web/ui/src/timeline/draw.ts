@@ -65,9 +65,11 @@ function drawRuler(context: CanvasRenderingContext2D, { view, width, height, col
   const marks = ticks(view, width, 64);
   for (const tick of marks) {
     const x = crisp(tick.x);
-    context.fillStyle = tick.major ? colours['line-strong'] : colours.line;
-    context.fillRect(x, tick.major ? rulerPx - 6 : rulerPx - 3, 1, tick.major ? height : height - rulerPx + 3);
+    context.fillStyle = colours['line-strong'];
+    context.fillRect(x, tick.major ? rulerPx - 6 : rulerPx - 3, 1, tick.major ? 6 : 3);
     if (!tick.major) continue;
+    context.fillStyle = colours.line;
+    context.fillRect(x, rulerPx, 1, height - rulerPx);
     const label = labelOf(tick.ms, tick.seconds);
     const half = context.measureText(label).width / 2;
     context.fillStyle = colours['text-3'];
