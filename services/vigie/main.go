@@ -18,6 +18,7 @@ import (
 
 	"vigie/internal/version"
 	"vigie/services/system"
+	"vigie/services/web"
 )
 
 // command is one sub-command.
@@ -29,6 +30,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"system", "NICs, clock, disks, volumes, machine configuration", system.Run},
+		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
 		{"version", "print the version", printVersion},
 	}
 }

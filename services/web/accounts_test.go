@@ -1,0 +1,173 @@
+package web
+
+import (
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"vigie/internal/api"
+	"vigie/services/web/internal/keeper"
+)
+
+func parseAddr(t *testing.T, s string) netip.AddrPort {
+	t.Helper()
+	a, err := netip.ParseAddrPort(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestUntilTheDisksHaveBeenLookedAtItWaits(t *testing.T) {
+	v := newVolume(t)
+	a := start(t, setting{machine: api.Status{Hostname: "vigie-test"}})
+	b := a.browserFor(keeper.ProbeName) // as the health check: without waiting for the certificate
+	var state api.Setup
+	if err := json.Unmarshal(b.do("GET", "/setup", "", 200).body, &state); err != nil || !state.Waiting || state.Needed {
+		t.Fatalf("%+v %v", state, err)
+	}
+	if e := b.do("POST", "/login", login("admin", goodPassword), 503, "waiting").error(t); e.RetryAfterMs == 0 {
+		t.Errorf("%+v", e)
+	}
+	b.do("POST", "/setup", `{"code":"","username":"","password":""}`, 503, "waiting")
+	b.do("GET", "/cameras", "", 503, "waiting")
+	provisional := a.fingerprintFor(keeper.ProbeName)
+	a.system.set(func(s *api.Status) { *s = settled(v) })
+	b.setUp()
+	if got := a.fingerprint(); got != provisional || got != a.shown() {
+		t.Errorf("certificate %s, while waiting %s, on the console %s", got, provisional, a.shown())
+	}
+}
+
+func TestAccountsAndCertificateComeBackFromAVolumeAfterAReboot(t *testing.T) {
+	v := newVolume(t)
+	first := start(t, setting{machine: settled(v)})
+	b := first.browser()
+	b.setUp()
+	fingerprint := first.fingerprint()
+	if got := first.shown(); got != fingerprint {
+		t.Errorf("the console shows %s, the server %s", got, fingerprint)
+	}
+	first.stop()
+
+	second := start(t, setting{machine: settled(v)}) // with an empty state folder: tmpfs is new
+	second.stdout.await(t, "administrator is set")
+	if got := second.fingerprint(); got != fingerprint || second.shown() != fingerprint {
+		t.Errorf("fingerprint %s after the reboot, was %s", got, fingerprint)
+	}
+	again := second.browser()
+	again.cookie = b.cookie
+	again.do("GET", "/session", "", 401)
+	again.do("POST", "/login", login("admin", goodPassword), 200)
+	var state api.Setup
+	if err := json.Unmarshal(again.do("GET", "/setup", "", 200).body, &state); err != nil || state.Needed {
+		t.Errorf("%+v %v", state, err)
+	}
+}
+
+func TestTheCertificateIsKeptBeforeAnybodyHasLoggedIn(t *testing.T) {
+	v := newVolume(t)
+	first := start(t, setting{machine: settled(v)})
+	code, fingerprint := first.code(), first.shown()
+	first.stop()
+	second := start(t, setting{machine: settled(v)})
+	if got := second.code(); got == code {
+		t.Error("the set-up code is the one of the last start")
+	}
+	if got := second.shown(); got != fingerprint {
+		t.Errorf("fingerprint %s after a restart, was %s", got, fingerprint)
+	}
+}
+
+func TestARestartOfTheServiceLogsNobodyOut(t *testing.T) {
+	v, state := newVolume(t), filepath.Join(t.TempDir(), "state")
+	first := start(t, setting{machine: settled(v), state: state})
+	b := first.browser()
+	b.setUp()
+	first.stop()
+	second := start(t, setting{machine: settled(v), state: state})
+	second.stdout.await(t, "administrator is set")
+	again := second.browser()
+	again.cookie = b.cookie
+	again.do("GET", "/session", "", 200)
+}
+
+func TestWithoutAnyVolumeItWorksAndSaysSo(t *testing.T) {
+	v := newVolume(t)
+	a := start(t, setting{machine: settled()})
+	b := a.browser()
+	b.setUp()
+	a.stdout.await(t, "accounts are in memory only until a data volume is there")
+	a.system.set(func(s *api.Status) { *s = settled(v) })
+	a.stdout.await(t, "accounts are kept on a data volume now")
+	fingerprint := a.fingerprint()
+	a.stop()
+	second := start(t, setting{machine: settled(v)})
+	second.stdout.await(t, "administrator is set")
+	second.browser().do("POST", "/login", login("admin", goodPassword), 200)
+	if got := second.fingerprint(); got != fingerprint {
+		t.Errorf("fingerprint %s, was %s", got, fingerprint)
+	}
+}
+
+func TestADiskThatComesLateBringsTheAccounts(t *testing.T) {
+	v := newVolume(t)
+	first := start(t, setting{machine: settled(v)})
+	first.browser().setUp()
+	fingerprint := first.fingerprint()
+	first.stop()
+
+	second := start(t, setting{machine: settled()})
+	second.code()
+	if second.fingerprint() == fingerprint {
+		t.Fatal("two machines made the same certificate")
+	}
+	second.system.set(func(s *api.Status) { *s = settled(v) })
+	second.stdout.await(t, "administrator is set")
+	if got := second.fingerprint(); got != fingerprint || second.shown() != fingerprint {
+		t.Errorf("certificate %s, want the disk's %s", got, fingerprint)
+	}
+	b := second.browser()
+	b.do("POST", "/setup", `{"code":"x","username":"x","password":"x"}`, 409, "already_set_up")
+	b.do("POST", "/login", login("admin", goodPassword), 200)
+}
+
+func TestADamagedCopyIsPassedOver(t *testing.T) {
+	good, bad := newVolume(t), newVolume(t)
+	bad = renamed(t, bad, "7d0c0e5e-58a1-4b0e-9c39-6c5c6f3a1b22")
+	first := start(t, setting{machine: settled(good, bad)})
+	first.browser().setUp()
+	first.stop()
+	folder := filepath.Join(bad, "vigie", "accounts")
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("no copy on the second volume: %v", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range content {
+			content[i] ^= 0x55
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := start(t, setting{machine: settled(bad, good)})
+	second.stdout.await(t, "administrator is set")
+	second.browser().do("POST", "/login", login("admin", goodPassword), 200)
+}
+
+func renamed(t *testing.T, volume, id string) string {
+	t.Helper()
+	to := filepath.Join(filepath.Dir(volume), id)
+	if err := os.Rename(volume, to); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}

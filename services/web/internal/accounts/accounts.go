@@ -1,0 +1,167 @@
+// Package accounts keeps what must outlive the machine's memory: who may log in, and the certificate that the appliance
+// is known by.
+//
+// It owns two buckets of one database: "users" (lower-case user name to JSON) and "tls" (certificate and key in DER).
+// It stores password hashes and never sees a password. Each method is one transaction; the database orders them, so a
+// Store is safe for many goroutines.
+package accounts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"vigie/services/web/internal/certificate"
+)
+
+// Tx is one transaction on named buckets of keys and values.
+type Tx interface {
+	Get(bucket string, key []byte) []byte // nil when there is none; valid inside the transaction
+	Put(bucket string, key, value []byte) error
+	Range(bucket string, from, to []byte) iter.Seq2[[]byte, []byte]
+}
+
+// Database runs transactions. An Update that returned nil is kept as safely as the machine can; one whose function
+// returned an error has changed nothing.
+type Database interface {
+	View(func(Tx) error) error
+	Update(func(Tx) error) error
+}
+
+var (
+	// ErrExists says that there is an administrator already.
+	ErrExists = errors.New("there is an administrator already")
+	// ErrUnknown says that no such user exists.
+	ErrUnknown = errors.New("no such user")
+)
+
+// User is one account.
+type User struct {
+	Username  string `json:"username"` // as chosen; compared without regard to case
+	Hash      string `json:"hash"`     // PHC string
+	CreatedMs int64  `json:"createdMs"`
+	ChangedMs int64  `json:"changedMs"` // of the password
+}
+
+// Store reads and writes accounts.
+type Store struct{ db Database }
+
+// New makes a Store; nothing is read yet.
+func New(db Database) *Store { return &Store{db: db} }
+
+const (
+	users = "users"
+	tls   = "tls"
+)
+
+func certificateKey() []byte { return []byte("certificate") }
+func privateKey() []byte     { return []byte("key") }
+
+// Empty says whether no user exists.
+func (s *Store) Empty() (empty bool, err error) {
+	err = s.db.View(func(tx Tx) error {
+		empty = noUsers(tx)
+		return nil
+	})
+	return empty, err
+}
+
+// AddFirst adds the first user, or returns ErrExists.
+func (s *Store) AddFirst(username, hash string, now time.Time) error {
+	return s.db.Update(func(tx Tx) error {
+		if !noUsers(tx) {
+			return ErrExists
+		}
+		return put(tx, User{Username: username, Hash: hash, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()})
+	})
+}
+
+// Find returns a user, or ErrUnknown.
+func (s *Store) Find(username string) (u User, err error) {
+	err = s.db.View(func(tx Tx) (err error) {
+		u, err = get(tx, username)
+		return err
+	})
+	return u, err
+}
+
+// SetHash replaces a user's password hash if it is still the old one; otherwise somebody was faster, and nothing
+// happens. changed says which.
+func (s *Store) SetHash(username, old, hash string, now time.Time) (changed bool, err error) {
+	err = s.db.Update(func(tx Tx) error {
+		changed = false
+		u, err := get(tx, username)
+		if err != nil || u.Hash != old {
+			return err
+		}
+		u.Hash, u.ChangedMs, changed = hash, now.UnixMilli(), true
+		return put(tx, u)
+	})
+	return changed && err == nil, err
+}
+
+// Certificate returns the stored certificate; ok is false when there is none.
+func (s *Store) Certificate() (p certificate.Pair, ok bool, err error) {
+	err = s.db.View(func(tx Tx) error {
+		p.CertificateDER = slices.Clone(tx.Get(tls, certificateKey()))
+		p.KeyDER = slices.Clone(tx.Get(tls, privateKey()))
+		return nil
+	})
+	return p, err == nil && len(p.CertificateDER) > 0 && len(p.KeyDER) > 0, err
+}
+
+// SetCertificate stores the certificate.
+func (s *Store) SetCertificate(p certificate.Pair) error {
+	return s.db.Update(func(tx Tx) error {
+		return errors.Join(tx.Put(tls, certificateKey(), p.CertificateDER), tx.Put(tls, privateKey(), p.KeyDER))
+	})
+}
+
+func noUsers(tx Tx) bool {
+	for range tx.Range(users, nil, nil) {
+		return false
+	}
+	return true
+}
+
+func get(tx Tx, username string) (u User, err error) {
+	v := tx.Get(users, []byte(strings.ToLower(username)))
+	if v == nil {
+		return u, ErrUnknown
+	}
+	if err := json.Unmarshal(v, &u); err != nil {
+		return u, fmt.Errorf("read user %q: %w", username, err)
+	}
+	return u, nil
+}
+
+func put(tx Tx, u User) error {
+	v, err := json.Marshal(u)
+	if err != nil {
+		return err
+	}
+	return tx.Put(users, []byte(strings.ToLower(u.Username)), v)
+}
+
+// CheckUsername returns why a user name may not be chosen, as a sentence for the user, or "".
+func CheckUsername(s string) string {
+	switch {
+	case s == "":
+		return "Choose a user name."
+	case len(s) > 32:
+		return "The user name is too long. Choose one of at most 32 characters."
+	case strings.ContainsFunc(s, func(r rune) bool { return !letterOrDigit(r) && !strings.ContainsRune("._-@", r) }):
+		return "The user name may hold letters a to z, digits, dot, dash, underscore and @."
+	case !letterOrDigit(rune(s[0])):
+		return "The user name must begin with a letter or a digit."
+	}
+	return ""
+}
+
+func letterOrDigit(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/internal/version"
+	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/lockout"
+	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/sessions"
+)
+
+// byAddress is strict: whoever guesses from one place has to wait ever longer.
+func byAddress() lockout.Rule {
+	return lockout.Rule{Free: 5, First: 2 * time.Second, Max: 15 * time.Minute, Forget: time.Hour}
+}
+
+// byName stops guessing at one name from many places. Its longest wait is short, since it also hits the real user where
+// he has not logged in before; 2880 guesses a day at a password that passes the policy are no danger.
+func byName() lockout.Rule {
+	return lockout.Rule{Free: 10, First: time.Second, Max: 30 * time.Second, Forget: time.Hour}
+}
+
+// keys are what an attempt to log in counts under.
+func (s *Server) keys(username string, from netip.Addr) []lockout.Key {
+	keys := []lockout.Key{{Name: "login from " + lockout.Network(from), Rule: byAddress()}}
+	if len(username) > 64 { // no such user can exist, and the table's keys stay small
+		username = ""
+	}
+	if !s.known.has(username, from) {
+		keys = append(keys, lockout.Key{Name: "login as " + strings.ToLower(username), Rule: byName()})
+	}
+	return keys
+}
+
+// attempt charges an attempt to keys, or refuses it.
+func (s *Server) attempt(keys []lockout.Key) error {
+	if wait := s.guesses.Begin(keys...); wait > 0 {
+		return later(http.StatusTooManyRequests, "locked_out", "There were too many failed attempts. Wait a little before you try again.", wait)
+	}
+	return nil
+}
+
+func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Session) error {
+	var req api.LoginRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	store := s.accounts.Load()
+	if store == nil {
+		return waiting()
+	}
+	from := client(r)
+	keys := s.keys(req.Username, from)
+	if err := s.attempt(keys); err != nil {
+		s.Log.Warn("login", "result", "locked out", "from", from)
+		return err
+	}
+	user, ok, err := s.check(r.Context(), store, req.Username, req.Password)
+	if err != nil {
+		s.guesses.Withdraw(keys...)
+		return err
+	}
+	if !ok {
+		// A name that is not a user's may be a password in the wrong field: it is not logged.
+		s.Log.Warn("login", "result", "refused", "user", user.Username, "from", from)
+		return answer.Refuse(http.StatusUnauthorized, "bad_login", "The user name or the password is wrong.")
+	}
+	s.guesses.Succeeded(keys...)
+	s.known.add(user.Username, from)
+	s.Log.Info("login", "result", "ok", "user", user.Username, "from", from)
+	s.openSession(w, r, user.Username)
+	return nil
+}
+
+// check says whether the password is the user's. It takes as long for a user who does not exist. The user returned with
+// ok false is the zero User when there is none of that name.
+func (s *Server) check(ctx context.Context, store *accounts.Store, username, secret string) (user accounts.User, ok bool, err error) {
+	user, err = store.Find(username)
+	if errors.Is(err, accounts.ErrUnknown) {
+		return accounts.User{}, false, s.Hasher.VerifyNobody(ctx, truncated(secret))
+	}
+	if err != nil {
+		return user, false, err
+	}
+	ok, stale, err := s.Hasher.Verify(ctx, user.Hash, truncated(secret))
+	if err != nil || !ok || len(secret) > password.MaxBytes {
+		return user, false, err
+	}
+	if stale {
+		if hash, err := s.Hasher.Hash(ctx, secret); err == nil {
+			if _, err := store.SetHash(user.Username, user.Hash, hash, time.Now()); err != nil {
+				s.Log.Warn("password hash is not brought up to the present cost", "user", user.Username, "err", err)
+			}
+		}
+	}
+	return user, true, nil
+}
+
+// truncated bounds what is hashed; a longer password is nobody's.
+func truncated(secret string) string { return secret[:min(len(secret), password.MaxBytes)] }
+
+// openSession opens a session, ends the one that the browser had before, and answers with it.
+func (s *Server) openSession(w http.ResponseWriter, r *http.Request, username string) {
+	if old := s.session(r); old != nil {
+		s.Sessions.End(old)
+	}
+	token, session := s.Sessions.Start(username)
+	http.SetCookie(w, cookie(token))
+	answer.JSON(w, http.StatusOK, s.describe(session))
+}
+
+// cookie has no lifetime of its own: browsers drop it when they are closed, and the session table knows the rest.
+func cookie(token string) *http.Cookie {
+	return &http.Cookie{Name: Cookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
+func (s *Server) dropCookie(w http.ResponseWriter) {
+	c := cookie("")
+	c.MaxAge = -1
+	http.SetCookie(w, c)
+}
+
+func (s *Server) describe(session *sessions.Session) api.Session {
+	return api.Session{
+		Username:  session.Username,
+		Hostname:  s.Hostname(),
+		Version:   version.Version,
+		ExpiresMs: s.Sessions.Expires(session).UnixMilli(),
+	}
+}
+
+func (s *Server) getSession(w http.ResponseWriter, _ *http.Request, session *sessions.Session) error {
+	answer.JSON(w, http.StatusOK, s.describe(session))
+	return nil
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request, session *sessions.Session) error {
+	s.Sessions.End(session)
+	s.Log.Info("logout", "user", session.Username, "from", client(r))
+	s.dropCookie(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, session *sessions.Session) error {
+	var req api.PasswordRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	store, from := s.accounts.Load(), client(r)
+	if store == nil {
+		return waiting()
+	}
+	keys := s.keys(session.Username, from)
+	if err := s.attempt(keys); err != nil {
+		s.Log.Warn("password change", "result", "locked out", "user", session.Username, "from", from)
+		return err
+	}
+	user, ok, err := s.check(r.Context(), store, session.Username, req.Old)
+	if err != nil {
+		s.guesses.Withdraw(keys...)
+		return err
+	}
+	if !ok {
+		s.Log.Warn("password change", "result", "refused", "user", session.Username, "from", from)
+		p := answer.Field("old", "bad_password", "The present password is wrong.")
+		p.Status = http.StatusForbidden
+		return p
+	}
+	s.guesses.Succeeded(keys...)
+	if why := password.Check(session.Username, req.New); why != "" {
+		return answer.Field("new", "weak_password", why)
+	}
+	if req.New == req.Old {
+		return answer.Field("new", "same_password", "The new password is the present one. Choose another one.")
+	}
+	// The hash may just have been renewed at login cost; the stored one is what has to be replaced.
+	if user, err = store.Find(session.Username); err != nil {
+		return err
+	}
+	hash, err := s.Hasher.Hash(r.Context(), req.New)
+	if err != nil {
+		return err
+	}
+	changed, err := store.SetHash(user.Username, user.Hash, hash, time.Now())
+	if err != nil {
+		return err
+	}
+	if !changed {
+		return answer.Refuse(http.StatusConflict, "changed_meanwhile", "The password was changed elsewhere at the same moment. Log in again.")
+	}
+	s.Sessions.EndOthers(session)
+	s.Log.Info("password change", "result", "ok", "user", session.Username, "from", from)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

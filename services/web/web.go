@@ -1,0 +1,254 @@
+// Package web is the service that the world sees: HTTPS, accounts, sessions, the single-page app, and the public API,
+// of which it answers the paths tagged "web" and passes the others on to the engine and system services.
+//
+// Run puts the parts together and waits for each goroutine that it starts. The parts know each other only through what
+// is handed over here; README.md in this folder has the rules they keep and the threats they are made for.
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vigie/internal/api"
+	"vigie/internal/health"
+	"vigie/services/system/systemapi"
+	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/console"
+	"vigie/services/web/internal/gateway"
+	"vigie/services/web/internal/guard"
+	"vigie/services/web/internal/keeper"
+	"vigie/services/web/internal/machine"
+	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/routes"
+	"vigie/services/web/internal/server"
+	"vigie/services/web/internal/sessions"
+	"vigie/services/web/internal/setupcode"
+	"vigie/services/web/internal/static"
+	"vigie/services/web/ui"
+)
+
+// finishWithin is how long requests that change something may still take when the service stops. Init's limit is 5 s.
+const finishWithin = 3 * time.Second
+
+// options are the flags.
+type options struct {
+	listen         []string
+	engine, system string
+	state          string
+}
+
+func parseFlags(args []string, stderr io.Writer) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("web", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Func("listen", "`address` to serve HTTPS on, host:port or :port; may be given several times (default :443)", func(s string) error {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return err
+		}
+		o.listen = append(o.listen, s)
+		return nil
+	})
+	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "unix `socket` of the engine")
+	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
+	fs.StringVar(&o.state, "state", "/run/vigie/web", "`folder` on tmpfs for the live database and the sessions")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if len(o.listen) == 0 {
+		o.listen = []string{":443"}
+	}
+	return o, nil
+}
+
+// Run serves until ctx ends. Standard output gets the lines for the installer, stderr the log.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := os.MkdirAll(o.state, 0o700); err != nil {
+		return fmt.Errorf("make state folder: %w", err)
+	}
+	table, err := routes.Parse(api.Spec)
+	if err != nil {
+		return err
+	}
+	app, err := static.New(ui.Dist())
+	if err != nil {
+		return err
+	}
+	if !app.Built() {
+		log.Warn("the web admin's pages are not part of this build")
+	}
+
+	systemClient := systemapi.New(o.system)
+	defer systemClient.Close()
+	follower := machine.New(systemClient)
+	people := sessions.New(sessions.Default(), filepath.Join(o.state, "sessions.json"), log)
+	engine := gateway.New("engine", o.engine, log)
+	defer engine.Close()
+	system := gateway.New("system", o.system, log)
+	defer system.Close()
+
+	group, running := errgroup.WithContext(ctx)
+	var keep *keeper.Keeper
+	code := setupcode.New()
+	srv, err := server.New(server.Config{
+		Routes:   table,
+		Sessions: people,
+		Hasher:   password.NewHasher(password.Default(), 2, 16),
+		App:      app,
+		Engine:   engine,
+		System:   system,
+		Hostname: func() string { return follower.State().Hostname },
+		Code:     code,
+		SetUp:    func() { keep.Look() },
+		Stopping: running,
+		Log:      log,
+	})
+	if err != nil {
+		return err
+	}
+
+	listeners, err := listen(o.listen)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	screen := console.New(stdout)
+	var store atomic.Pointer[accounts.Store]
+	keep, err = keeper.New(keeper.Config{
+		Dir:     o.state,
+		Machine: follower.State,
+		Opened: func(s *accounts.Store) {
+			if err := people.Load(func(username string) bool { _, err := s.Find(username); return err == nil }); err != nil {
+				log.Warn("sessions of the last run are lost", "err", err)
+			}
+			store.Store(s)
+			srv.Open(s)
+		},
+		Announce: func(fingerprint string, volatile bool) {
+			facts := console.Facts{
+				Addresses:   reachable(listeners, follower.State().Addresses),
+				Fingerprint: fingerprint,
+				Volatile:    volatile,
+			}
+			if empty, err := store.Load().Empty(); err == nil && empty {
+				facts.SetupCode = code.String()
+			}
+			screen.Announce(facts)
+		},
+		Log: log,
+	}, follower.State().Hostname, localAddresses())
+	if err != nil {
+		return err
+	}
+	screen.Say("looking at the disks for earlier settings")
+
+	httpServer := &http.Server{
+		Handler:           srv.Handler(),
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: keep.Certificate},
+		ReadHeaderTimeout: 15 * time.Second, // and of the handshake
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 128},
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	limits := &guard.Connections{Total: 2048, PerAddress: 256}
+	for _, l := range listeners {
+		log.Info("listening", "address", l.Addr())
+		group.Go(func() error {
+			if err := httpServer.ServeTLS(limits.Limit(l), "", ""); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { return follower.Run(running, func(*machine.State) { keep.Look() }) })
+	// Accounts and sessions stay until the last request has been answered.
+	served, finished := context.WithCancel(context.WithoutCancel(running))
+	defer finished()
+	group.Go(func() error { return keep.Run(served) })
+	group.Go(func() error { return people.Run(served) })
+	group.Go(func() error {
+		return health.Serve(running, func() (uint64, error) { return srv.Served(), probe(running, listeners) })
+	})
+	group.Go(func() error {
+		<-running.Done()
+		defer finished()
+		finish, cancel := context.WithTimeout(context.WithoutCancel(running), finishWithin)
+		defer cancel()
+		if err := httpServer.Shutdown(finish); err != nil {
+			return httpServer.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+func listen(addresses []string) (list []net.Listener, err error) {
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			closeAll(list)
+			return nil, fmt.Errorf("listen on %s: %w", a, err)
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+func closeAll(list []net.Listener) {
+	for _, l := range list {
+		_ = l.Close() // the server has closed it already in most cases
+	}
+}
+
+// reachable is where the listeners can be reached: their own address, or each of the machine's if they take any.
+func reachable(listeners []net.Listener, machine []netip.Addr) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, l := range listeners {
+		at := l.Addr().(*net.TCPAddr).AddrPort()
+		if !at.Addr().IsUnspecified() {
+			out = append(out, netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
+			continue
+		}
+		for _, a := range machine {
+			out = append(out, netip.AddrPortFrom(a, at.Port()))
+		}
+	}
+	return out
+}
+
+// localAddresses are the machine's at this moment, for the certificate.
+func localAddresses() []netip.Addr {
+	var out []netip.Addr
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // the certificate does without; browsers ask about self-signed ones anyway
+	}
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out
+}
