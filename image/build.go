@@ -135,9 +135,9 @@ func (b *build) git(ctx context.Context, args ...string) (string, error) {
 // payload makes kernel and initramfs.
 func (b *build) payload(ctx context.Context, packages aptroot.Set, k *kernel.Kernel, list manifest.Manifest) error {
 	initBinary, vigieBinary := filepath.Join(b.scratch, "init"), filepath.Join(b.scratch, "vigie")
-	for pkg, out := range map[string]string{b.initPackage: initBinary, b.vigiePackage: vigieBinary} {
-		b.log.Info("building program", "package", pkg)
-		if err := (gobuild.Program{Package: pkg, Version: b.version}).Build(ctx, b.root, absolute(out)); err != nil {
+	for _, p := range []struct{ pkg, out string }{{b.initPackage, initBinary}, {b.vigiePackage, vigieBinary}} {
+		b.log.Info("building program", "package", p.pkg)
+		if err := (gobuild.Program{Package: p.pkg, Version: b.version}).Build(ctx, b.root, absolute(p.out)); err != nil {
 			return err
 		}
 	}

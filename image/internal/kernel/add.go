@@ -15,7 +15,7 @@ import (
 // indexes are the files of a module folder that the image's module loader reads. The binary twins that depmod also
 // makes are for another loader.
 func indexes() []string {
-	return []string{"modules.alias", "modules.builtin", "modules.dep", "modules.order", "modules.softdep"}
+	return []string{"modules.alias", "modules.builtin", "modules.dep", "modules.softdep"}
 }
 
 // Add puts modules into a tree at lib/modules/<release> below prefix, with an index of just these. Scratch is a folder

@@ -12,7 +12,7 @@ import (
 	"vigie/image/internal/tree"
 )
 
-// content is what the root takes from a package besides its licence.
+// content is what the root takes from a package; every package's licence comes along.
 type content struct {
 	pkg      string
 	programs []string          // executables, by path in the package
@@ -38,6 +38,7 @@ func contents() []content {
 		{pkg: "tzdata", files: []string{"usr/share/zoneinfo"}},
 		{pkg: "ca-certificates"}, // made into one file
 		{pkg: "libc6", library: true},
+		{pkg: "gcc-14-base"}, // the licence of the next two
 		{pkg: "libgcc-s1", library: true},
 		{pkg: "libstdc++6", library: true},
 		{pkg: "libblkid1", library: true},
@@ -90,10 +91,6 @@ func (p Parts) programs(t *tree.Tree) error {
 				return fmt.Errorf("package %s: %w", c.pkg, err)
 			}
 		}
-		licence := path.Join("usr/share/doc", c.pkg, "copyright")
-		if _, err := os.Stat(filepath.Join(pkg.Dir, licence)); err == nil {
-			t.Copy(licence, 0o644, filepath.Join(pkg.Dir, licence))
-		}
 	}
 	needed, err := libs.closure(binaries)
 	if err != nil {
@@ -104,6 +101,22 @@ func (p Parts) programs(t *tree.Tree) error {
 	}
 	// The path of the loader that is written into every program.
 	t.Symlink("usr/lib64/ld-linux-x86-64.so.2", "../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+	return nil
+}
+
+// licences puts in the licence of every package. Some packages point to another one's.
+func (p Parts) licences(t *tree.Tree) error {
+	for name, pkg := range p.Packages {
+		folder := path.Join("usr/share/doc", name)
+		if target, err := os.Readlink(filepath.Join(pkg.Dir, folder)); err == nil {
+			if _, ok := p.Packages[target]; !ok {
+				return fmt.Errorf("the licence of %s is in the package %s, which is not in the set", name, target)
+			}
+			t.Symlink(folder, target)
+			continue
+		}
+		t.Copy(path.Join(folder, "copyright"), 0o644, filepath.Join(pkg.Dir, folder, "copyright"))
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (p Parts) Fill(ctx context.Context, t *tree.Tree, scratch string) error {
 	t.Copy("usr/sbin/init", 0o755, p.Init)
 	t.Symlink("usr/sbin/modprobe", "init")
 	t.Copy("usr/bin/vigie", 0o755, p.Vigie)
-	if err := p.programs(t); err != nil {
+	if err := errors.Join(p.programs(t), p.licences(t)); err != nil {
 		return err
 	}
 	if err := certificates(t, p.Packages["ca-certificates"].Dir); err != nil {
@@ -105,8 +105,9 @@ func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error
 		return fmt.Errorf("remove old squashfs: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, "sqfstar", "-quiet", "-no-progress", "-no-xattrs", "-exit-on-error", "-comp", "zstd", "-b", "256K",
-		"-root-mode", "0755", "-root-uid", "0", "-root-gid", "0", out)
-	// Its option for the time of the root folder has no effect (squashfs-tools 4.5); the variable has.
+		"-all-root", "-root-mode", "0755", out)
+	// Its options for time and owner of the root folder have no effect (squashfs-tools 4.5); -all-root and the variable
+	// have.
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(when.Unix(), 10))
 	pipe, err := cmd.StdinPipe()
 	if err != nil {

@@ -137,3 +137,33 @@ func TestProgramsNeedTheirPackages(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestLicencesFollowTheirPackages(t *testing.T) {
+	own, borrowed := t.TempDir(), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(own, "usr/share/doc/gcc-14-base"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(own, "usr/share/doc/gcc-14-base/copyright"), []byte("GPL"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(borrowed, "usr/share/doc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("gcc-14-base", filepath.Join(borrowed, "usr/share/doc/libgcc-s1")); err != nil {
+		t.Fatal(err)
+	}
+	set := aptroot.Set{"gcc-14-base": {Dir: own}, "libgcc-s1": {Dir: borrowed}}
+	var tr tree.Tree
+	if err := (Parts{Packages: set}).licences(&tr); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"usr/share/doc/gcc-14-base/copyright", "usr/share/doc/libgcc-s1"} {
+		if !tr.Has(want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	delete(set, "gcc-14-base")
+	if err := (Parts{Packages: set}).licences(&tree.Tree{}); err == nil {
+		t.Error("a licence that is nowhere is no error")
+	}
+}

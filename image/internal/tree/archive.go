@@ -29,7 +29,7 @@ func (t *Tree) WriteTar(w io.Writer, when time.Time) error {
 }
 
 func (e Entry) writeTar(archive *tar.Writer, when time.Time) error {
-	h := &tar.Header{Name: e.Path, Mode: int64(e.Perm), Uid: e.UID, Gid: e.GID, ModTime: when}
+	h := &tar.Header{Name: e.Path, Mode: int64(e.Perm), ModTime: when}
 	switch e.Kind {
 	case Directory:
 		h.Typeflag, h.Name = tar.TypeDir, e.Path+"/"
@@ -72,7 +72,7 @@ func (t *Tree) WriteCPIO(w io.Writer, when time.Time) error {
 
 func (e Entry) writeCPIO(archive cpio.RecordWriter, inode uint64, when time.Time) error {
 	record := cpio.Record{Info: cpio.Info{
-		Name: e.Path, Ino: inode, NLink: 1, Mode: uint64(e.Perm), UID: uint64(e.UID), GID: uint64(e.GID),
+		Name: e.Path, Ino: inode, NLink: 1, Mode: uint64(e.Perm),
 		MTime: uint64(when.Unix()), Rmajor: uint64(e.Major), Rminor: uint64(e.Minor),
 	}}
 	switch e.Kind {

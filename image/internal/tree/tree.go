@@ -1,6 +1,6 @@
-// Package tree is a file tree as values: every path with its kind, mode, owner and content, before it is written to an
-// archive. Nothing of it is taken from the build machine but the content of files: modes and owners are what the caller
-// says, times are one instant for all, order is by path. The same tree therefore always makes the same bytes.
+// Package tree is a file tree as values: every path with its kind, mode and content, before it is written to an
+// archive. Nothing of it is taken from the build machine but the content of files: modes are what the caller says, all is
+// owned by root, times are one instant for all, order is by path. The same tree therefore always makes the same bytes.
 //
 // A Tree collects the first error and the writers return it, so that code that fills one reads as a list. A Tree is for
 // one goroutine.
@@ -32,7 +32,6 @@ type Entry struct {
 	Path         string // slash-separated, relative, clean
 	Kind         Kind
 	Perm         uint32 // permission bits, with set-id and sticky
-	UID, GID     int
 	Target       string // of a symlink
 	Source       string // of a file: where its content lies; Data if empty
 	Data         []byte
@@ -45,17 +44,17 @@ type Tree struct {
 	err     error
 }
 
-// Dir adds a directory of root. A directory that exists gets the new mode.
+// Dir adds a directory. A directory that exists gets the new mode.
 func (t *Tree) Dir(name string, perm uint32) {
 	t.add(Entry{Path: name, Kind: Directory, Perm: perm})
 }
 
-// File adds a file of root with the given content.
+// File adds a file with the given content.
 func (t *Tree) File(name string, perm uint32, data []byte) {
 	t.add(Entry{Path: name, Kind: File, Perm: perm, Data: data})
 }
 
-// Copy adds a file of root with the content of a file of this machine, symlinks followed.
+// Copy adds a file with the content of a file of this machine, symlinks followed.
 func (t *Tree) Copy(name string, perm uint32, source string) {
 	info, err := os.Stat(source)
 	if err == nil && !info.Mode().IsRegular() {
@@ -96,7 +95,7 @@ func (t *Tree) Symlink(name, target string) {
 	t.add(Entry{Path: name, Kind: Symlink, Perm: 0o777, Target: target})
 }
 
-// CharDevice adds a character device node of root.
+// CharDevice adds a character device node.
 func (t *Tree) CharDevice(name string, perm, major, minor uint32) {
 	t.add(Entry{Path: name, Kind: CharDevice, Perm: perm, Major: major, Minor: minor})
 }
