@@ -66,6 +66,9 @@ func Open(ctx context.Context, log *slog.Logger, dir string, n int) (_ *Lab, err
 	if n < 1 || n > 100 {
 		return nil, fmt.Errorf("lab for %d machines: want 1 to 100", n)
 	}
+	if dir, err = filepath.Abs(dir); err != nil { // the servers change their working folder
+		return nil, err
+	}
 	l := &Lab{name: fmt.Sprintf("vigie-%d-%d", os.Getpid(), time.Now().UnixNano()%1e6), log: log}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	defer func() {
