@@ -13,7 +13,8 @@
 // debian-archive-keyring of the machine has them; apt checks the signatures, and each package's hash against the index.
 //
 // A set that is recorded and whole is used as it is, without any network. When it is not, or on Refresh, the newest
-// versions of the series are taken: the security archive drops old ones, so the recorded ones may be gone.
+// versions of the series are taken: the security archive drops old ones, so the recorded ones may be gone. After that,
+// what no recent set needs is removed.
 package aptroot
 
 import (
@@ -31,6 +32,7 @@ import (
 	"sort"
 	"strings"
 	"syscall"
+	"time"
 
 	"vigie/image/internal/manifest"
 )
@@ -96,6 +98,9 @@ func (r *Root) Packages(ctx context.Context, request Request) (Set, error) {
 		if err := r.record(request, recorded); err != nil {
 			return nil, err
 		}
+		if err := r.prune(time.Now()); err != nil {
+			return nil, err
+		}
 	}
 	set := Set{}
 	for _, p := range recorded {
@@ -116,7 +121,12 @@ func (r *Root) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock of package cache: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		r.log.Info("waiting for another build to leave the package cache")
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock package cache: %w", err)
 	}
@@ -153,6 +163,10 @@ func (r *Root) recorded(request Request) ([]manifest.Package, error) {
 			r.log.Info("package is missing or damaged in the cache, fetching the set anew", "package", p.Name)
 			return nil, nil
 		}
+	}
+	now := time.Now()
+	if err := os.Chtimes(r.setFile(request), now, now); err != nil { // for prune
+		return nil, fmt.Errorf("mark package set as used: %w", err)
 	}
 	return list, nil
 }
