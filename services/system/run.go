@@ -19,6 +19,7 @@ import (
 	"vigie/internal/version"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
+	"vigie/services/system/internal/clock"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/facts"
@@ -26,10 +27,13 @@ import (
 	"vigie/services/system/internal/network"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
+	"vigie/services/system/internal/volume"
 )
 
 // bootLabel is the ISO 9660 label of the medium that the image boots from.
 const bootLabel = "VIGIE"
+
+const ntpPort = 123
 
 // Run is "vigie system": it serves until ctx is cancelled. Standard output gets the installer's lines, standard error
 // the log.
@@ -54,13 +58,23 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	link := supervisor.New(control, b.SetServices, log)
 	names := &naming{observe: o.observe, boot: boot.Hostname, publish: b.SetHostname, log: log}
+	wall := clock.Kernel{RTC: "/dev/rtc0"}
+	watch := clock.New(clock.Config{
+		Clock: wall, Query: clock.NTP(ntpPort, wall.Now), Built: built(), Boot: boot.NTPServers, Observe: o.observe,
+		Publish: b.SetClock, Console: say, Log: log,
+	})
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)
+		watch.Configure(c.NTPServers)
 	}, time.Now, log)
+	attach := func(id, path string) {
+		watch.Past(volume.Newest(path))
+		keeper.Attach(id, path)
+	}
 	disks := storage.New(storage.Config{
 		Root: o.volumes, FormatBlank: boot.FormatBlank, Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
-		Attach: keeper.Attach, Detach: keeper.Detach, Settled: keeper.Settle,
+		Attach: attach, Detach: keeper.Detach, Settled: keeper.Settle,
 		Now: time.Now, Console: say, Log: log,
 	}, b)
 	if err := keeper.Open(); err != nil {
@@ -68,7 +82,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	nics := network.New(network.Config{
 		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
-		Offered: func([]string) {}, Console: say, Log: log,
+		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
 	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks}
 
@@ -78,6 +92,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return nics.Run(ctx) })
+	g.Go(func() error { return watch.Run(ctx) })
 	g.Go(func() error {
 		if err := blockdev.Listen(ctx, events); err != nil {
 			log.Warn("no uevents; disks are found by looking every few seconds", "err", err)
@@ -144,4 +159,13 @@ func firstStatus(o options, log *slog.Logger) api.Status {
 		log.Warn("image manifest", "err", err)
 	}
 	return s
+}
+
+// built is when the image was made; zero on a developer's host.
+func built() time.Time {
+	m, err := facts.ReadManifest("/")
+	if err != nil {
+		return time.Time{}
+	}
+	return m.Built
 }

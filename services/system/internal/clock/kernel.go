@@ -1,0 +1,73 @@
+package clock
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kernel is the machine's real clock.
+type Kernel struct {
+	// RTC is the battery clock's node; empty: none.
+	RTC string
+}
+
+// Now reads the clock.
+func (Kernel) Now() time.Time { return time.Now() }
+
+// Synchronised tells whether somebody has synchronised the clock since the machine started.
+func (Kernel) Synchronised() bool {
+	var tx unix.Timex
+	state, err := unix.Adjtimex(&tx)
+	return err == nil && state != unix.TIME_ERROR && tx.Status&unix.STA_UNSYNC == 0
+}
+
+// Step adds delta at once.
+func (Kernel) Step(delta time.Duration) error {
+	s, ns := delta/time.Second, delta%time.Second
+	if ns < 0 {
+		s, ns = s-1, ns+time.Second
+	}
+	tx := unix.Timex{Modes: unix.ADJ_SETOFFSET | unix.ADJ_NANO, Time: unix.Timeval{Sec: int64(s), Usec: int64(ns)}}
+	if _, err := unix.Adjtimex(&tx); err != nil {
+		return fmt.Errorf("step the clock: %w", err)
+	}
+	return nil
+}
+
+// Slew has the kernel take an offset of less than half a second away bit by bit, and learn the clock's rate from it.
+// It also tells the kernel that the clock is synchronised, whereupon it keeps the battery clock right by itself.
+func (Kernel) Slew(offset, distance, poll time.Duration) error {
+	tx := unix.Timex{
+		Modes:  unix.ADJ_OFFSET | unix.ADJ_STATUS | unix.ADJ_NANO | unix.ADJ_TIMECONST | unix.ADJ_MAXERROR | unix.ADJ_ESTERROR,
+		Offset: int64(offset), Status: unix.STA_PLL, Constant: timeConstant(poll),
+		Maxerror: distance.Microseconds(), Esterror: offset.Abs().Microseconds(),
+	}
+	if _, err := unix.Adjtimex(&tx); err != nil {
+		return fmt.Errorf("slew the clock: %w", err)
+	}
+	return nil
+}
+
+// SetRTC writes the time into the battery clock, in UTC.
+func (k Kernel) SetRTC() error {
+	if k.RTC == "" {
+		return nil
+	}
+	f, err := os.Open(k.RTC)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	now := time.Now().UTC()
+	rtc := unix.RTCTime{
+		Sec: int32(now.Second()), Min: int32(now.Minute()), Hour: int32(now.Hour()),
+		Mday: int32(now.Day()), Mon: int32(now.Month()) - 1, Year: int32(now.Year()) - 1900,
+	}
+	if err := unix.IoctlSetRTCTime(int(f.Fd()), &rtc); err != nil {
+		return fmt.Errorf("set %s: %w", k.RTC, err)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package clock
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/beevik/ntp"
+)
+
+// Query asks one server, several times where burst says so, and returns its best answer.
+type Query func(ctx context.Context, server string, burst int) (Sample, error)
+
+// queryTimeout is for one question.
+const queryTimeout = 3 * time.Second
+
+// NTP returns a Query by NTP version 4 (RFC 5905) on the given port, which is 123 outside of tests; now is the clock
+// that answers are compared with.
+func NTP(port int, now func() time.Time) Query {
+	return func(ctx context.Context, server string, burst int) (Sample, error) {
+		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", server)
+		if err != nil {
+			return Sample{}, err
+		}
+		to := net.JoinHostPort(addrs[0].Unmap().String(), strconv.Itoa(port))
+		best, answers := Sample{}, 0
+		for range burst {
+			s, e := once(to, now)
+			s.Server = server
+			if ctx.Err() != nil {
+				return Sample{}, ctx.Err()
+			}
+			if e != nil {
+				err = e
+				if answers == 0 {
+					break // a server that does not answer once is not asked four times
+				}
+				continue
+			}
+			if answers == 0 || s.Distance < best.Distance {
+				best = s
+			}
+			answers++
+		}
+		if answers == 0 {
+			return Sample{}, err
+		}
+		return best, nil
+	}
+}
+
+func once(to string, now func() time.Time) (Sample, error) {
+	r, err := ntp.QueryWithOptions(to, ntp.QueryOptions{Timeout: queryTimeout, GetSystemTime: now})
+	if err != nil {
+		return Sample{}, err
+	}
+	if err := r.Validate(); err != nil {
+		if r.KissCode != "" {
+			return Sample{}, fmt.Errorf("it refuses to answer (%s)", r.KissCode)
+		}
+		return Sample{}, err
+	}
+	return Sample{Offset: r.ClockOffset, Distance: r.RootDistance, Stratum: int(r.Stratum)}, nil
+}

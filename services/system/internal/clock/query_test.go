@@ -1,0 +1,113 @@
+package clock
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+)
+
+// chronyd serves the machine's own time on a free port of the loopback, without touching the clock.
+func chronyd(t *testing.T, addresses ...string) (port int) {
+	t.Helper()
+	free, err := net.ListenPacket("udp4", addresses[0]+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = free.LocalAddr().(*net.UDPAddr).Port
+	free.Close()
+	for _, a := range addresses {
+		dir := t.TempDir()
+		conf := filepath.Join(dir, "chrony.conf")
+		text := fmt.Sprintf("port %d\nbindaddress %s\nallow 127.0.0.0/8\nlocal stratum 3\ncmdport 0\nbindcmdaddress %s/c.sock\npidfile %s/pid\n", port, a, dir, dir)
+		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command("chronyd", "-x", "-d", "-u", "root", "-f", conf)
+		c.Stderr = t.Output()
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Signal(syscall.SIGTERM)
+			_ = c.Wait()
+		})
+	}
+	return port
+}
+
+func TestARealServerSetsTheClockRight(t *testing.T) {
+	port := chronyd(t, "127.0.0.1", "127.0.0.2")
+	h := &hands{off: -30 * 24 * time.Hour}
+	q := NTP(port, h.Now)
+	r := newRig(t, h, q)
+	r.Offer([]string{"127.0.0.1", "127.0.0.2", "127.0.0.9"})
+	deadline := time.Now().Add(20 * time.Second)
+	for r.round(t.Context()); r.now.Status != api.ClockStatusSynchronised; r.round(t.Context()) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %+v", r.now)
+		}
+		time.Sleep(50 * time.Millisecond) // chronyd starts
+	}
+	if len(h.steps) != 1 || h.off.Abs() > 50*time.Millisecond {
+		t.Errorf("off by %v after %v", h.off, h.steps)
+	}
+	s, err := q(t.Context(), "127.0.0.1", 4)
+	if err != nil || s.Stratum != 3 || s.Server != "127.0.0.1" || s.Distance <= 0 || s.Offset.Abs() > 50*time.Millisecond {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func TestAnAnswerThatIsNoneIsAnError(t *testing.T) {
+	for name, answer := range map[string]func(question []byte) []byte{
+		"noise":          func([]byte) []byte { return []byte("hello") },
+		"echo":           func(q []byte) []byte { return q },
+		"unsynchronised": func(q []byte) []byte { return reply(q, 3, 16) },
+		"kiss of death": func(q []byte) []byte {
+			return append(reply(q, 3, 0)[:12], append([]byte("RATE"), reply(q, 3, 0)[16:]...)...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			go func() {
+				b := make([]byte, 512)
+				for {
+					n, from, err := conn.ReadFrom(b)
+					if err != nil {
+						return
+					}
+					_, _ = conn.WriteTo(answer(b[:n:n]), from)
+				}
+			}()
+			q := NTP(conn.LocalAddr().(*net.UDPAddr).Port, time.Now)
+			s, err := q(t.Context(), "127.0.0.1", 1)
+			if err == nil {
+				t.Fatalf("believed %+v", s)
+			}
+			if name == "kiss of death" && !strings.Contains(err.Error(), "RATE") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// reply is a server's answer (RFC 5905, 7.3) that repeats the question's transmit time as origin.
+func reply(question []byte, leap, stratum byte) []byte {
+	b := make([]byte, 48)
+	b[0], b[1] = leap<<6|4<<3|4, stratum
+	copy(b[24:32], question[40:48])
+	copy(b[32:40], question[40:48])
+	copy(b[40:48], question[40:48])
+	return b
+}

@@ -1,0 +1,172 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/system/internal/board"
+)
+
+// fakes answers as the parts do; "bad" anywhere is refused.
+type fakes struct{ did []string }
+
+func (f *fakes) do(what string) error {
+	if strings.Contains(what, "bad") {
+		return answer.Refuse(http.StatusConflict, "refused", "No.")
+	}
+	f.did = append(f.did, what)
+	return nil
+}
+func (f *fakes) SetNTPServers(_ context.Context, s []string) error {
+	return f.do("ntp " + strings.Join(s, ","))
+}
+func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
+	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
+}
+func (f *fakes) Power(_ context.Context, a api.PowerRequestAction) error {
+	return f.do("power " + string(a))
+}
+func (f *fakes) RestartService(_ context.Context, n string) error { return f.do("restart " + n) }
+func (f *fakes) ServiceLog(_ context.Context, n string) ([]string, error) {
+	if n == "broken" {
+		return nil, errors.New("disk on fire")
+	}
+	return nil, f.do("log " + n)
+}
+func (f *fakes) Memory() (api.Memory, error) {
+	return api.Memory{TotalBytes: 2, AvailableBytes: 1}, nil
+}
+
+// full fills every section, so that every schema of the status is met.
+func full() *board.Board {
+	b := board.New(time.UnixMilli(1_700_000_000_000), api.Status{Version: "1", BootMode: api.StatusBootModeLive, Firmware: api.StatusFirmwareUefi, Packages: []api.Package{{Name: "linux", Version: "6.12"}}})
+	b.SetInterfaces([]api.Interface{
+		{Name: "eth0", Mac: "02:00:00:00:00:01", Carrier: true, Addresses: []string{"192.0.2.1/24"}, Gateway: "192.0.2.254", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "192.0.2.254", LeaseEndMs: 5}},
+		{Name: "eth1", Addresses: []string{}},
+	})
+	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a"}})
+	b.SetDisks([]api.Disk{
+		{ID: "a", Device: "sda", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
+		{ID: "b", Device: "sdb", Serial: "T", Use: api.DiskUseBlank},
+	})
+	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1}})
+	b.SetServices([]api.Service{{Name: "engine", Status: api.ServiceStatusReady, Pid: 5}})
+	return b
+}
+
+// requests has good and bad requests of each operation.
+var requests = []struct {
+	operation, method, path, body string
+	status                        int
+	did, code                     string
+}{
+	{"getStatus", "GET", "/v1/status", "", 200, "", ""},
+	{"getStatus", "GET", "/v1/status?after=1", "", 200, "", ""},
+	{"getStatus", "GET", "/v1/status?after=x", "", 400, "", "bad_revision"},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["a","b"]}`, 204, "ntp a,b", ""},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":[]}`, 204, "ntp ", ""},
+	{"putClock", "PUT", "/v1/clock", `{}`, 400, "", "missing"},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["bad"]}`, 409, "", "refused"},
+	{"putClock", "PUT", "/v1/clock", `{"ntp":[]}`, 400, "", "bad_json"},
+	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
+	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
+	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
+	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
+	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
+	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},
+	{"restartService", "POST", "/v1/services/bad/restart", "", 409, "", "refused"},
+	{"getServiceLog", "GET", "/v1/services/web/log", "", 200, "log web", ""},
+	{"getServiceLog", "GET", "/v1/services/broken/log", "", 500, "", "internal"},
+}
+
+func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Servers = openapi3.Servers{{URL: "/v1"}} // as web proxies
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakes{}
+	h := New(full(), f, time.Now, nil)
+	tried := map[string]bool{}
+	for _, c := range requests {
+		t.Run(c.method+" "+c.path+" "+c.body, func(t *testing.T) {
+			f.did = nil
+			tried[c.operation] = true
+			req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
+			req.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, req)
+			if w.Code != c.status || strings.Join(f.did, ";") != c.did || !strings.Contains(w.Body.String(), c.code) {
+				t.Errorf("%d %s, did %q", w.Code, w.Body, f.did)
+			}
+			route, params, err := router.FindRoute(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if route.Operation.OperationID != c.operation {
+				t.Fatalf("this is %s", route.Operation.OperationID)
+			}
+			input := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route}
+			out := &openapi3filter.ResponseValidationInput{
+				RequestValidationInput: input, Status: w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+				Options: &openapi3filter.Options{IncludeResponseStatus: true},
+			}
+			if err := openapi3filter.ValidateResponse(t.Context(), out); err != nil {
+				t.Errorf("%v\n%s", err, w.Body)
+			}
+		})
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.Tags[0] == "system" && !tried[op.OperationID] {
+				t.Errorf("%s %s is not tried", method, path)
+			}
+		}
+	}
+}
+
+func TestUnknownPathsGetAnError(t *testing.T) {
+	w := httptest.NewRecorder()
+	New(full(), &fakes{}, time.Now, nil).ServeHTTP(w, httptest.NewRequest("GET", "/v1/cameras", nil))
+	if w.Code != 404 || !strings.Contains(w.Body.String(), "not_found") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestLongPollEndsWithTheService(t *testing.T) {
+	b, done := full(), make(chan struct{})
+	h := New(b, &fakes{}, time.Now, done)
+	answered := make(chan int, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/v1/status?after="+strconv.FormatInt(b.Status().Revision, 10), nil))
+		answered <- w.Code
+	}()
+	close(done)
+	select {
+	case code := <-answered:
+		if code != 200 {
+			t.Errorf("status %d", code)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits on")
+	}
+}
