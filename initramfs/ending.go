@@ -22,7 +22,7 @@ import (
 // Steps 1 to 3 can hang in the kernel on a disk that does not answer, so none is waited for beyond its limit, and a
 // timer of its own (atLatest) takes step 5 should this order itself get stuck.
 const (
-	servicesLimit = 7200 * time.Millisecond
+	servicesLimit = 7500 * time.Millisecond
 	killLimit     = 300 * time.Millisecond
 	unmountBy     = 9 * time.Second
 	atLatest      = 9500 * time.Millisecond
@@ -71,7 +71,7 @@ func (e *ending) ask(w way) {
 		return
 	}
 	e.way, e.at = w, time.Now()
-	time.AfterFunc(atLatest, func() { e.leave(w) })
+	time.AfterFunc(atLatest, func() { cut(w) })
 	if w == reboot {
 		e.a.out.Step("init", "restarting: stopping the services")
 	} else {
@@ -107,7 +107,10 @@ func (e *ending) killAll() {
 		e.a.log.Warn("kill what is left", "err", err)
 	}
 	for deadline := time.Now().Add(killLimit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if unix.Kill(-1, 0) == unix.ESRCH {
+		if e.a.tree == nil {
+			continue
+		}
+		if populated, err := e.a.tree.Populated(); err == nil && !populated {
 			return
 		}
 	}
@@ -144,21 +147,25 @@ func (e *ending) unmount(begun time.Time) {
 	}
 }
 
-// leave takes the last step. It may be called a second time by the timer while the first call hangs.
+// leave takes the last steps.
 func (e *ending) leave(w way) {
+	end, text := e.a.feeder.PowerOff, "power off"
 	if w == reboot {
-		if err := e.a.feeder.Reboot(); err != nil {
-			e.a.log.Warn("watchdog", "err", err)
-		}
-		e.a.out.Step("init", "restarting now")
-		e.a.out.Flush(200 * time.Millisecond)
-		_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
-		return
+		end, text = e.a.feeder.Reboot, "restarting now"
 	}
-	if err := e.a.feeder.PowerOff(); err != nil {
+	if err := end(); err != nil {
 		e.a.log.Warn("watchdog", "err", err)
 	}
-	e.a.out.Step("init", "power off")
+	e.a.out.Step("init", text)
 	e.a.out.Flush(200 * time.Millisecond)
-	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	cut(w)
+}
+
+// cut ends the machine at once.
+func cut(w way) {
+	command := unix.LINUX_REBOOT_CMD_POWER_OFF
+	if w == reboot {
+		command = unix.LINUX_REBOOT_CMD_RESTART
+	}
+	_ = unix.Reboot(command)
 }

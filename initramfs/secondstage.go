@@ -47,6 +47,7 @@ type appliance struct {
 	ring    *logring.Ring
 	options bootopt.Options
 
+	tree       *cgroup.Tree // nil: the kernel has no control groups
 	reaper     *reap.Reaper
 	supervisor *supervise.Supervisor
 	feeder     *watchdog.Feeder
@@ -80,9 +81,10 @@ func (a *appliance) run() {
 	guard.Forever(ctx, &a.background, a.log, "reaper", 100*time.Millisecond, a.reaper.Run)
 
 	a.feeder = watchdog.NewFeeder(a.log, a.out.Step, "looking for one")
+	a.openCgroups()
 	a.supervisor = supervise.New(supervise.Config{
 		Log: a.log, Services: serviceTable(), StopOrder: stopOrder(), Timing: supervise.DefaultTiming(),
-		Reaper: a.reaper, Tree: a.openCgroups(), Launcher: "/proc/self/exe", Step: a.out.Step,
+		Reaper: a.reaper, Tree: a.tree, Launcher: "/proc/self/exe", Step: a.out.Step,
 		Turn: func(now time.Time, s supervise.Snapshot) { a.feeder.Turn(now, s.RecordingAt, s.Stopping) },
 	})
 	a.ending.canStop(a.supervisor.Stop)
@@ -93,9 +95,9 @@ func (a *appliance) run() {
 	stopped := make(chan struct{})
 	guard.Go(&a.background, a.log, "supervisor", func() {
 		defer close(stopped)
+		defer a.ending.ask(reboot) // nothing to do if the end was asked for; otherwise the loop is lost
 		if err := a.supervisor.Run(); err != nil {
 			a.out.Stepf("init", "the supervisor gave up: %v", err)
-			a.ending.ask(reboot)
 		}
 	})
 	a.ending.wait(stopped)
@@ -157,12 +159,11 @@ func (a *appliance) applySysctl() {
 	a.log.Info("kernel settings", "applied", applied, "of", len(settings))
 }
 
-func (a *appliance) openCgroups() *cgroup.Tree {
-	tree, err := cgroup.OpenTree("/sys/fs/cgroup", "vigie")
-	if err != nil {
-		a.out.Stepf("init", "services run without control groups: %v", err)
+func (a *appliance) openCgroups() {
+	var err error
+	if a.tree, err = cgroup.OpenTree("/sys/fs/cgroup", "vigie"); err != nil {
+		a.out.Stepf("init", "services run without some limits: %v", err)
 	}
-	return tree
 }
 
 func (a *appliance) listenControl(ctx context.Context) {

@@ -9,10 +9,13 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Tree is a folder of groups.
@@ -29,6 +32,9 @@ func OpenTree(root, name string) (*Tree, error) {
 	}
 	return &Tree{dir: dir}, errors.Join(enable(root), enable(dir))
 }
+
+// Populated says whether a process is left in any of the groups.
+func (t *Tree) Populated() (bool, error) { return populated(t.dir) }
 
 // enable turns on what there is of the controllers that groups use.
 func enable(dir string) error {
@@ -53,10 +59,21 @@ type Limits struct {
 	MaxPIDs   int
 }
 
-// Group makes the group of a service and sets its limits.
-func (t *Tree) Group(name string, limits Limits) (*Group, error) {
+// ErrPopulated is wrapped when a process of an earlier run is still in the group.
+var ErrPopulated = errors.New("a process of an earlier run does not end (a disk may not answer)")
+
+// Fresh makes the group of a service anew, empty, and sets its limits. It must be a new one for each run: some kernels
+// kill whatever is started in a group that was killed once. The group may be returned along with an error about limits.
+func (t *Tree) Fresh(name string, limits Limits) (*Group, error) {
 	g := &Group{dir: filepath.Join(t.dir, name)}
-	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+	err := os.Remove(g.dir)
+	if errors.Is(err, unix.EBUSY) {
+		return nil, fmt.Errorf("cgroup %s: %w", name, ErrPopulated)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cgroup: %w", err)
+	}
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
 	var errs []error
@@ -92,8 +109,10 @@ func (g *Group) Open() (*os.File, error) { return os.Open(g.dir) }
 func (g *Group) Kill() error { return write(g.dir, "cgroup.kill", "1") }
 
 // Populated says whether a process is left.
-func (g *Group) Populated() (bool, error) {
-	text, err := os.ReadFile(filepath.Join(g.dir, "cgroup.events"))
+func (g *Group) Populated() (bool, error) { return populated(g.dir) }
+
+func populated(dir string) (bool, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
 	if err != nil {
 		return false, fmt.Errorf("cgroup: %w", err)
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -136,7 +135,7 @@ func (s *Server) converse(ctx context.Context, conn *os.File) {
 	if err == nil {
 		_, err = conn.Write(append(line, '\n'))
 	}
-	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
+	if err != nil {
 		s.log.Warn("answer", "op", request.Op, "err", err)
 	}
 	if after != nil {

@@ -90,14 +90,15 @@ func (st *starter) start(s *service) (*run, error) {
 	r := &run{service: s, process: p}
 	attr := &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Setpgid: true}}
 	if st.tree != nil {
-		if p.group, err = st.tree.Group(def.Name, def.Limits); err != nil {
+		p.group, err = st.tree.Fresh(def.Name, def.Limits)
+		if errors.Is(err, cgroup.ErrPopulated) {
+			return nil, err
+		}
+		if err != nil {
 			st.log.Warn("control group", "service", def.Name, "err", err)
 		}
 	}
 	if p.group != nil {
-		if populated, err := p.group.Populated(); err == nil && populated {
-			return nil, errors.New("a process of an earlier run does not end (a disk may not answer)")
-		}
 		dir, err := p.group.Open()
 		if err != nil {
 			return nil, err

@@ -70,6 +70,7 @@ type Supervisor struct {
 
 	recordingAt time.Time
 	saidReady   bool
+	stopping    bool
 	lastTurn    time.Time
 	background  sync.WaitGroup
 }
@@ -194,18 +195,18 @@ func (s *Supervisor) turn(now time.Time, event any) (done bool) {
 	}
 	s.lastTurn = now
 	s.handle(now, event)
-	stopping := s.stopNext(now)
+	s.stopNext(now)
 	for _, sv := range s.services {
 		s.act(now, sv)
 	}
-	snapshot := s.publish(now, stopping)
+	snapshot := s.publish(now)
 	s.cfg.Turn(now, snapshot)
 	for _, sv := range s.services {
 		if !sv.machine.stopped || sv.run != nil {
 			return false
 		}
 	}
-	return true
+	return s.stopping
 }
 
 func (s *Supervisor) handle(now time.Time, event any) {
@@ -240,7 +241,7 @@ func (s *Supervisor) handle(now time.Time, event any) {
 		}
 		e.known <- sv != nil
 	case eventStop:
-		s.stopService(now, s.firstToStop())
+		s.stopping = true
 	}
 }
 
@@ -268,26 +269,19 @@ func (s *Supervisor) firstToStop() *service {
 	return nil
 }
 
-func (s *Supervisor) stopService(now time.Time, sv *service) {
-	if sv != nil {
-		sv.machine.stop(now)
+// stopNext goes on with a stop: to the next service, once those asked before have ended.
+func (s *Supervisor) stopNext(now time.Time) {
+	if !s.stopping {
+		return
 	}
-}
-
-// stopNext goes on to the next service once those asked before have ended. It reports whether a stop is on.
-func (s *Supervisor) stopNext(now time.Time) (stopping bool) {
 	for _, sv := range s.services {
-		if sv.machine.stopped {
-			stopping = true
-			if sv.run != nil {
-				return true
-			}
+		if sv.machine.stopped && sv.run != nil {
+			return
 		}
 	}
-	if stopping {
-		s.stopService(now, s.firstToStop())
+	if sv := s.firstToStop(); sv != nil {
+		sv.machine.stop(now)
 	}
-	return stopping
 }
 
 func (s *Supervisor) act(now time.Time, sv *service) {
@@ -337,15 +331,17 @@ func (s *Supervisor) tellEnd(now time.Time, sv *service, why string) {
 		s.cfg.Step(sv.def.Name, "stopped")
 	case pause == 0:
 		s.cfg.Step(sv.def.Name, "restarting on request")
+	case m.reason != why: // it was killed, and why has been told
+		s.cfg.Step(sv.def.Name, fmt.Sprintf("starts again in %.1f s", pause.Seconds()))
 	default:
-		s.cfg.Step(sv.def.Name, fmt.Sprintf("%s; starts again in %v", m.reason, pause))
+		s.cfg.Step(sv.def.Name, fmt.Sprintf("%s; starts again in %.1f s", why, pause.Seconds()))
 	}
 	s.cfg.Log.Info("ended", "service", sv.def.Name, "reason", m.reason, "pause", pause)
 }
 
 // publish makes the snapshot of this turn.
-func (s *Supervisor) publish(now time.Time, stopping bool) Snapshot {
-	snapshot := Snapshot{Ready: true, Stopping: stopping}
+func (s *Supervisor) publish(now time.Time) Snapshot {
+	snapshot := Snapshot{Ready: true, Stopping: s.stopping}
 	healthy := true
 	for _, sv := range s.services {
 		m := &sv.machine
@@ -363,7 +359,7 @@ func (s *Supervisor) publish(now time.Time, stopping bool) Snapshot {
 		s.recordingAt = now
 	}
 	snapshot.RecordingAt = s.recordingAt
-	if snapshot.Ready && !s.saidReady && !stopping {
+	if snapshot.Ready && !s.saidReady && !s.stopping {
 		s.saidReady = true
 		s.cfg.Step("init", "READY: every service is up")
 	}
