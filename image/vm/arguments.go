@@ -8,7 +8,7 @@ func (c *Config) arguments() []string {
 		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
 		"-m", fmt.Sprint(c.MemoryMiB), "-smp", fmt.Sprint(c.CPUs),
 		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
-		"-qmp", "unix:" + quote(c.qmpSocket()) + ",server=on,wait=off",
+		"-chardev", "socket,id=control,fd=3", "-mon", "chardev=control,mode=control",
 		"-device", "virtio-rng-pci",
 	}
 	args = append(args, c.Accel.arguments()...)

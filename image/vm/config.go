@@ -107,10 +107,6 @@ func (c *Config) prepare() error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return fmt.Errorf("make machine folder: %w", err)
 	}
-	// A socket path may have 107 bytes at most; saying so beats QEMU's message.
-	if len(c.qmpSocket()) > 107 {
-		return fmt.Errorf("machine folder %s: path too long for a control socket", c.Dir)
-	}
 	c.Disks = append([]Disk(nil), c.Disks...)
 	for i := range c.Disks {
 		if err := c.Disks[i].prepare(c.Dir); err != nil {
@@ -167,8 +163,7 @@ func (c *Config) prepareFirmware() error {
 	return nil
 }
 
-func (c *Config) qmpSocket() string { return filepath.Join(c.Dir, "qmp.sock") }
-func (c *Config) uefiVars() string  { return filepath.Join(c.Dir, "uefi-vars.fd") }
+func (c *Config) uefiVars() string { return filepath.Join(c.Dir, "uefi-vars.fd") }
 
 func orElse[T comparable](v, otherwise T) T {
 	var zero T

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // qmp is a client of the QEMU Machine Protocol (docs/interop/qmp-spec.txt of QEMU): JSON objects, one a line; replies
@@ -36,18 +37,18 @@ type message struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-func dialQMP(ctx context.Context, path string) (*qmp, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", path)
-	if err != nil {
-		return nil, err
-	}
+// newQMP starts a session. It owns conn from now on, whatever it returns.
+func newQMP(ctx context.Context, conn net.Conn) (*qmp, error) {
 	q := &qmp{conn: conn, replies: make(chan message), readEnd: make(chan struct{}), moved: make(chan struct{})}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetReadDeadline(deadline) // a socket always has deadlines
+	}
 	reader := bufio.NewReader(conn)
-	if _, err := reader.ReadBytes('\n'); err != nil { // the greeting
+	if _, err := reader.ReadBytes('\n'); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("read QMP greeting: %w", err)
 	}
+	_ = conn.SetReadDeadline(time.Time{})
 	go q.read(reader)
 	if _, err := q.execute(ctx, "qmp_capabilities", nil); err != nil {
 		q.close()

@@ -1,6 +1,6 @@
 // Package vm boots an image in QEMU, the way a customer's machine would: from a CD or a USB stick, by BIOS or UEFI.
 //
-// It owns one QEMU process per [VM], the process's serial console and its control socket (QMP), and the files it makes in
+// It owns one QEMU process per [VM], the process's serial console and its control connection (QMP), and the files it makes in
 // [Config.Dir]: serial.log (all the guest wrote, raw), qemu.log (what QEMU itself complained of), uefi-vars.fd (the
 // machine's UEFI variables, kept from one start to the next), and disk files that did not exist yet.
 //
@@ -20,8 +20,8 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +43,7 @@ type VM struct {
 	exitErr error
 }
 
-// Start starts a machine and returns once its QEMU answers on the control socket; the guest is then at its first
+// Start starts a machine and returns once its QEMU answers on the control connection; the guest is then at its first
 // instruction or beyond. When ctx ends, the machine is killed.
 func Start(ctx context.Context, cfg Config) (*VM, error) {
 	if err := cfg.prepare(); err != nil {
@@ -53,13 +53,19 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open serial log: %w", err)
 	}
-	v := &VM{cfg: cfg, console: newConsole(serial), exited: make(chan struct{})}
-	started := make(chan error, 1)
-	go v.run(ctx, started)
-	if err := <-started; err != nil {
+	control, theirs, err := controlPair()
+	if err != nil {
+		serial.Close()
 		return nil, err
 	}
-	if v.qmp, err = v.dialQMP(ctx); err != nil {
+	v := &VM{cfg: cfg, console: newConsole(serial), exited: make(chan struct{})}
+	started := make(chan error, 1)
+	go v.run(ctx, theirs, started)
+	if err := <-started; err != nil {
+		control.Close()
+		return nil, err
+	}
+	if v.qmp, err = v.greet(ctx, control); err != nil {
 		v.Kill()
 		return nil, fmt.Errorf("%w%s", err, v.complaint())
 	}
@@ -68,8 +74,9 @@ func Start(ctx context.Context, cfg Config) (*VM, error) {
 
 // run starts the process and waits for it, on a thread of its own: the process is told to die with the thread that
 // made it, and inherits the thread's network namespace. The thread is never unlocked, so the runtime discards it.
-func (v *VM) run(ctx context.Context, started chan<- error) {
+func (v *VM) run(ctx context.Context, control *os.File, started chan<- error) {
 	runtime.LockOSThread()
+	defer control.Close()
 	defer close(v.exited)
 	defer v.console.close()
 	if err := enterNetns(v.cfg.Netns); err != nil {
@@ -85,6 +92,7 @@ func (v *VM) run(ctx context.Context, started chan<- error) {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", v.cfg.arguments()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stdout, cmd.Stderr = v.console, log
+	cmd.ExtraFiles = []*os.File{control} // file descriptor 3
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		started <- fmt.Errorf("make console pipe: %w", err)
@@ -95,9 +103,26 @@ func (v *VM) run(ctx context.Context, started chan<- error) {
 		started <- fmt.Errorf("start QEMU: %w", err)
 		return
 	}
+	control.Close() // or nobody would notice when QEMU's own end closes
 	v.process = cmd.Process
 	started <- nil
 	v.exitErr = cmd.Wait()
+}
+
+// controlPair makes the two ends of QEMU's control connection.
+func controlPair() (ours net.Conn, theirs *os.File, err error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make control connection: %w", err)
+	}
+	theirs = os.NewFile(uintptr(pair[1]), "qmp")
+	file := os.NewFile(uintptr(pair[0]), "qmp")
+	defer file.Close() // FileConn has its own copy
+	if ours, err = net.FileConn(file); err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make control connection: %w", err)
+	}
+	return ours, theirs, nil
 }
 
 func enterNetns(name string) error {
@@ -115,25 +140,15 @@ func enterNetns(name string) error {
 	return nil
 }
 
-// dialQMP waits for the control socket, which QEMU makes before it runs the guest.
-func (v *VM) dialQMP(ctx context.Context) (*qmp, error) {
+// greet opens the control connection. QEMU's end was handed to it, so there is nothing to wait for but QEMU itself.
+func (v *VM) greet(ctx context.Context, conn net.Conn) (*qmp, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		client, err := dialQMP(ctx, v.cfg.qmpSocket())
-		if err == nil {
-			return client, nil
-		}
-		select {
-		case <-tick.C:
-		case <-v.exited:
-			return nil, fmt.Errorf("QEMU ended at once: %w", errors.Join(v.exitErr, err))
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for QEMU's control socket: %w", errors.Join(ctx.Err(), err))
-		}
+	client, err := newQMP(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("QEMU does not start: %w", err)
 	}
+	return client, nil
 }
 
 // Console is the machine's first serial port.
