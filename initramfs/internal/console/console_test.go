@@ -1,0 +1,116 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLine(t *testing.T) {
+	for _, c := range []struct {
+		since time.Duration
+		text  string
+		want  string
+	}{
+		{3214 * time.Millisecond, "63 modules", "[    3.214] drivers: 63 modules\n"},
+		{0, "x\r\n", "[    0.000] drivers: x\n"},
+		{1234567 * time.Millisecond, "a\tb\x1b[2J\x00c", "[ 1234.567] drivers: a b?[2J?c\n"},
+		{time.Second, "caméra \xff", "[    1.000] drivers: caméra ?\n"},
+		{time.Second, "two\nlines", "[    1.000] drivers: two?lines\n"},
+		{time.Second, strings.Repeat("é", maxText), "[    1.000] drivers: " + strings.Repeat("é", maxText/2) + "...\n"},
+	} {
+		if got := Line(c.since, "drivers", c.text); got != c.want {
+			t.Errorf("%q: %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestEveryConsoleGetsEveryLineInOrder(t *testing.T) {
+	var screen, serial bytes.Buffer
+	c := New(func() time.Duration { return time.Second }, &screen, &serial)
+	want := ""
+	for i := range 100 {
+		c.Stepf("init", "step %d", i)
+		want += fmt.Sprintf("[    1.000] init: step %d\n", i)
+	}
+	c.Flush(10 * time.Second)
+	c.Close(10 * time.Second)
+	if screen.String() != want || serial.String() != want {
+		t.Errorf("screen %d bytes, serial %d bytes, want %d", screen.Len(), serial.Len(), len(want))
+	}
+}
+
+// TestAConsoleThatHangsHoldsUpNobody has a pipe that nobody reads for a serial line with its flow stopped.
+func TestAConsoleThatHangsHoldsUpNobody(t *testing.T) {
+	r, hung, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	var screen bytes.Buffer
+	c := New(func() time.Duration { return 0 }, hung, &screen)
+	const lines = 3000
+	start := time.Now()
+	for i := range lines {
+		c.Stepf("x", "%d %s", i, strings.Repeat(".", 300))
+		if i%100 == 99 {
+			for len(c.outs[1].lines) > 0 {
+				time.Sleep(time.Millisecond) // the screen keeps up; the pipe is full after 64 KiB
+			}
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	got := make(chan string)
+	go func() {
+		var all bytes.Buffer
+		_, _ = all.ReadFrom(r)
+		got <- all.String()
+	}()
+	for len(c.outs[0].lines) > 0 {
+		time.Sleep(time.Millisecond) // flow again
+	}
+	c.Step("x", "after")
+	c.Close(10 * time.Second)
+	hung.Close()
+	text := <-got
+	if n := strings.Count(screen.String(), "\n"); n != lines+1 {
+		t.Errorf("%d lines on the screen", n)
+	}
+	if !strings.Contains(text, " lines lost)\n") || !strings.HasSuffix(text, "x: after\n") {
+		t.Errorf("the line that hung ends in %q", text[max(0, len(text)-200):])
+	}
+}
+
+func TestOpenDevicesTakesActiveConsolesAndTheScreen(t *testing.T) {
+	dev := t.TempDir()
+	for _, name := range []string{"tty0", "ttyS0", "ttyS1"} {
+		if err := os.WriteFile(filepath.Join(dev, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for _, d := range OpenDevices("ttyS0 netcon0 ../x\n", dev) {
+		names = append(names, filepath.Base(d.(*os.File).Name()))
+		d.(*os.File).Close()
+	}
+	if got := strings.Join(names, " "); got != "ttyS0 tty0" {
+		t.Errorf("opened %q", got)
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add("a\x1b]0;x\x07")
+	f.Add(strings.Repeat("é", 300))
+	f.Fuzz(func(t *testing.T, text string) {
+		got := Printable(text)
+		if len(got) > maxText+3 || strings.ContainsAny(got, "\x00\x07\x1b\n\r\x7f") {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}

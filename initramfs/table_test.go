@@ -1,0 +1,64 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestServicesAreConfined(t *testing.T) {
+	weights := map[string]int{}
+	var names []string
+	for _, s := range serviceTable() {
+		names = append(names, s.Name)
+		weights[s.Name] = s.Limits.IOWeight
+		if !s.NoNewPrivs || s.GID != gidVigie || s.MaxFiles == 0 || s.Limits.MaxPIDs == 0 || s.RuntimeMode != 0o750 || s.RuntimeDir != runDir+"/"+s.Name {
+			t.Errorf("%s: %+v", s.Name, s)
+		}
+		if s.Limits.CPUWeight < 1 || s.Limits.CPUWeight > 10000 || s.Limits.IOWeight < 1 || s.Limits.IOWeight > 10000 {
+			t.Errorf("%s: weights %+v", s.Name, s.Limits)
+		}
+		for _, c := range []int{unix.CAP_SYS_MODULE, unix.CAP_SYS_RAWIO, unix.CAP_SYS_PTRACE, unix.CAP_SYS_BOOT, unix.CAP_SETUID, unix.CAP_SETPCAP, unix.CAP_MKNOD} {
+			if slices.Contains(s.Caps, c) {
+				t.Errorf("%s has capability %d", s.Name, c)
+			}
+		}
+		switch {
+		case s.Name == "system":
+		case s.UID == uidRoot:
+			t.Errorf("%s runs as root", s.Name)
+		case s.Name == "engine" && len(s.Caps) != 0, s.Name == "web" && !slices.Equal(s.Caps, []int{unix.CAP_NET_BIND_SERVICE}):
+			t.Errorf("%s has capabilities %v", s.Name, s.Caps)
+		}
+		if s.Recording != (s.Name == "engine") {
+			t.Errorf("%s: recording %v", s.Name, s.Recording)
+		}
+	}
+	if want := []string{"system", "engine", "web"}; !slices.Equal(names, want) {
+		t.Errorf("start order %q", names)
+	}
+	if want := []string{"web", "engine", "system"}; !slices.Equal(stopOrder(), want) {
+		t.Errorf("stop order %q", stopOrder())
+	}
+	if weights["engine"] <= weights["system"] || weights["system"] <= weights["web"] {
+		t.Errorf("weights %v", weights)
+	}
+}
+
+func TestAShutdownFitsIntoTenSeconds(t *testing.T) {
+	var services time.Duration
+	for _, s := range serviceTable() {
+		services += s.StopLimit
+	}
+	if services >= servicesLimit {
+		t.Errorf("services may take %v, the limit is %v", services, servicesLimit)
+	}
+	if servicesLimit+killLimit+time.Second > unmountBy {
+		t.Error("less than a second is left for unmounting")
+	}
+	if unmountBy >= atLatest || atLatest >= 10*time.Second {
+		t.Errorf("unmounting by %v, at latest %v", unmountBy, atLatest)
+	}
+}
