@@ -1,0 +1,111 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"vigie/internal/api"
+)
+
+// contract judges requests and answers by the specification.
+type contract struct {
+	t      *testing.T
+	spec   *openapi3.T
+	router routers.Router
+	seen   map[string][]int // statuses by operationId
+}
+
+func newContract(t *testing.T) *contract {
+	t.Helper()
+	spec, err := openapi3.NewLoader().LoadFromData(api.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := legacy.NewRouter(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &contract{t: t, spec: spec, router: router, seen: map[string][]int{}}
+}
+
+// do makes a request that must be as specified itself, and whose answer must be too.
+func (c *contract) do(b *browser, method, path, body string, status int) {
+	c.t.Helper()
+	req := b.request(method, "/api/v1"+path, body)
+	judged := req.Clone(c.t.Context())
+	judged.Body = io.NopCloser(strings.NewReader(body))
+	judged.URL.Scheme, judged.URL.Host = "", ""
+	route, params, err := c.router.FindRoute(judged)
+	if err != nil {
+		c.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true}
+	input := &openapi3filter.RequestValidationInput{Request: judged, PathParams: params, Route: route, Options: options}
+	if err := openapi3filter.ValidateRequest(c.t.Context(), input); err != nil {
+		c.t.Errorf("%s %s: the test's request: %v", method, path, err)
+	}
+	r := b.send(req)
+	if r.StatusCode != status {
+		c.t.Errorf("%s %s: %s, want %d: %s", method, path, r.Status, status, r.body)
+	}
+	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: r.StatusCode, Header: r.Header, Options: options,
+		Body: io.NopCloser(bytes.NewReader(r.body))}
+	if err := openapi3filter.ValidateResponse(c.t.Context(), answer); err != nil {
+		c.t.Errorf("%s %s: %s: %v", method, path, r.Status, err)
+	}
+	if r.StatusCode == http.StatusNoContent && len(r.body) > 0 {
+		c.t.Errorf("%s %s: a body with 204", method, path)
+	}
+	id := route.Operation.OperationID
+	c.seen[id] = append(c.seen[id], r.StatusCode)
+}
+
+func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
+	c := newContract(t)
+	a := start(t, setting{machine: api.Status{Hostname: "vigie-test"}})
+	b := a.browserFor("probe.vigie.invalid")
+	c.do(b, "GET", "/setup", "", 200)
+	c.do(b, "POST", "/login", login("admin", goodPassword), 503)
+	v := newVolume(t)
+	a.system.set(func(s *api.Status) { *s = settled(v) })
+	code := a.code()
+	setup := fmt.Sprintf(`{"code":%q,"username":"admin","password":%q}`, code, goodPassword)
+	c.do(b, "GET", "/setup", "", 200)
+	c.do(b, "GET", "/session", "", 401)
+	c.do(b, "POST", "/setup", strings.Replace(setup, code, "xxxx-xxxx", 1), 403)
+	c.do(b, "POST", "/setup", setup, 200)
+	c.do(b, "POST", "/setup", setup, 409)
+	c.do(b, "GET", "/session", "", 200)
+	c.do(b, "PUT", "/password", fmt.Sprintf(`{"old":"not this one","new":%q}`, goodPassword+"2"), 403)
+	c.do(b, "PUT", "/password", fmt.Sprintf(`{"old":%q,"new":%q}`, goodPassword, goodPassword+"2"), 204)
+	c.do(b, "POST", "/logout", "", 204)
+	c.do(b, "POST", "/logout", "", 401)
+	c.do(b, "PUT", "/password", `{"old":"xxxxxxxxxx","new":"yyyyyyyyyy"}`, 401)
+	c.do(b, "POST", "/login", login("admin", "wrong password"), 401)
+	c.do(b, "POST", "/login", login("admin", goodPassword+"2"), 200)
+	// Operations of others, whose errors the web service makes.
+	c.do(b, "GET", "/cameras", "", 503)
+	b.cookie = nil
+	c.do(b, "GET", "/cameras", "", 401)
+
+	for _, item := range c.spec.Paths.Map() {
+		for _, op := range item.Operations() {
+			statuses := c.seen[op.OperationID]
+			good := slices.ContainsFunc(statuses, func(s int) bool { return s < 300 })
+			bad := slices.ContainsFunc(statuses, func(s int) bool { return s >= 400 })
+			if op.Tags[0] == "web" && (!good || !bad && op.Responses.Default() != nil) {
+				t.Errorf("%s was answered only %v", op.OperationID, statuses)
+			}
+		}
+	}
+}
