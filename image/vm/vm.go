@@ -90,7 +90,8 @@ func (v *VM) run(ctx context.Context, control *os.File, started chan<- error) {
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", v.cfg.arguments()...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// Ctrl-C goes to the whole process group; a machine is to be switched off, not killed, by it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.Stdout, cmd.Stderr = v.console, log
 	cmd.ExtraFiles = []*os.File{control} // file descriptor 3
 	input, err := cmd.StdinPipe()

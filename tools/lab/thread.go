@@ -48,7 +48,7 @@ func (l *Lab) start(logFile, name string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	// the thread that starts the program lives as long as the program, since the signal comes when the thread dies
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for us alone
 	l.wg.Add(1)
 	onThread(func() {
 		defer l.wg.Done()

@@ -140,7 +140,7 @@ func (s *Stack) StartService(ctx context.Context, service string) error {
 	}
 	cmd.Stdout = io.MultiWriter(screens...)
 	// the process dies with the thread that started it, so that thread waits for it
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for us alone
 	c := &child{ended: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
