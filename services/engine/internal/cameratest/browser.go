@@ -58,9 +58,11 @@ function append(mime, bytes) {
 }
 async function playFor(seconds) {
   const start = v.buffered.start(v.buffered.length - 1);
-  v.currentTime = start; await v.play();
+  v.currentTime = start; v.play();
+  const limit = performance.now() + 30000;
   while (v.currentTime < start + seconds) {
     if (v.error) throw new Error(v.error.message);
+    if (performance.now() > limit) throw new Error('stuck at ' + (v.currentTime - start) + ' s');
     await new Promise(r => setTimeout(r, 20));
   }
 }

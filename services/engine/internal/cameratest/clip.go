@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"vigie/services/engine/internal/media"
@@ -140,8 +141,12 @@ func (v *Video) Duration() int64 { return int64(len(v.Units)) * 90000 / int64(v.
 func (v *Video) Track() media.Track {
 	t := media.Track{Codec: v.Codec, ClockRate: 90000, VPS: v.VPS, SPS: v.SPS, PPS: v.PPS}
 	var sps h264.SPS
-	if v.Codec == media.H264 && sps.Unmarshal(v.SPS) == nil {
+	var sps5 h265.SPS
+	switch {
+	case v.Codec == media.H264 && sps.Unmarshal(v.SPS) == nil:
 		t.Width, t.Height = sps.Width(), sps.Height()
+	case v.Codec == media.H265 && sps5.Unmarshal(v.SPS) == nil:
+		t.Width, t.Height = sps5.Width(), sps5.Height()
 	}
 	return t
 }

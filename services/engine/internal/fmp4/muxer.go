@@ -201,7 +201,7 @@ func (m *Muxer) traf(dst []byte, frames []*media.Frame, track int, nextDTS int64
 			size = len(m.scratch) - before
 		}
 		flags := uint32(0x02000000) // sample_depends_on 2: on no other
-		if !f.Keyframe {
+		if !f.Keyframe && m.run.Tracks[track].Codec.IsVideo() {
 			flags = 0x01010000 // depends on others, is no sync sample
 		}
 		dst = binary.BigEndian.AppendUint32(dst, uint32(m.duration(f, frames[i+1:], nextDTS)))
@@ -216,15 +216,15 @@ func (m *Muxer) traf(dst []byte, frames []*media.Frame, track int, nextDTS int64
 // duration is the time to the track's next frame, in ticks.
 func (m *Muxer) duration(f *media.Frame, later []*media.Frame, nextDTS int64) int64 {
 	video := m.run.Tracks[f.Track].Codec.IsVideo()
-	next := int64(0)
+	next := f.DTSTicks // none known
+	if video && nextDTS != 0 {
+		next = nextDTS
+	}
 	for _, l := range later {
 		if l.Track == f.Track {
 			next = l.DTSTicks
 			break
 		}
-	}
-	if next == 0 && video {
-		next = nextDTS
 	}
 	if next > f.DTSTicks {
 		gap := min(next-f.DTSTicks, math.MaxUint32)
