@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"vigie/initramfs/internal/control"
 	"vigie/initramfs/internal/guard"
 	"vigie/initramfs/internal/kmod"
+	"vigie/initramfs/internal/kmsg"
 	"vigie/initramfs/internal/launch"
 	"vigie/initramfs/internal/logring"
 	"vigie/initramfs/internal/mounts"
@@ -55,6 +57,9 @@ type appliance struct {
 
 	background sync.WaitGroup
 	ending     ending
+
+	mu       sync.Mutex
+	firmware []string // files that drivers miss
 }
 
 // secondStage is /sbin/init of the root. It never returns.
@@ -205,6 +210,9 @@ func (a *appliance) loadDrivers(ctx context.Context) {
 		}
 	})
 	guard.Forever(ctx, &a.background, a.log, "devices", time.Second, func(ctx context.Context) error { return plug.Run(ctx, socket) })
+	guard.Forever(ctx, &a.background, a.log, "firmware", time.Minute, func(ctx context.Context) error {
+		return kmsg.Watch(ctx, "/dev/kmsg", a.missesFirmware)
+	})
 	start := time.Now()
 	settled, stop := context.WithCancel(ctx)
 	defer stop()
@@ -216,6 +224,19 @@ func (a *appliance) loadDrivers(ctx context.Context) {
 	} else {
 		a.out.Stepf("drivers", "%d modules so far, some device is slow; the services start without it", a.loader.Count())
 	}
+}
+
+// missesFirmware tells of a file that a driver asked for and the image does not have.
+func (a *appliance) missesFirmware(file string) {
+	const most = 100
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slices.Contains(a.firmware, file) || len(a.firmware) >= most {
+		return
+	}
+	a.firmware = append(a.firmware, file)
+	a.out.Stepf("drivers", "firmware %s is not in the image: a device may not work", file)
+	a.log.Warn("firmware is missing", "file", file)
 }
 
 // watchButton reads an input device if it has a power button.
@@ -303,9 +324,13 @@ func (a *appliance) catchSignals(ctx context.Context) {
 
 // Status implements control.Machine.
 func (a *appliance) Status() initctl.Status {
+	a.mu.Lock()
+	firmware := slices.Clone(a.firmware)
+	a.mu.Unlock()
 	snapshot := a.supervisor.Snapshot()
 	status := initctl.Status{
 		Version: version.Version, UptimeMs: console.SinceBoot().Milliseconds(), Ready: snapshot.Ready, Watchdog: a.feeder.Status(),
+		Firmware: firmware,
 	}
 	for _, s := range snapshot.Services {
 		status.Services = append(status.Services, initctl.Service{

@@ -76,6 +76,11 @@ func (t *Tree) Fresh(name string, limits Limits) (*Group, error) {
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
+	return g, g.set(limits)
+}
+
+// set writes the limits, those whose files there are.
+func (g *Group) set(limits Limits) error {
 	var errs []error
 	for _, s := range []struct {
 		file  string
@@ -96,7 +101,7 @@ func (t *Tree) Fresh(name string, limits Limits) (*Group, error) {
 		}
 		errs = append(errs, write(g.dir, s.file, s.text+strconv.Itoa(s.value)))
 	}
-	return g, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Group is one control group.
