@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// stopPatience is for running requests when the service ends; init allows 1.5 s for everything.
+const stopPatience = 500 * time.Millisecond
+
 // apiGroup may use the socket. Its number is a contract with the image, used where the group has no name.
 const (
 	apiGroup   = "vigie"
@@ -64,7 +67,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		err := s.Shutdown(grace)
 		if errors.Is(err, context.DeadlineExceeded) {

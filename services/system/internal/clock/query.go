@@ -27,7 +27,7 @@ func NTP(port int, now func() time.Time) Query {
 		to := net.JoinHostPort(addrs[0].Unmap().String(), strconv.Itoa(port))
 		best, answers := Sample{}, 0
 		for range burst {
-			s, e := once(to, now)
+			s, e := once(ctx, to, now)
 			s.Server = server
 			if ctx.Err() != nil {
 				return Sample{}, ctx.Err()
@@ -51,8 +51,17 @@ func NTP(port int, now func() time.Time) Query {
 	}
 }
 
-func once(to string, now func() time.Time) (Sample, error) {
-	r, err := ntp.QueryWithOptions(to, ntp.QueryOptions{Timeout: queryTimeout, GetSystemTime: now})
+func once(ctx context.Context, to string, now func() time.Time) (Sample, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dial := func(_, remote string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, "udp", remote)
+		if err == nil {
+			context.AfterFunc(ctx, func() { conn.Close() }) // a service that stops does not wait for answers
+		}
+		return conn, err
+	}
+	r, err := ntp.QueryWithOptions(to, ntp.QueryOptions{Timeout: queryTimeout, GetSystemTime: now, Dialer: dial})
 	if err != nil {
 		return Sample{}, err
 	}

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -110,4 +111,18 @@ func reply(question []byte, leap, stratum byte) []byte {
 	copy(b[32:40], question[40:48])
 	copy(b[40:48], question[40:48])
 	return b
+}
+
+func TestAQueryEndsWithItsContext(t *testing.T) {
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	began := time.Now()
+	if _, err := NTP(silent.LocalAddr().(*net.UDPAddr).Port, time.Now)(ctx, "127.0.0.1", 4); err == nil || time.Since(began) > queryTimeout/2 {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
 }

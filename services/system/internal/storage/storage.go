@@ -43,7 +43,7 @@ var usual = pace{
 }
 
 // stopPatience is for jobs when the service ends.
-const stopPatience = 2 * time.Second
+const stopPatience = 500 * time.Millisecond
 
 // Config is what the manager is made with.
 type Config struct {

@@ -31,7 +31,7 @@ func TestPrepareTakesOnlyItsOwn(t *testing.T) {
 		{"empty", nil, fresh, ""},
 		{"format cut short", map[string]string{"vigie/.volume.json.tmp-1": "{"}, fresh, ""},
 		{"ours", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"Gate","createdMs":7}`}, Identity{id, "Gate", 7}, ""},
-		{"name unusable", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"a\u001b[2J"}`}, Identity{ID: id, Name: "Volume 6F1C"}, ""},
+		{"name unusable", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"a\u001b[2J"}`}, Identity{ID: id, Name: "Data 6F1C"}, ""},
 		{"files but no identity", map[string]string{"holiday.jpg": ""}, Identity{}, "has files"},
 		{"recordings but no identity", map[string]string{"vigie/rec/x/y": ""}, Identity{}, "has files"},
 		{"another's identity", map[string]string{"vigie/volume.json": `{"id":"` + other + `","name":"x"}`}, Identity{}, other},

@@ -61,7 +61,7 @@ func CheckName(name string) string {
 }
 
 // DefaultName is the name of a volume that nobody named.
-func DefaultName(id string) string { return "Volume " + strings.ToUpper(id[:min(4, len(id))]) }
+func DefaultName(id string) string { return "Data " + strings.ToUpper(id[:min(4, len(id))]) }
 
 // folders are made on every volume.
 var folders = []struct {
