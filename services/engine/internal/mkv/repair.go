@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrDamaged: much more than an unsynced tail is broken; cutting would lose footage that may be saved otherwise.
+var ErrDamaged = errors.New("file is damaged far from its end")
+
+// maxCut is the most that a crash can tear: what waits to be written, and one cluster.
+const maxCut = 3 * clusterBytes
+
 // Repaired is what Repair found and did.
 type Repaired struct {
 	File     *File // what the header says; its reader is closed
@@ -19,7 +25,8 @@ type Repaired struct {
 
 // Repair turns a file that was not closed, or only in part, into a closed one: a torn tail is cut off, Cues, Duration and
 // sizes are written, all is synced. A file without one whole cluster is left as it is, and Clusters is 0. An error that
-// is ErrFormat means that the header cannot be read; then the file is left as it is too. Repairing a whole file changes
+// is ErrFormat means that the header cannot be read, one that is ErrDamaged that cutting would lose more than a crash can
+// tear; then the file is left as it is too. Repairing a whole file changes
 // nothing of what it holds. Nobody else may write the file meanwhile.
 func Repair(path string) (*Repaired, error) {
 	fd, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -47,6 +54,9 @@ func repair(fd *os.File) (*Repaired, error) {
 		return nil, err
 	}
 	r := &Repaired{File: f, Size: x.Size, EndNs: x.EndNs, CutBytes: st.Size() - x.Size, Clusters: x.Clusters}
+	if r.CutBytes > maxCut {
+		return nil, fmt.Errorf("%w: at byte %d of %d", ErrDamaged, x.Size, st.Size())
+	}
 	if x.Clusters == 0 {
 		r.Size = st.Size()
 		return r, nil

@@ -1,0 +1,394 @@
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"vigie/internal/mirror"
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/mkv"
+)
+
+// DefaultLimitPercent is how full a volume may get before its oldest recordings go, unless set otherwise.
+const DefaultLimitPercent = 95
+
+// Config is what an archive needs. The first four must be set.
+type Config struct {
+	Index *index.Index
+	DB    index.DB // for what is known of volumes: names, limits
+	App   string   // program and version, written into segments
+	Log   *slog.Logger
+
+	Appliance  func() string          // name of the machine; nil: none
+	CameraName func(id string) string // nil: the id
+	Clock      func() string          // "synchronised", "unsynchronised"; nil: the latter
+
+	StallAfter time.Duration // a disk operation that takes longer fails the volume; 0: 10 s
+	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min; 0: 15 s
+	KeepEvery  time.Duration // between looks at space; 0: 2 s
+}
+
+// Volume is a data volume as the system service tells of it.
+type Volume struct {
+	ID, Name string
+	Path     string // where it is mounted
+	ReadOnly bool
+}
+
+// Archive is all volumes together. Make one with New; Run must run for segments to be synced.
+type Archive struct {
+	cfg Config
+	idx *index.Index
+	log *slog.Logger
+
+	mu      sync.Mutex
+	volumes map[string]*volume  // present ones
+	known   map[string]knownRow // every volume ever seen
+	home    map[string]string   // camera → volume of its last segment
+	last    map[string][16]byte // camera and stream → UUID of its last segment
+	closing sync.WaitGroup      // volumes that go away
+	done    bool
+}
+
+// knownRow is what is kept of a volume in the database, for when it is absent.
+type knownRow struct {
+	Name         string `json:"name"`
+	LimitPercent int    `json:"limitPercent,omitempty"`
+	SizeBytes    int64  `json:"sizeBytes,omitempty"`
+}
+
+const bucketKnown = "volumes"
+
+// New returns an archive without volumes; it reads what is known of them from the database.
+func New(cfg Config) (*Archive, error) {
+	if cfg.StallAfter == 0 {
+		cfg.StallAfter = 10 * time.Second
+	}
+	if cfg.ProbeAfter == 0 {
+		cfg.ProbeAfter = 15 * time.Second
+	}
+	if cfg.KeepEvery == 0 {
+		cfg.KeepEvery = 2 * time.Second
+	}
+	if cfg.Appliance == nil {
+		cfg.Appliance = func() string { return "" }
+	}
+	if cfg.CameraName == nil {
+		cfg.CameraName = func(id string) string { return id }
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = func() string { return "unsynchronised" }
+	}
+	a := &Archive{cfg: cfg, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string][16]byte{}}
+	err := cfg.DB.View(func(tx *mirror.Tx) error {
+		for k, v := range tx.Range(bucketKnown, nil, nil) {
+			var row knownRow
+			if err := json.Unmarshal(v, &row); err != nil {
+				return fmt.Errorf("volume %s: %w", k, err)
+			}
+			a.known[string(k)] = row
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	return a, nil
+}
+
+// Run watches the volumes until the context ends; then it closes all segments, within StallAfter, and returns nil.
+func (a *Archive) Run(ctx context.Context) error {
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			for _, v := range a.present() {
+				v.tick(now)
+			}
+		case <-ctx.Done():
+			a.mu.Lock()
+			a.done = true
+			a.mu.Unlock()
+			a.SetVolumes(nil)
+			a.closing.Wait()
+			return nil
+		}
+	}
+}
+
+func (a *Archive) present() []*volume {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([]*volume, 0, len(a.volumes))
+	for _, v := range a.volumes {
+		out = append(out, v)
+	}
+	return out
+}
+
+// SetVolumes tells which volumes are present. New ones are usable at once, and reconciled in the background; segments on
+// those that are gone are ended.
+func (a *Archive) SetVolumes(list []Volume) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, v := range a.volumes {
+		keep := slices.ContainsFunc(list, func(n Volume) bool {
+			return n.ID == id && n.Path == v.path && n.ReadOnly == v.isReadOnly()
+		})
+		if !keep || a.done {
+			delete(a.volumes, id)
+			a.log.Info("volume goes away", "volume", id)
+			a.closing.Go(v.close)
+		}
+	}
+	if a.done {
+		return
+	}
+	for _, n := range list {
+		if v := a.volumes[n.ID]; v != nil {
+			v.mu.Lock()
+			v.name = n.Name
+			v.mu.Unlock()
+		} else {
+			v := newVolume(a, n)
+			a.volumes[n.ID] = v
+			a.log.Info("volume comes", "volume", n.ID, "path", n.Path, "readonly", n.ReadOnly)
+			v.wg.Go(v.start)
+		}
+		if row := a.known[n.ID]; row.Name != n.Name {
+			row.Name = n.Name
+			a.known[n.ID] = row
+			go a.remember(n.ID, row) // waits for a disk; nobody waits for it
+		}
+	}
+}
+
+func (a *Archive) remember(id string, row knownRow) error {
+	b, err := json.Marshal(row)
+	if err == nil {
+		err = a.cfg.DB.Update(func(tx *mirror.Tx) error { return tx.Put(bucketKnown, []byte(id), b) })
+	}
+	if err != nil {
+		a.log.Error("cannot store what is known of a volume", "volume", id, "err", err)
+	}
+	return err
+}
+
+// noteSize remembers a volume's size for when it is absent.
+func (a *Archive) noteSize(v *volume) {
+	v.mu.Lock()
+	size := v.size
+	v.mu.Unlock()
+	a.mu.Lock()
+	row := a.known[v.id]
+	changed := size != 0 && row.SizeBytes != size
+	if changed {
+		row.SizeBytes = size
+		a.known[v.id] = row
+	}
+	a.mu.Unlock()
+	if changed {
+		go a.remember(v.id, row)
+	}
+}
+
+// ErrUnknownVolume: no volume of that id was ever seen.
+var ErrUnknownVolume = errors.New("unknown volume")
+
+// SetLimit sets how full a volume may get, in percent of its size (10 to 99).
+func (a *Archive) SetLimit(volume string, percent int) error {
+	if percent < 10 || percent > 99 {
+		return fmt.Errorf("limit of %d %%: must be from 10 to 99", percent)
+	}
+	a.mu.Lock()
+	row, ok := a.known[volume]
+	a.mu.Unlock()
+	if !ok {
+		return ErrUnknownVolume
+	}
+	row.LimitPercent = percent
+	if err := a.remember(volume, row); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known[volume] = row
+	if v := a.volumes[volume]; v != nil {
+		select {
+		case v.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (a *Archive) limit(volume string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.limitLocked(volume)
+}
+
+func (a *Archive) limitLocked(volume string) int {
+	if p := a.known[volume].LimitPercent; p != 0 {
+		return p
+	}
+	return DefaultLimitPercent
+}
+
+// Recovered waits until every present volume has closed what a crash left open, or the context ends. From then on
+// index.Bounds is right; reconciling the rest goes on.
+func (a *Archive) Recovered(ctx context.Context) error {
+	for _, v := range a.present() {
+		select {
+		case <-v.recovered:
+		case <-v.ctx.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+var errStream = errors.New("the stream cannot be stored")
+
+// Create begins a segment of a run at startNs (UTC) on the volume that suits best: the one that the camera is on, unless
+// another has much less to do for its size. The error is a sentence for people when no volume can take it.
+func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segment, error) {
+	key := index.Key{Camera: run.Camera, Stream: run.Stream, Kind: kind, StartMs: startNs / 1e6}
+	if _, err := index.ParseID(key.ID()); err != nil {
+		return nil, fmt.Errorf("create segment: %w", err)
+	}
+	meta := mkv.Meta{App: a.cfg.App, Appliance: a.cfg.Appliance(), CameraName: a.cfg.CameraName(run.Camera),
+		Kind: string(kind), Clock: a.cfg.Clock(), StartNs: startNs}
+	_, _ = rand.Read(meta.UUID[:])
+	track := run.Camera + "/" + run.Stream
+	a.mu.Lock()
+	meta.PrevUUID = a.last[track]
+	a.mu.Unlock()
+	tried := map[string]bool{}
+	for {
+		v := a.choose(run.Camera, tried)
+		if v == nil {
+			return nil, errors.New(a.refusal())
+		}
+		tried[v.id] = true
+		s, err := a.createOn(v, run, key, meta)
+		if errors.Is(err, errStream) {
+			return nil, err
+		}
+		if err != nil {
+			continue // the volume's state says why
+		}
+		a.mu.Lock()
+		a.home[run.Camera], a.last[track] = v.id, meta.UUID
+		a.mu.Unlock()
+		return s, nil
+	}
+}
+
+// createOn makes the file, and gives up waiting, not the work, when the disk hangs.
+func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Meta) (*Segment, error) {
+	type result struct {
+		s   *Segment
+		err error
+	}
+	made := make(chan result, 1)
+	go func() {
+		s, err := v.create(run, key, meta)
+		made <- result{s, err}
+	}()
+	t := time.NewTimer(a.cfg.StallAfter)
+	defer t.Stop()
+	select {
+	case r := <-made:
+		return r.s, r.err
+	case <-t.C:
+		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", a.cfg.StallAfter))
+		go func() { // if it comes to life again, nobody wants the file any more
+			if r := <-made; r.err == nil {
+				r.s.Close(meta.StartNs)
+			}
+		}()
+		return nil, fmt.Errorf("volume %s does not answer", v.id)
+	}
+}
+
+// choose returns the best volume not yet tried, or nil.
+func (a *Archive) choose(camera string, tried map[string]bool) *volume {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var best, home *volume
+	load := map[*volume]float64{}
+	for _, v := range a.volumes {
+		if tried[v.id] {
+			continue
+		}
+		v.mu.Lock()
+		usable := v.usable()
+		load[v] = v.load(1)
+		if v.id == a.home[camera] {
+			load[v] = v.load(0)
+		}
+		v.mu.Unlock()
+		if !usable {
+			continue
+		}
+		if best == nil || load[v] < load[best] || load[v] == load[best] && v.id < best.id {
+			best = v
+		}
+		if v.id == a.home[camera] {
+			home = v
+		}
+	}
+	// Moving costs an empty file's worth of disorder; twice the load costs more.
+	if home != nil && load[home] <= 2*load[best] {
+		return home
+	}
+	return best
+}
+
+// refusal says to people why no volume takes a segment.
+func (a *Archive) refusal() string {
+	list := a.present()
+	if len(list) == 0 {
+		return "There is no data volume to record to. Connect a disk, or format one on the system page."
+	}
+	slices.SortFunc(list, func(x, y *volume) int {
+		if x.id < y.id {
+			return -1
+		}
+		return 1
+	})
+	text := "No volume can be recorded to."
+	for _, v := range list {
+		v.mu.Lock()
+		if v.reason != "" {
+			text += fmt.Sprintf(" Volume %s: %s", v.name, v.reason)
+		} else if v.size == 0 {
+			text += fmt.Sprintf(" Volume %s is being looked at.", v.name)
+		} else {
+			text += fmt.Sprintf(" Volume %s has no room left.", v.name)
+		}
+		v.mu.Unlock()
+	}
+	return text
+}
+
+// AddGap indexes a span of a camera without frames.
+func (a *Archive) AddGap(g index.Gap) error { return a.idx.AddGap(g) }
+
+// put indexes segments. What fails is not lost: the files are there, and are found when the volume is mounted next.
+func (a *Archive) put(list ...index.Segment) {
+	if err := a.idx.Put(list...); err != nil {
+		a.log.Error("cannot index segments", "err", err)
+	}
+}

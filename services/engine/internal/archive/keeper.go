@@ -1,0 +1,208 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"vigie/internal/atomicfile"
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/retention"
+)
+
+// keep is the volume's keeper: it reconciles once, then looks after space and health.
+func (v *volume) keep() {
+	v.finishDeletions()
+	v.repairOpen(true)
+	close(v.recovered)
+	v.reconcile()
+	t := time.NewTicker(v.arch.cfg.KeepEvery)
+	defer t.Stop()
+	last, lastAt := v.written.Load(), time.Now()
+	for {
+		select {
+		case <-v.ctx.Done():
+			return
+		case <-t.C:
+		case <-v.wake:
+		}
+		if err := v.measure(); err != nil {
+			v.ioError(err)
+		}
+		now, n := time.Now(), v.written.Load()
+		if d := now.Sub(lastAt); d >= time.Second {
+			v.mu.Lock()
+			v.writeBps = int64(float64((n-last)*8) / d.Seconds())
+			v.mu.Unlock()
+			last, lastAt = n, now
+		}
+		if !v.isReadOnly() {
+			v.retain()
+			v.fill()
+			v.heal()
+		}
+	}
+}
+
+func (v *volume) isReadOnly() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.readOnly
+}
+
+// retain deletes what retention says, batch by batch.
+func (v *volume) retain() {
+	const batch = 64
+	for v.ctx.Err() == nil {
+		limit := v.arch.limit(v.id) // takes the archive's lock, which comes before ours
+		v.mu.Lock()
+		state := retention.Volume{SizeBytes: v.size, FreeBytes: v.free, LimitPercent: limit}
+		status := v.status
+		v.mu.Unlock()
+		if state.Excess() == 0 || status == Degraded || status == ReadOnly {
+			return
+		}
+		oldest, err := v.arch.idx.Oldest(v.id, batch)
+		if err != nil {
+			v.arch.log.Error("cannot list the oldest segments", "volume", v.id, "err", err)
+			return
+		}
+		candidates := make([]retention.Candidate, len(oldest))
+		for i, s := range oldest {
+			candidates[i].SizeBytes = s.SizeBytes
+		}
+		plan := retention.Plan(state, candidates)
+		if len(plan) == 0 {
+			return
+		}
+		gone := make([]index.Segment, len(plan))
+		for i, d := range plan {
+			gone[i] = oldest[d.Index]
+		}
+		v.arch.log.Info("deleting the oldest recordings", "volume", v.id, "segments", len(gone), "reason", plan[0].Reason)
+		if err := v.arch.idx.Mark(keys(gone)...); err != nil {
+			v.arch.log.Error("cannot mark segments for deletion", "volume", v.id, "err", err)
+			return
+		}
+		if !v.remove(gone) {
+			return
+		}
+		if err := v.measure(); err != nil {
+			v.ioError(err)
+			return
+		}
+	}
+}
+
+func keys(list []index.Segment) []index.Key {
+	out := make([]index.Key, len(list))
+	for i, s := range list {
+		out[i] = s.Key
+	}
+	return out
+}
+
+// remove unlinks marked segments, makes that durable and drops the marks.
+func (v *volume) remove(list []index.Segment) bool {
+	days := map[string]bool{}
+	err := v.disk(func() error {
+		for _, s := range list {
+			path := filepath.Join(v.path, relPath(s))
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			days[filepath.Dir(path)] = true
+		}
+		for day := range days {
+			// A day without recordings goes with the last of them; the day being recorded is not empty.
+			if os.Remove(day) == nil {
+				day = filepath.Dir(day)
+			}
+			if err := atomicfile.SyncDir(day); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		v.ioError(err)
+		return false
+	}
+	if err := v.arch.idx.Unmark(keys(list)...); err != nil {
+		v.arch.log.Error("cannot drop deletion marks", "volume", v.id, "err", err)
+		return false
+	}
+	return true
+}
+
+// finishDeletions goes on with what an earlier process had marked on this volume.
+func (v *volume) finishDeletions() {
+	if v.isReadOnly() {
+		return
+	}
+	marks, err := v.arch.idx.Marks()
+	if err != nil {
+		v.arch.log.Error("cannot read deletion marks", "volume", v.id, "err", err)
+		return
+	}
+	var mine []index.Segment
+	for _, s := range marks {
+		if s.Volume == v.id {
+			mine = append(mine, s)
+		}
+	}
+	if len(mine) > 0 {
+		v.remove(mine)
+	}
+}
+
+// fill notes that there is too little room for new segments; open ones go on as long as they can.
+func (v *volume) fill() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.status == OK && v.free <= v.reserve() {
+		v.status, v.reason = Full, "There is no room left, and nothing old enough to delete."
+		v.arch.log.Error("volume is full", "volume", v.id, "free_bytes", v.free)
+	}
+}
+
+// heal finds out whether a volume that failed can be written again.
+func (v *volume) heal() {
+	v.mu.Lock()
+	status, due := v.status, time.Now().After(v.retryAt)
+	full := status == Full && v.free > v.reserve()
+	v.mu.Unlock()
+	switch {
+	case status == OK, !due && !full:
+		return
+	}
+	if err := v.disk(v.probe); err != nil {
+		v.mu.Lock()
+		v.penalty = min(2*v.penalty, 10*time.Minute)
+		v.retryAt = time.Now().Add(v.penalty)
+		v.mu.Unlock()
+		if errors.Is(err, os.ErrNotExist) {
+			v.degrade(Degraded, "The folder for recordings is missing on the volume.")
+		}
+		return
+	}
+	v.repairOpen(false)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.status == Full && v.free <= v.reserve() {
+		return
+	}
+	v.arch.log.Info("volume can be written again", "volume", v.id)
+	v.status, v.reason = OK, ""
+}
+
+// probe writes, syncs and removes a file of its own.
+func (v *volume) probe() error {
+	path := filepath.Join(v.path, recDir, ".probe")
+	if err := atomicfile.Write(path, make([]byte, 4096), 0o600); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}

@@ -1,0 +1,228 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/index"
+)
+
+// Entry is a segment as a query sees it.
+type Entry struct {
+	index.Segment
+	Open bool // still being written: end and size are those on disk by now
+}
+
+// Segments returns a camera's segments that overlap [fromMs, toMs), those being written included as far as they are on
+// disk, in order of start.
+func (a *Archive) Segments(camera string, fromMs, toMs int64) ([]Entry, error) {
+	open := a.open(camera) // first: a segment that closes meanwhile is then in the index
+	list, err := a.idx.Segments(camera, fromMs, toMs, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Entry, 0, len(list)+len(open))
+	for _, s := range list {
+		out = append(out, Entry{Segment: s})
+	}
+	for _, s := range open {
+		indexed := slices.ContainsFunc(list, func(i index.Segment) bool { return i.Key == s.Key })
+		if !indexed && s.StartMs < toMs && (s.EndMs > fromMs || s.StartMs >= fromMs) {
+			out = append(out, Entry{Segment: s, Open: true})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y Entry) int {
+		switch {
+		case x.StartMs < y.StartMs:
+			return -1
+		case x.StartMs > y.StartMs:
+			return 1
+		}
+		return strings.Compare(x.ID(), y.ID())
+	})
+	return out, nil
+}
+
+// open returns what is on disk of the segments being written; camera "" means all.
+func (a *Archive) open(camera string) []index.Segment {
+	var out []index.Segment
+	for _, v := range a.present() {
+		v.mu.Lock()
+		var list []*Segment
+		for s := range v.open {
+			if camera == "" || s.key.Camera == camera {
+				list = append(list, s)
+			}
+		}
+		v.mu.Unlock()
+		for _, s := range list {
+			if seg, ok := s.view(); ok {
+				out = append(out, seg)
+			}
+		}
+	}
+	return out
+}
+
+// Bounds returns the start of a camera's oldest footage and the end of its newest, on any volume, absent ones included.
+func (a *Archive) Bounds(camera string) (firstMs, lastMs int64, found bool, err error) {
+	open := a.open(camera)
+	firstMs, lastMs, found, err = a.idx.Bounds(camera)
+	for _, s := range open {
+		if !found || s.StartMs < firstMs {
+			firstMs = s.StartMs
+		}
+		lastMs, found = max(lastMs, s.EndMs), true
+	}
+	return firstMs, lastMs, found, err
+}
+
+// Timeline is what the API tells of a camera between two instants.
+func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, error) {
+	t := api.Timeline{FromMs: fromMs, ToMs: toMs, Segments: []api.Segment{}, Gaps: []api.Gap{}}
+	list, err := a.Segments(camera, fromMs, toMs)
+	if err != nil {
+		return t, err
+	}
+	for _, s := range list {
+		t.Segments = append(t.Segments, api.Segment{ID: s.ID(), Stream: s.Stream, Kind: api.SegmentKind(s.Kind), StartMs: s.StartMs,
+			EndMs: s.EndMs, Open: s.Open, SizeBytes: s.SizeBytes, Volume: s.Volume})
+	}
+	gaps, err := a.idx.Gaps(camera, fromMs, toMs)
+	if err != nil {
+		return t, err
+	}
+	for _, g := range gaps {
+		t.Gaps = append(t.Gaps, api.Gap{StartMs: g.StartMs, EndMs: g.EndMs, Cause: api.GapCause(g.Cause), Message: g.Cause.Words()})
+	}
+	t.FirstMs, t.LastMs, _, err = a.Bounds(camera)
+	return t, err
+}
+
+// Errors of Open.
+var (
+	ErrNoSegment = errors.New("no such segment")
+	ErrAbsent    = errors.New("the segment's volume is absent")
+)
+
+// Footage is an open segment for reading. Close its File.
+type Footage struct {
+	Entry
+	File *os.File
+	Size int64 // bytes that count: for a segment being written, those on disk
+}
+
+// Open opens a segment by its id. It may hang with its disk.
+func (a *Archive) Open(id string) (*Footage, error) {
+	k, err := index.ParseID(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoSegment, err)
+	}
+	for range 3 { // between being written and being closed a file changes its name
+		entry, found := Entry{}, false
+		for _, s := range a.open(k.Camera) {
+			if s.Key == k {
+				entry, found = Entry{Segment: s, Open: true}, true
+			}
+		}
+		if !found {
+			if entry.Segment, found, err = a.idx.Get(k); err != nil {
+				return nil, err
+			}
+		}
+		if !found {
+			return nil, ErrNoSegment
+		}
+		a.mu.Lock()
+		v := a.volumes[entry.Volume]
+		a.mu.Unlock()
+		if v == nil {
+			return nil, ErrAbsent
+		}
+		path := relPath(entry.Segment)
+		if entry.Open {
+			path = openPath(k)
+		}
+		var f *os.File
+		f, err = os.Open(filepath.Join(v.path, path))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open segment %s: %w", id, err)
+		}
+		size := entry.SizeBytes
+		if !entry.Open {
+			st, err := f.Stat()
+			if err != nil {
+				return nil, errors.Join(fmt.Errorf("open segment %s: %w", id, err), f.Close())
+			}
+			size = st.Size()
+		}
+		return &Footage{Entry: entry, File: f, Size: size}, nil
+	}
+	return nil, fmt.Errorf("%w: its file is gone", ErrNoSegment)
+}
+
+// Recording is what the API tells of the archive, without the index copies.
+func (a *Archive) Recording() api.Recording {
+	r := api.Recording{Volumes: []api.RecordingVolume{}, IndexCopies: []api.IndexCopy{}, Warnings: []string{}}
+	a.mu.Lock()
+	ids := make([]string, 0, len(a.known))
+	for id := range a.known {
+		ids = append(ids, id)
+	}
+	a.mu.Unlock()
+	slices.Sort(ids)
+	for _, id := range ids {
+		a.mu.Lock()
+		row, v := a.known[id], a.volumes[id]
+		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes}
+		a.mu.Unlock()
+		t := a.idx.Totals(id)
+		av.RecordingBytes, av.Segments = t.Bytes, t.Segments
+		if oldest, err := a.idx.Oldest(id, 1); err == nil && len(oldest) > 0 {
+			av.OldestMs = oldest[0].StartMs
+		}
+		if v == nil {
+			if t.Segments == 0 {
+				continue // nothing is missed
+			}
+			av.Reason = "The volume is not connected."
+			r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s is not connected; its recordings cannot be played until it is.", row.Name))
+		} else {
+			v.mu.Lock()
+			av.Status, av.Reason = api.RecordingVolumeStatus(v.status), v.reason
+			av.SizeBytes, av.FreeBytes, av.WriteBps = v.size, v.free, v.writeBps
+			open := make([]*Segment, 0, len(v.open))
+			for s := range v.open {
+				open = append(open, s)
+			}
+			v.mu.Unlock()
+			for _, s := range open {
+				if seg, ok := s.view(); ok {
+					av.RecordingBytes += seg.SizeBytes
+					av.Segments++
+					if av.OldestMs == 0 || seg.StartMs < av.OldestMs {
+						av.OldestMs = seg.StartMs
+					}
+				}
+			}
+			if av.Reason != "" {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s: %s", row.Name, av.Reason))
+			}
+		}
+		r.TotalBytes += av.RecordingBytes
+		r.TotalSegments += av.Segments
+		r.Volumes = append(r.Volumes, av)
+	}
+	if len(a.present()) == 0 {
+		r.Warnings = append(r.Warnings, "There is no data volume: nothing is being recorded.")
+	}
+	return r
+}

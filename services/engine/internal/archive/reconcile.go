@@ -1,0 +1,217 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/mkv"
+)
+
+// visit calls fn for each segment file in the folders of each camera; newest limits it to each camera's two newest days.
+// complete is false when some folder could not be read.
+func (v *volume) visit(newest bool, fn func(k index.Key, durationMs int64, open bool, path string)) (complete bool) {
+	complete = true
+	read := func(path string) []fs.DirEntry {
+		var list []fs.DirEntry
+		err := v.disk(func() (err error) {
+			list, err = os.ReadDir(path)
+			return err
+		})
+		if err != nil {
+			complete = false
+			v.arch.log.Warn("folder cannot be read", "volume", v.id, "err", err)
+		}
+		return list
+	}
+	root := filepath.Join(v.path, recDir)
+	for _, camera := range read(root) {
+		if !camera.IsDir() || strings.HasPrefix(camera.Name(), ".") {
+			continue
+		}
+		days := read(filepath.Join(root, camera.Name()))
+		if newest && len(days) > 2 {
+			days = days[len(days)-2:] // in order of name
+		}
+		for _, day := range days {
+			dir := filepath.Join(root, camera.Name(), day.Name())
+			if !day.IsDir() {
+				continue
+			}
+			for _, file := range read(dir) {
+				if v.ctx.Err() != nil {
+					return false
+				}
+				k, duration, open, ok := parseName(camera.Name(), file.Name())
+				if ok && filepath.Join(v.path, dayDir(k)) == dir {
+					fn(k, duration, open, filepath.Join(dir, file.Name()))
+				}
+			}
+		}
+	}
+	return complete
+}
+
+// repairOpen closes the files that nobody is writing and that were left open.
+func (v *volume) repairOpen(newest bool) {
+	if v.isReadOnly() {
+		return
+	}
+	v.visit(newest, func(k index.Key, _ int64, open bool, path string) {
+		if open && !v.writing(path) {
+			v.repair(k, path)
+		}
+	})
+}
+
+// writing tells whether an open file belongs to a segment of this process.
+func (v *volume) writing(path string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for s := range v.open {
+		if s.path == path {
+			return true
+		}
+	}
+	return v.creating[path]
+}
+
+// smallest is the size up to which a file without one whole cluster is removed: no footage was ever synced to it.
+const smallest = 1 << 20
+
+// repair closes one file, and indexes it.
+func (v *volume) repair(k index.Key, path string) {
+	log := v.arch.log.With("volume", v.id, "segment", k.ID())
+	var r *mkv.Repaired
+	var seg index.Segment
+	err := v.disk(func() (err error) {
+		if r, err = mkv.Repair(path); err != nil {
+			return err
+		}
+		if r.Clusters == 0 {
+			if r.Size <= smallest {
+				return os.Remove(path)
+			}
+			return os.Rename(path, strings.TrimSuffix(path, openExt)+".damaged")
+		}
+		seg = index.Segment{Key: k, EndMs: min(max(r.EndNs/1e6, k.StartMs), k.StartMs+index.MaxDurationMs), SizeBytes: r.Size, Volume: v.id}
+		return rename(path, filepath.Join(v.path, relPath(seg)))
+	})
+	switch {
+	case errors.Is(err, mkv.ErrFormat), errors.Is(err, mkv.ErrDamaged):
+		if st, serr := os.Stat(path); serr == nil && st.Size() < smallest && errors.Is(err, mkv.ErrFormat) {
+			os.Remove(path) // not even its header was synced
+			return
+		}
+		log.Error("recording cannot be repaired and is kept as it is", "err", err)
+		if err := os.Rename(path, strings.TrimSuffix(path, openExt)+".damaged"); err != nil {
+			v.ioError(err)
+		}
+		return
+	case err != nil:
+		log.Error("repair of a recording failed", "err", err)
+		v.ioError(err)
+		return
+	case r.Clusters == 0:
+		log.Info("recording without footage", "bytes", r.Size)
+		return
+	}
+	log.Info("recording repaired", "cut_bytes", r.CutBytes, "seconds", (seg.EndMs-seg.StartMs)/1000)
+	v.arch.put(seg)
+}
+
+// reconcile brings the index in step with the files: unknown files are taken up, rows without a file become gaps.
+func (v *volume) reconcile() {
+	rows := map[index.Key]index.Segment{}
+	if err := v.arch.idx.All(v.id, func(s index.Segment) bool {
+		rows[s.Key] = s
+		return true
+	}); err != nil {
+		v.arch.log.Error("cannot read the index", "volume", v.id, "err", err)
+		return
+	}
+	var unknown []index.Segment
+	flush := func() {
+		if len(unknown) > 0 {
+			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "segments", len(unknown))
+			v.arch.put(unknown...)
+			unknown = nil
+		}
+	}
+	complete := v.visit(false, func(k index.Key, durationMs int64, open bool, path string) {
+		row, known := rows[k]
+		delete(rows, k)
+		if open {
+			if !v.isReadOnly() && !v.writing(path) {
+				v.repair(k, path)
+			}
+			return
+		}
+		if known && row.EndMs-row.StartMs == durationMs && !row.Suspect {
+			return
+		}
+		if seg, ok := v.inspect(k, durationMs, path); ok {
+			if unknown = append(unknown, seg); len(unknown) >= 500 {
+				flush()
+			}
+		}
+	})
+	flush()
+	if !complete || len(rows) == 0 {
+		return
+	}
+	lost := make([]index.Key, 0, len(rows))
+	for k, s := range rows {
+		// Only what is certainly gone: a file may have been closed, or deleted, while we looked.
+		err := v.disk(func() error {
+			_, err := os.Lstat(filepath.Join(v.path, relPath(s)))
+			return err
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			lost = append(lost, k)
+		}
+	}
+	for chunk := range slices.Chunk(lost, 500) {
+		v.arch.log.Warn("recordings have vanished from the volume", "volume", v.id, "segments", len(chunk))
+		if err := v.arch.idx.Lose(chunk...); err != nil {
+			v.arch.log.Error("cannot index lost recordings", "volume", v.id, "err", err)
+			return
+		}
+	}
+}
+
+// inspect looks into a file that the index does not know.
+func (v *volume) inspect(k index.Key, durationMs int64, path string) (seg index.Segment, ok bool) {
+	if old, found, err := v.arch.idx.Get(k); err == nil && found && old.Volume != v.id {
+		return seg, false // the same span was recorded again elsewhere when this volume failed
+	}
+	err := v.disk(func() error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		m, err := mkv.Open(f, st.Size())
+		if err != nil {
+			return err
+		}
+		if m.Run().Camera != k.Camera {
+			return errors.New("it was recorded from camera " + m.Run().Camera)
+		}
+		seg = index.Segment{Key: k, EndMs: k.StartMs + durationMs, SizeBytes: st.Size(), Volume: v.id}
+		return nil
+	})
+	if err != nil {
+		v.arch.log.Warn("file is not taken into the index", "volume", v.id, "file", path, "err", err)
+		return seg, false
+	}
+	return seg, true
+}

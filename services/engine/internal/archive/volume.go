@@ -1,0 +1,315 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/mkv"
+	"vigie/services/engine/internal/retention"
+)
+
+// Status is a volume's state; the values are the API's.
+type Status string
+
+// The states; see the package comment.
+const (
+	OK       Status = "ok"
+	Full     Status = "full"
+	ReadOnly Status = "readonly"
+	Degraded Status = "degraded"
+	Absent   Status = "absent"
+)
+
+const workers = 4 // disk operations of one volume at a time: enough to let a journal commit serve several
+
+// volume is one present volume.
+type volume struct {
+	arch *Archive
+	id   string
+	path string
+
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+	wake chan struct{} // for the keeper
+
+	written atomic.Int64 // bytes
+
+	mu        sync.Mutex
+	name      string
+	readOnly  bool // as told
+	status    Status
+	reason    string
+	retryAt   time.Time // of a degraded volume
+	penalty   time.Duration
+	size      int64
+	free      int64
+	writeBps  int64
+	ops       map[int64]time.Time // disk operations under way
+	nextOp    int64
+	queue     []*Segment
+	more      *sync.Cond // on mu
+	open      map[*Segment]bool
+	creating  map[string]bool // files being made
+	recovered chan struct{}   // closed once what a crash left open is repaired
+	done      bool            // no more work
+	leftovers bool            // files were left open while degraded
+}
+
+func newVolume(a *Archive, v Volume) *volume {
+	vol := &volume{arch: a, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
+		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter}
+	if v.ReadOnly {
+		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
+	}
+	vol.more = sync.NewCond(&vol.mu)
+	vol.ctx, vol.stop = context.WithCancel(context.Background())
+	return vol
+}
+
+func (v *volume) start() {
+	if err := v.measure(); err != nil {
+		v.ioError(err)
+	}
+	v.arch.noteSize(v)
+	for range workers {
+		v.wg.Go(v.worker)
+	}
+	v.wg.Go(v.keep)
+}
+
+func (v *volume) enqueue(s *Segment) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.queue = append(v.queue, s)
+	v.more.Signal()
+}
+
+func (v *volume) worker() {
+	for {
+		v.mu.Lock()
+		for len(v.queue) == 0 && !v.done {
+			v.more.Wait()
+		}
+		if len(v.queue) == 0 {
+			v.mu.Unlock()
+			return
+		}
+		s := v.queue[0]
+		v.queue[0] = nil
+		v.queue = v.queue[1:]
+		v.mu.Unlock()
+		s.work()
+	}
+}
+
+// disk runs one disk operation under the eye of the archive's ticker.
+func (v *volume) disk(op func() error) error {
+	v.mu.Lock()
+	v.nextOp++
+	id := v.nextOp
+	v.ops[id] = time.Now()
+	v.mu.Unlock()
+	err := op()
+	v.mu.Lock()
+	delete(v.ops, id)
+	v.mu.Unlock()
+	return err
+}
+
+// tick is called several times a second by the archive: it must not touch the disk.
+func (v *volume) tick(now time.Time) {
+	v.mu.Lock()
+	stalled := false
+	for _, began := range v.ops {
+		stalled = stalled || now.Sub(began) > v.arch.cfg.StallAfter
+	}
+	segments := make([]*Segment, 0, len(v.open))
+	for s := range v.open {
+		segments = append(segments, s)
+	}
+	v.mu.Unlock()
+	if stalled {
+		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", v.arch.cfg.StallAfter))
+	}
+	for _, s := range segments {
+		s.tick(now)
+	}
+}
+
+// ioError notes what a failed disk operation says about the volume.
+func (v *volume) ioError(err error) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		v.degrade(Full, "There is no room left, and nothing old enough to delete.")
+	case errors.Is(err, syscall.EROFS):
+		v.degrade(ReadOnly, "The file system has turned read-only, mostly after a disk error. Check the disk.")
+	default:
+		v.degrade(Degraded, fmt.Sprintf("Writing failed: %v. Check the disk and its cable.", err))
+	}
+}
+
+// degrade gives the volume up for now: its open segments end.
+func (v *volume) degrade(to Status, reason string) {
+	v.mu.Lock()
+	if v.status != to {
+		v.arch.log.Error("volume cannot be written to", "volume", v.id, "status", string(to), "reason", reason)
+		if v.status == OK {
+			v.retryAt = time.Now().Add(v.penalty)
+			v.penalty = min(2*v.penalty, 10*time.Minute)
+		}
+		v.status, v.reason = to, reason
+	}
+	segments := make([]*Segment, 0, len(v.open))
+	for s := range v.open {
+		segments = append(segments, s)
+	}
+	v.mu.Unlock()
+	for _, s := range segments {
+		s.mu.Lock()
+		if s.err == nil || s.closing {
+			s.closing = false
+			s.err = nil
+			s.end(fmt.Errorf("volume %s: %s", v.name, reason))
+		}
+		s.mu.Unlock()
+	}
+}
+
+// abandon ends a segment whose volume has failed: what is on disk of it is indexed as suspect; the file is repaired when
+// the volume is well again.
+func (v *volume) abandon(s *Segment) {
+	v.mu.Lock()
+	mine := v.open[s]
+	delete(v.open, s)
+	v.leftovers = true
+	v.mu.Unlock()
+	if !mine {
+		return
+	}
+	_ = s.file.Close() // after an error nothing that it says matters
+	if seg, ok := s.view(); ok {
+		seg.Suspect = true
+		v.arch.put(seg)
+	}
+	v.arch.log.Warn("segment ended early", "camera", s.key.Camera, "segment", s.key.ID(), "volume", v.id)
+}
+
+// forget takes a closed and indexed segment off the list of open ones.
+func (v *volume) forget(s *Segment) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.open, s)
+}
+
+// create opens a segment's file. It may hang with the disk: see Archive.Create.
+func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment, error) {
+	w, err := mkv.NewWriter(run, meta)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStream, err)
+	}
+	s := &Segment{vol: v, key: key, w: w, room: make(chan struct{})}
+	err = v.disk(func() error {
+		for try := 0; ; try++ {
+			s.path = filepath.Join(v.path, openPath(s.key))
+			v.mu.Lock()
+			v.creating[s.path] = true
+			v.mu.Unlock()
+			defer func(path string) {
+				v.mu.Lock()
+				delete(v.creating, path)
+				if s.file != nil && path == s.path {
+					v.open[s] = true
+				}
+				v.mu.Unlock()
+			}(s.path)
+			if err := os.MkdirAll(filepath.Dir(s.path), 0o750); err != nil {
+				return err
+			}
+			var err error
+			s.file, err = os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
+			if errors.Is(err, os.ErrExist) && try < 10 {
+				s.key.StartMs++ // an ended segment of the same start is still there
+				continue
+			}
+			return err
+		}
+	})
+	if err != nil {
+		v.ioError(err)
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.status != OK || v.done {
+		delete(v.open, s)
+		s.file.Close()
+		os.Remove(s.path)
+		return nil, fmt.Errorf("volume %s: %s", v.name, v.reason)
+	}
+	return s, nil
+}
+
+// measure asks the file system for its size and free space.
+func (v *volume) measure() error {
+	var st syscall.Statfs_t
+	if err := v.disk(func() error { return syscall.Statfs(v.path, &st) }); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.size, v.free = int64(st.Blocks)*st.Bsize, int64(st.Bavail)*st.Bsize
+	return nil
+}
+
+// reserve is how much room a volume needs to take segments: less, and it is full.
+func (v *volume) reserve() int64 { return min(retention.MinReserve/4, v.size/80) }
+
+// usable tells whether a new segment may go here; mu is held.
+func (v *volume) usable() bool {
+	return v.status == OK && !v.done && v.free > v.reserve()
+}
+
+// load is the share of open segments in relation to size, for choosing; extra segments are added. mu is held.
+func (v *volume) load(extra int) float64 {
+	return float64(len(v.open)+extra) / float64(max(v.size, 1))
+}
+
+// close ends a volume that goes away: segments are closed in order if the disk lets them, within StallAfter.
+func (v *volume) close() {
+	v.mu.Lock()
+	segments := make([]*Segment, 0, len(v.open))
+	for s := range v.open {
+		segments = append(segments, s)
+	}
+	v.mu.Unlock()
+	for _, s := range segments {
+		s.mu.Lock()
+		end := s.w.EndNs()
+		s.mu.Unlock()
+		s.Close(end)
+	}
+	v.stop()
+	v.mu.Lock()
+	v.done = true
+	v.more.Broadcast()
+	v.mu.Unlock()
+	gone := make(chan struct{})
+	go func() {
+		v.wg.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(v.arch.cfg.StallAfter):
+	}
+}
