@@ -136,7 +136,7 @@ export async function fetchMedia(
   try {
     response = await send('GET', path, { signal });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404 && error.code !== 'no_camera') return null;
+    if (error instanceof ApiError && error.code === 'no_footage') return null;
     throw error;
   }
   const data = await response.arrayBuffer().catch((error: unknown) => {

@@ -16,8 +16,10 @@ const tickMs = 200;
 const quietMs = 6000;
 const keepBehindS = 8;
 const unsupportedRetryMs = 30_000;
-/** More unappended messages than this, and the page does not keep up: all but the newest are dropped. */
-const pileUp = 12;
+/** Further back than a keyframe may lie after a reconnect. */
+const clockStepMs = 15_000;
+/** So many bytes unappended, and the page does not keep up: better to start over at the newest keyframe. */
+const pileUpBytes = 32 << 20;
 
 /**
  * Plays one camera live in one video element: connects, reconnects, feeds Media Source Extensions and holds
@@ -32,6 +34,12 @@ export class Feed {
   private initNext = false;
   private init: ArrayBuffer | undefined;
   private scales = new Map<number, number>();
+  /** Received while an append was under way; they go together in the next one. */
+  private pending: ArrayBuffer[] = [];
+  private pendingBytes = 0;
+  private feeding = false;
+  /** When the last fragment began, UTC. */
+  private newestMs = -Infinity;
   private edge = new EdgeControl();
   private readonly backoff = new Backoff();
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -39,6 +47,8 @@ export class Feed {
   private lastDataAt = 0;
   private lastTrimAt = 0;
   private failures = 0;
+  /** End of what is buffered, in seconds of the element. */
+  private bufferedTo = 0;
   private closed = false;
   private state: FeedState = { status: 'connecting', reason: '' };
 
@@ -111,6 +121,8 @@ export class Feed {
     }
     if (message.type === 'init' && message.mime) {
       const why = unsupported(message.mime);
+      // Another codec gets another source: what is pending still is of the old one.
+      if (message.mime !== this.mime) this.dropSource();
       this.playable = why === '';
       this.mime = message.mime;
       this.initNext = true;
@@ -134,39 +146,70 @@ export class Feed {
       this.initNext = false;
       this.init = data;
       this.scales = timescales(data);
-      if (this.source) void this.feed(data);
+      // The running source goes on with the new parameters, after what is still of the old ones.
+      if (this.source) this.take(data);
       return;
     }
-    if (!this.source && !this.begin(data)) return;
-    if (this.source && this.source.waiting > pileUp) return;
-    void this.feed(data);
+    const startMs = fragmentStartMs(data, this.scales);
+    if (startMs === undefined) return;
+    // The appliance's clock was set back: on the old time axis this would come before what has been shown.
+    if (startMs < this.newestMs - clockStepMs) this.dropSource();
+    this.newestMs = startMs;
+    if (!this.source) this.begin(startMs);
+    this.take(data);
   }
 
   /** Opens a source whose time axis begins a second before the first fragment. */
-  private begin(fragment: ArrayBuffer): boolean {
-    const startMs = fragmentStartMs(fragment, this.scales);
-    if (startMs === undefined || !this.init) return false;
+  private begin(startMs: number): void {
     this.originMs = Math.floor(startMs) - 1000;
     this.source = new Source(this.video, this.originMs);
     this.edge = new EdgeControl();
-    void this.feed(this.init);
-    return true;
+    if (this.init) this.take(this.init);
   }
 
-  private async feed(data: ArrayBuffer): Promise<void> {
-    const source = this.source;
-    if (!source) return;
-    const before = source.ranges().at(-1)?.end;
-    const reserve = before === undefined ? 0 : before - this.video.currentTime;
+  private take(data: ArrayBuffer): void {
+    this.pending.push(data);
+    this.pendingBytes += data.byteLength;
+    if (this.pendingBytes > pileUpBytes) this.fail(new Error('this computer does not keep up'));
+    else if (!this.feeding && this.source) void this.feed(this.source);
+  }
+
+  /** Appends all that has come, until nothing is left. */
+  private async feed(source: Source): Promise<void> {
+    this.feeding = true;
     try {
-      await source.append(data, this.mime);
+      while (this.pending.length > 0 && this.source === source) {
+        const data = this.joined();
+        await source.append(data, this.mime);
+        if (this.source === source) this.appended(source);
+      }
     } catch (error) {
       if (this.source === source && !this.closed) this.fail(error);
-      return;
+    } finally {
+      if (this.source === source || this.source === undefined) this.feeding = false;
     }
+  }
+
+  private joined(): ArrayBuffer {
+    const parts = this.pending;
+    const whole = new Uint8Array(this.pendingBytes);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(new Uint8Array(part), at);
+      at += part.byteLength;
+    }
+    this.pending = [];
+    this.pendingBytes = 0;
+    return whole.buffer;
+  }
+
+  private appended(source: Source): void {
     const newest = source.ranges().at(-1);
-    if (this.source !== source || !newest || newest.end === before) return;
-    this.edge.arrived(reserve, newest.end - Math.max(before ?? newest.start, newest.start));
+    if (!newest || newest.end <= this.bufferedTo) return;
+    const time = this.video.currentTime;
+    const step = newest.end - Math.max(this.bufferedTo, newest.start);
+    this.edge.arrived(performance.now() / 1000, this.bufferedTo - Math.max(time, newest.start), step);
+    this.bufferedTo = newest.end;
     this.backoff.reset();
     this.failures = 0;
     this.tell({ status: 'playing', reason: '' });
@@ -199,7 +242,7 @@ export class Feed {
     }
     const ranges = source.ranges();
     if (ranges.length === 0) return;
-    const move = this.edge.decide(this.video.currentTime, ranges);
+    const move = this.edge.decide(now / 1000, this.video.currentTime, ranges);
     if (move.seekTo !== undefined && !this.video.seeking) this.video.currentTime = move.seekTo;
     if (Math.abs(this.video.playbackRate - move.rate) > 0.005) this.video.playbackRate = move.rate;
     if (this.video.paused) this.video.play().catch(() => this.video.muted || this.playMuted());
@@ -219,6 +262,11 @@ export class Feed {
   private dropSource(): void {
     this.source?.close();
     this.source = undefined;
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.feeding = false;
+    this.bufferedTo = 0;
+    this.newestMs = -Infinity;
     this.video.playbackRate = 1;
   }
 

@@ -239,8 +239,9 @@ export class ArchivePlayer {
     } catch (error) {
       if (signal.aborted) return;
       this.fail(sentence(error));
-      // An appliance that does not answer may do so again; what the browser cannot read it never will.
-      if (error instanceof ApiError) this.retryAt = performance.now() + retryMs;
+      // An appliance that does not answer may do so again; what it refuses or the browser cannot read stays so.
+      const passing = error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
+      if (passing) this.retryAt = performance.now() + retryMs;
     } finally {
       if (!signal.aborted) this.fetching = false;
     }
