@@ -141,7 +141,7 @@ func (a *appliance) readOptions() {
 	}
 	a.options = options
 	for _, w := range options.Warnings {
-		a.out.Step("options", w)
+		a.log.Warn(w) // the system service tells the installer
 	}
 }
 
