@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"vigie/internal/version"
+	"vigie/services/engine"
 	"vigie/services/system"
 	"vigie/services/web"
 )
@@ -30,6 +31,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"system", "NICs, clock, disks, volumes, machine configuration", system.Run},
+		{"engine", "cameras, recordings, live, playback", engine.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
 		{"version", "print the version", printVersion},
 	}

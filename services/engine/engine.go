@@ -1,0 +1,204 @@
+// Package engine is the service that deals with video: it fetches cameras, records them, and shows them live and from
+// the archive.
+//
+// Run puts the parts together. Data flows one way, camera → ingest → ring → record → archive, with live and playback
+// reading beside; DESIGN.md has the picture, tests/house holds the packages to it. What the parts need of each other is
+// handed over here and nowhere else.
+//
+// Order of starting: health (init must hear from us at once), the machine's word that the disks have been looked at (or
+// settleWithin), the database from its newest copy, the archive with what a crash left open repaired, the cameras, the
+// API. Order of stopping: API and viewers, cameras (each writes what its ring still holds), archive (closes its files),
+// database. Each step needs the ones before it; all fit into init's limit unless a disk hangs, and then what can be lost
+// is what such a disk had not taken.
+package engine
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vigie/internal/health"
+	"vigie/internal/mirror"
+	"vigie/internal/version"
+	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/httpapi"
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/live"
+	"vigie/services/engine/internal/playback"
+	"vigie/services/engine/internal/ring"
+	"vigie/services/system/systemapi"
+)
+
+const (
+	// settleWithin is how long to wait for the word that all disks have been looked at.
+	settleWithin = 20 * time.Second
+	// repairWithin is how long the cameras wait for what a crash left open to be repaired, so that gaps get their true
+	// length. A disk that hangs must not keep the others from recording.
+	repairWithin = 5 * time.Second
+	// drainWithin is how long the recorders may take to write what the rings hold when the engine stops.
+	drainWithin = 2 * time.Second
+)
+
+// options are the flags.
+type options struct {
+	socket, system, state string
+}
+
+func parseFlags(args []string, stderr io.Writer) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("engine", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.socket, "socket", "/run/vigie/engine/api.sock", "unix `socket` to serve the API on")
+	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
+	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	return o, nil
+}
+
+// Run records until ctx ends. Standard output gets the lines for the installer, stderr the log.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := os.MkdirAll(o.state, 0o750); err != nil {
+		return fmt.Errorf("make state folder: %w", err)
+	}
+	system := systemapi.New(o.system)
+	defer system.Close()
+
+	var written atomic.Uint64
+	well := newPulse(&written, time.Now)
+	m := newMachine()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return health.Serve(ctx, well.check) })
+	group.Go(func() error {
+		if err := system.Watch(ctx, m.set); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for {
+			if err := work(ctx, o, m, well, log, stdout); !errors.Is(err, errAdopted) {
+				return err
+			}
+			log.Info("a volume brought cameras and recordings; starting again with them")
+		}
+	})
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// errAdopted: a volume that came late holds the database of this recorder, which had none yet.
+var errAdopted = errors.New("the database came with a volume")
+
+// work is what the engine does once the machine is known.
+func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Logger, stdout io.Writer) (err error) {
+	if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
+		log.Warn("not all disks have been looked at in time; going on with those there are")
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	volumes := m.volumes()
+	ctx, again := context.WithCancelCause(ctx)
+	defer func() {
+		if cause := context.Cause(ctx); errors.Is(cause, errAdopted) {
+			err = errors.Join(err, cause)
+		}
+		again(nil)
+	}()
+	db, found, err := mirror.Open(mirror.Config{
+		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log,
+		Adopted: func() { again(errAdopted) },
+	}, copies(volumes))
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	logRecovery(log, found)
+	idx, err := index.Open(db)
+	if err != nil {
+		return err
+	}
+
+	var cameras *camera.Set
+	arch, err := archive.New(archive.Config{
+		Index: idx, DB: db, App: "Vigie " + version.Version, Log: log,
+		Appliance:  m.hostname,
+		CameraName: func(id string) string { return cameras.Name(id) },
+		Clock:      m.clock,
+	})
+	if err != nil {
+		return err
+	}
+	archiveCtx, stopArchive := context.WithCancel(context.WithoutCancel(ctx))
+	var archiving errgroup.Group
+	archiving.Go(func() error { return arch.Run(archiveCtx) })
+	defer func() {
+		stopArchive()
+		err = errors.Join(err, archiving.Wait())
+	}()
+
+	cameras = camera.NewSet(camera.Config{
+		Store: camera.NewStore(db), Archive: recordings{arch}, Log: log, Written: well.written,
+		Ring:   ringConfig(m.memoryBytes()),
+		Before: before(arch, m, log),
+	})
+	arch.SetVolumes(volumes)
+	repaired, cancel := context.WithTimeout(ctx, repairWithin)
+	if err := arch.Recovered(repaired); err != nil && ctx.Err() == nil {
+		log.Warn("recordings are still being repaired; the cameras start meanwhile")
+	}
+	cancel()
+	if err := cameras.Start(); err != nil {
+		return err
+	}
+	defer cameras.Stop(drainWithin)
+	recording := func() (bool, error) { return cameras.Recording(), db.View(func(*mirror.Tx) error { return nil }) }
+	well.recording.Store(&recording)
+
+	viewers := live.New(cameras, log)
+	defer viewers.Close()
+	player := playback.New(footage{arch}, log)
+	handler := httpapi.New(httpapi.Parts{
+		Cameras: cameras, Archive: arch, Recording: recordingStatus(arch, db, found),
+		Live: viewers.ServeHTTP, Media: player.ServeHTTP,
+	})
+	say(stdout, cameras, arch)
+
+	var following errgroup.Group
+	followCtx, stopFollowing := context.WithCancel(ctx)
+	defer func() {
+		stopFollowing()
+		err = errors.Join(err, following.Wait())
+	}()
+	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
+	return serve(ctx, o.socket, handler, viewers)
+}
+
+// ringConfig shares out the machine's memory: what a stalled disk makes the rings grow by must leave the rest of the
+// machine alive, with a quarter of all memory for 128 cameras.
+func ringConfig(memoryBytes int64) ring.Config {
+	budget := min(max(memoryBytes/4/128, 8<<20), 64<<20)
+	return ring.Config{MaxBytes: budget / 2, MaxAge: 10 * time.Second, BudgetBytes: budget}
+}

@@ -1,0 +1,88 @@
+package camera
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/ingest"
+	"vigie/services/engine/internal/record"
+	"vigie/services/engine/internal/ring"
+)
+
+// chainConfig is what a chain depends on. It is comparable: a chain is replaced exactly when it changes, so a new name
+// stops no recording.
+type chainConfig struct {
+	id, url, username, password string
+}
+
+// chain is one running camera: ingest → ring → recorder.
+type chain struct {
+	cfg     chainConfig
+	ring    *ring.Ring
+	ingest  *ingest.Ingest
+	record  *record.Recorder
+	offline atomic.Bool // since the recorder last asked
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// startChain starts a camera; before says where its footage ends and why it does.
+func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, cause index.Cause, changed func()) *chain {
+	c := &chain{cfg: cfg, ring: ring.New(s.cfg.Ring)}
+	c.ingest = ingest.New(ingest.Config{
+		Camera: cfg.id, Stream: MainStream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
+		Ring: c.ring, Log: s.cfg.Log,
+		Changed: func() {
+			if c.ingest.State().Status == api.CameraStateStatusOffline {
+				c.offline.Store(true)
+			}
+			changed()
+		},
+	})
+	// Recording need not be woken for each frame: a tenth of a second's worth at a time costs a tenth of the switches.
+	reader := c.ring.NewReader(ring.ReaderConfig{Start: ring.Oldest, Guaranteed: true, Linger: 100 * time.Millisecond})
+	rc := record.Config{
+		Camera: cfg.id, Stream: MainStream, Kind: index.Standard, Source: reader, Archive: s.cfg.Archive, Log: s.cfg.Log,
+		Written: s.cfg.Written, Offline: func() bool { return c.offline.Swap(false) },
+	}
+	rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
+	c.record = record.New(rc)
+
+	ctx, c.cancel = context.WithCancel(ctx)
+	c.done.Go(func() {
+		// The ring is closed behind the last frame, so that the recorder writes all there is before it ends.
+		defer c.ring.Close()
+		_ = c.ingest.Run(ctx) // the context's error
+	})
+	c.done.Go(func() {
+		defer reader.Close()
+		// Bounded by the ring's end; a disk that takes nothing any more is given up with the engine itself.
+		if err := c.record.Run(s.hard); err != nil && s.hard.Err() == nil {
+			s.cfg.Log.Error("recorder ended", "camera", cfg.id, "err", err)
+		}
+	})
+	return c
+}
+
+// stop ends the chain and waits for it.
+func (c *chain) stop() {
+	c.cancel()
+	c.done.Wait()
+}
+
+// state merges what ingest and recorder say.
+func (c *chain) state() api.CameraState {
+	st := c.ingest.State()
+	rec := c.record.State()
+	st.Recording = rec.Recording && st.Status == api.CameraStateStatusLive
+	if st.Recording {
+		st.Volume = rec.Volume
+	} else if st.Status == api.CameraStateStatusLive {
+		st.RecordingReason = rec.Reason
+	}
+	return st
+}

@@ -1,0 +1,112 @@
+// Package camera is the cameras that this recorder has: their settings, kept as rows in the engine's database, and the
+// ones that run now, each a chain of ingest, ring and recorder.
+//
+// Invariants:
+//   - Store is the only writer of the rows, Set the only one that starts and stops chains; Set follows Store.
+//   - A change of settings restarts what it touches and nothing else: a new name stops no recording, and one camera's
+//     fault is never felt by another.
+//   - A password leaves the row only towards the camera: never in an answer, a log line or a file name.
+//
+// It must not know HTTP: package httpapi translates.
+package camera
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/engine/internal/ingest"
+)
+
+// MainStream is the name of a camera's one stream.
+const MainStream = "main"
+
+// Row is a camera as configured. It is comparable: an equal row means nothing to do.
+type Row struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	URL       string `json:"url"`
+	Username  string `json:"username,omitempty"`
+	Password  string `json:"password,omitempty"`
+	Enabled   bool   `json:"enabled"`
+	CreatedMs int64  `json:"createdMs"` // UTC, since the Unix epoch
+}
+
+// New makes a row with a fresh id from a request. The error is an *answer.Problem.
+func New(r api.CameraRequest, now time.Time) (Row, error) {
+	return Row{ID: newID(), CreatedMs: now.UnixMilli()}.With(r)
+}
+
+// With returns the row changed as the request says. An absent password keeps the old one, unless the address goes to
+// another host or the user is another: a password is never sent where it was not meant for. User and password inside
+// the URL count when their own fields are absent. The error is an *answer.Problem.
+func (row Row) With(r api.CameraRequest) (Row, error) {
+	name, err := cleanName(r.Name)
+	if err != nil {
+		return Row{}, err
+	}
+	a, err := row.Address(r.URL, r.Username, r.Password)
+	if err != nil {
+		return Row{}, err
+	}
+	row.Name, row.URL, row.Username, row.Password, row.Enabled = name, a.URL, a.Username, a.Password, r.Enabled
+	return row, nil
+}
+
+// Address returns where and with which credentials a request wants to reach the camera; the rules are those of With.
+func (row Row) Address(rawURL, username string, password *string) (ingest.Address, error) {
+	a, err := ingest.ParseURL(rawURL)
+	if err != nil {
+		var f *ingest.Fault
+		if errors.As(err, &f) {
+			return a, answer.Field("url", f.Code, f.Reason)
+		}
+		return a, answer.Field("url", "bad_url", err.Error())
+	}
+	if username != "" {
+		if a.Username != username {
+			a.Password = ""
+		}
+		a.Username = username
+	}
+	switch {
+	case password != nil:
+		a.Password = *password
+	case a.Password == "" && a.Username == row.Username && sameHost(a.URL, row.URL):
+		a.Password = row.Password
+	}
+	for _, s := range []string{a.Username, a.Password} {
+		if len(s) > 128 || strings.ContainsFunc(s, unicode.IsControl) {
+			return a, answer.Field("password", "bad_credentials", "User name and password may have 128 characters each, and none that cannot be typed.")
+		}
+	}
+	if a.Username == "" && a.Password != "" {
+		return a, answer.Field("username", "bad_credentials", "A password needs a user name.")
+	}
+	return a, nil
+}
+
+func sameHost(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && x.Host == y.Host
+}
+
+// cleanName returns the name without outer blanks, or says what is wrong with it.
+func cleanName(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return "", answer.Field("name", "bad_name", "Give the camera a name.")
+	case utf8.RuneCountInString(s) > 64:
+		return "", answer.Field("name", "bad_name", "The name is too long: 64 characters at most.")
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return "", answer.Field("name", "bad_name", "The name has characters that cannot be shown.")
+	}
+	return s, nil
+}

@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/engine/internal/archive"
+)
+
+// maxTimeline is the longest range that one request may ask for: a month of any length.
+const maxTimeline = 31 * 24 * time.Hour
+
+// Archive is where recordings are looked up: archive.Archive.
+type Archive interface {
+	Timeline(camera string, fromMs, toMs int64) (api.Timeline, error)
+	Open(id string) (*archive.Footage, error)
+	SetLimit(volume string, percent int) error
+}
+
+func (s *server) timeline(w http.ResponseWriter, r *http.Request) error {
+	id, err := cameraID(r)
+	if err != nil {
+		return err
+	}
+	from, err := instant(r, "fromMs")
+	if err != nil {
+		return err
+	}
+	to, err := instant(r, "toMs")
+	if err != nil {
+		return err
+	}
+	switch {
+	case to <= from:
+		return answer.Field("toMs", "bad_range", "The range ends before it starts.")
+	case to-from > maxTimeline.Milliseconds():
+		return answer.Field("toMs", "bad_range", "The range is too long: 31 days at most.")
+	}
+	t, err := s.Archive.Timeline(id, from, to)
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, t)
+	return nil
+}
+
+// instant reads a query parameter in milliseconds since the Unix epoch.
+func instant(r *http.Request, name string) (int64, error) {
+	ms, err := strconv.ParseInt(r.URL.Query().Get(name), 10, 64)
+	if err != nil || ms < 0 || ms > 1<<52 {
+		return 0, answer.Field(name, "bad_time", name+" must be an instant in milliseconds since 1970 in UTC.")
+	}
+	return ms, nil
+}
+
+// segmentFile sends a segment as it is on disk; one that is being written, as far as it is known to be on disk.
+func (s *server) segmentFile(w http.ResponseWriter, r *http.Request) error {
+	f, err := s.Archive.Open(r.PathValue("segment"))
+	switch {
+	case errors.Is(err, archive.ErrNoSegment):
+		return answer.Refuse(http.StatusNotFound, "no_segment", "This recording does not exist; it may have been deleted to make room.")
+	case errors.Is(err, archive.ErrAbsent):
+		return answer.Refuse(http.StatusServiceUnavailable, "volume_absent", "The volume with this recording is not connected.")
+	case err != nil:
+		return err
+	}
+	defer f.File.Close()
+	start := time.UnixMilli(f.StartMs).UTC()
+	w.Header().Set("Content-Type", "video/x-matroska")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.mkv"`, f.Camera, start.Format("20060102T150405Z"), f.Stream))
+	w.Header().Set("Cache-Control", "no-store")
+	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.File, 0, f.Size))
+	return nil
+}

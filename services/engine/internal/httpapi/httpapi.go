@@ -1,0 +1,107 @@
+// Package httpapi answers the paths of internal/api/openapi.yaml that are tagged "engine", over the engine's unix
+// socket. It reads and checks requests and words refusals; what is to be done is done by the parts it is given.
+//
+// It authenticates nobody: the socket's mode (0660, group vigie) says who may ask, and web checks sessions before it
+// proxies. Handlers run in net/http's goroutines.
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/camera"
+)
+
+// Parts is what the API is made of.
+type Parts struct {
+	Cameras Cameras
+	Archive Archive
+	// Recording is the answer to GET /recording.
+	Recording func() api.Recording
+	Live      func(w http.ResponseWriter, r *http.Request, cameraID string)
+	Media     func(w http.ResponseWriter, r *http.Request, cameraID string)
+}
+
+type server struct{ Parts }
+
+// New returns the handler.
+func New(p Parts) http.Handler {
+	s := &server{p}
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]func(w http.ResponseWriter, r *http.Request) error{
+		"GET /v1/cameras":                    s.listCameras,
+		"POST /v1/cameras":                   s.addCamera,
+		"POST /v1/cameras/test":              s.testCamera,
+		"GET /v1/cameras/{camera}":           s.getCamera,
+		"PUT /v1/cameras/{camera}":           s.putCamera,
+		"DELETE /v1/cameras/{camera}":        s.deleteCamera,
+		"GET /v1/cameras/{camera}/live":      s.live,
+		"GET /v1/cameras/{camera}/media":     s.media,
+		"GET /v1/cameras/{camera}/timeline":  s.timeline,
+		"GET /v1/segments/{segment}/file":    s.segmentFile,
+		"GET /v1/recording":                  s.recording,
+		"PUT /v1/recording/volumes/{volume}": s.putVolume,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				answer.Fail(w, err)
+			}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer.Fail(w, answer.Refuse(http.StatusNotFound, "not_found", "The engine has nothing at "+r.Method+" "+r.URL.Path+"."))
+	})
+	return mux
+}
+
+// cameraID returns the id in the path; one that cannot exist is refused before it becomes a folder name or a key.
+func cameraID(r *http.Request) (string, error) {
+	id := r.PathValue("camera")
+	if !camera.ValidID(id) {
+		return "", answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera; it may have been removed.")
+	}
+	return id, nil
+}
+
+func (s *server) live(w http.ResponseWriter, r *http.Request) error {
+	id, err := cameraID(r)
+	if err == nil {
+		s.Live(w, r, id)
+	}
+	return err
+}
+
+func (s *server) media(w http.ResponseWriter, r *http.Request) error {
+	id, err := cameraID(r)
+	if err == nil {
+		s.Media(w, r, id)
+	}
+	return err
+}
+
+func (s *server) recording(w http.ResponseWriter, _ *http.Request) error {
+	answer.JSON(w, http.StatusOK, s.Recording())
+	return nil
+}
+
+func (s *server) putVolume(w http.ResponseWriter, r *http.Request) error {
+	var req api.RecordingVolumeRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if req.LimitPercent < 10 || req.LimitPercent > 99 {
+		return answer.Field("limitPercent", "bad_limit", "The limit must be between 10 and 99 percent.")
+	}
+	err := s.Archive.SetLimit(r.PathValue("volume"), req.LimitPercent)
+	if errors.Is(err, archive.ErrUnknownVolume) {
+		return answer.Refuse(http.StatusNotFound, "no_volume", "There is no such volume.")
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

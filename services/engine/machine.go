@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/internal/mirror"
+	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/index"
+)
+
+// machine is what the engine knows of the machine: the system service's newest word. While that service is away the
+// last word stands.
+type machine struct {
+	mu      sync.Mutex
+	status  api.Status
+	heard   bool
+	changed chan struct{} // closed and replaced with each word
+}
+
+func newMachine() *machine { return &machine{changed: make(chan struct{})} }
+
+// set takes a word.
+func (m *machine) set(s api.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status, m.heard = s, true
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+func (m *machine) get() (api.Status, <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status, m.changed
+}
+
+// settled waits until every disk present at boot has been looked at; false when that takes too long or ctx ends.
+func (m *machine) settled(ctx context.Context, within time.Duration) bool {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for {
+		s, changed := m.get()
+		if s.StorageSettled {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// volumes returns the mounted volumes.
+func (m *machine) volumes() []archive.Volume {
+	s, _ := m.get()
+	var out []archive.Volume
+	for _, v := range s.Volumes {
+		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
+			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
+		}
+	}
+	slices.SortFunc(out, func(a, b archive.Volume) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+func (m *machine) hostname() string {
+	s, _ := m.get()
+	return s.Hostname
+}
+
+// clock is the clock's state as recordings note it.
+func (m *machine) clock() string {
+	if s, _ := m.get(); s.Clock.Status == api.ClockStatusSynchronised {
+		return "synchronised"
+	}
+	return "unsynchronised"
+}
+
+// memoryBytes is the size of the machine's memory, or a small guess while it is not known.
+func (m *machine) memoryBytes() int64 {
+	if s, _ := m.get(); s.Memory.TotalBytes > 0 {
+		return s.Memory.TotalBytes
+	}
+	return 1 << 30
+}
+
+// copies are the folders of the database's copies.
+func copies(volumes []archive.Volume) []mirror.Dir {
+	var out []mirror.Dir
+	for _, v := range volumes {
+		if !v.ReadOnly {
+			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index")})
+		}
+	}
+	return out
+}
+
+// follow tells archive and database of volumes as they come and go, until ctx ends. The database comes first: while it
+// is new it may be replaced by what a volume brings, and the archive writes into it.
+func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive) {
+	var mirrored []mirror.Dir
+	for {
+		_, changed := m.get()
+		volumes := m.volumes()
+		now := copies(volumes)
+		for _, d := range mirrored {
+			if !slices.Contains(now, d) {
+				db.RemoveDir(d.ID)
+			}
+		}
+		for _, d := range now {
+			if !slices.Contains(mirrored, d) {
+				db.AddDir(d) // those it was opened with are known to it
+			}
+		}
+		mirrored = now
+		taken(ctx, db)
+		if ctx.Err() != nil {
+			return
+		}
+		arch.SetVolumes(volumes)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// takenWithin is how long a copy may take to be looked at before recording to its volume begins all the same.
+const takenWithin = 3 * time.Second
+
+// taken waits until the database knows what each copy holds, takenWithin at most.
+func taken(ctx context.Context, db *mirror.DB) {
+	late := time.NewTimer(takenWithin)
+	defer late.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for slices.ContainsFunc(db.Copies(), func(c mirror.Copy) bool { return c.Status == mirror.StatusStale }) {
+		select {
+		case <-look.C:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// before tells where a camera's footage ends and why nothing followed: the machine was off if it has started since.
+func before(arch *archive.Archive, m *machine, log *slog.Logger) func(string) (int64, index.Cause) {
+	return func(camera string) (int64, index.Cause) {
+		_, last, found, err := arch.Bounds(camera)
+		if err != nil {
+			log.Error("cannot tell where the camera's footage ends", "camera", camera, "err", err)
+		}
+		if err != nil || !found {
+			return 0, ""
+		}
+		if s, _ := m.get(); s.StartedMs > last {
+			return last, index.Power
+		}
+		return last, index.EngineRestart
+	}
+}
+
+// logRecovery tells what the database was taken up from, each damaged copy by name.
+func logRecovery(log *slog.Logger, r mirror.Recovery) {
+	log.Info("database opened", "from", r.Source, "generation", r.Generation, "replayed", r.Replayed, "torn", r.TornBytes)
+	for _, c := range r.Copies {
+		if c.Status != "ok" && c.Status != "empty" {
+			log.Warn("copy of the database passed over", "volume", c.ID, "status", c.Status, "err", c.Reason)
+		}
+	}
+}

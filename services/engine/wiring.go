@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/internal/mirror"
+	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/live"
+	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/playback"
+	"vigie/services/engine/internal/record"
+)
+
+// recordings is the archive as a recorder sees it.
+type recordings struct{ *archive.Archive }
+
+func (r recordings) Create(run *media.Run, kind index.Kind, startNs int64) (record.Segment, error) {
+	s, err := r.Archive.Create(run, kind, startNs)
+	if err != nil {
+		return nil, err // not s: a nil *archive.Segment in an interface is not nil
+	}
+	return s, nil
+}
+
+// footage is the archive as playback sees it.
+type footage struct{ *archive.Archive }
+
+// Footage looks into ever longer spans, so that a step of the player costs a few rows and a long gap a few looks.
+func (f footage) Footage(camera, stream string, fromMs, toMs int64, limit int) ([]playback.Footage, error) {
+	_, last, found, err := f.Bounds(camera)
+	if err != nil || !found {
+		return nil, err
+	}
+	toMs = min(toMs, last+1)
+	for span := int64(6 * 3_600_000); ; span *= 4 {
+		end := min(fromMs+span, toMs)
+		list, err := f.Segments(camera, fromMs, end)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]playback.Footage, 0, min(len(list), limit))
+		for _, s := range list {
+			if s.Stream == stream && len(out) < limit {
+				out = append(out, playback.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
+			}
+		}
+		if len(out) == limit || end >= toMs {
+			return out, nil
+		}
+	}
+}
+
+func (f footage) Open(id string) (playback.File, error) {
+	file, err := f.Archive.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	return segmentFile{file}, nil
+}
+
+// segmentFile is an open segment as playback reads it.
+type segmentFile struct{ *archive.Footage }
+
+func (f segmentFile) ReadAt(b []byte, off int64) (int, error) { return f.File.ReadAt(b, off) }
+func (f segmentFile) Close() error                            { return f.File.Close() }
+func (f segmentFile) Size() int64                             { return f.Footage.Size }
+
+// recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
+func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery) func() api.Recording {
+	return func() api.Recording {
+		r := arch.Recording()
+		for _, c := range db.Copies() {
+			r.IndexCopies = append(r.IndexCopies, api.IndexCopy{Volume: c.ID, Status: api.IndexCopyStatus(c.Status), Reason: c.Reason, Generation: int64(c.Generation)})
+			if c.Status == string(api.IndexCopyStatusFailed) {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("The copy of the index on volume %s cannot be written: %s", c.ID, c.Reason))
+			}
+		}
+		for _, c := range found.Copies {
+			if c.Status == "corrupt" {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("The copy of the index on volume %s was damaged when the engine started (%s); another was used and this one written anew.", c.ID, c.Reason))
+			}
+		}
+		if db.Volatile() {
+			r.Warnings = append(r.Warnings, "Cameras and index are kept in memory only, because no data volume takes them: they are lost when the machine is switched off.")
+		}
+		return r
+	}
+}
+
+// say tells the installer what the engine starts with.
+func say(stdout io.Writer, cameras *camera.Set, arch *archive.Archive) {
+	list, err := cameras.List()
+	if err != nil {
+		return // the API says it
+	}
+	r := arch.Recording()
+	fmt.Fprintf(stdout, "%d cameras, %d volumes, %d recordings\n", len(list), len(r.Volumes), r.TotalSegments)
+}
+
+// serve answers the API on a unix socket until ctx ends; then it lets running requests finish, but viewers go at once.
+func serve(ctx context.Context, socket string, handler http.Handler, viewers *live.Live) error {
+	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove old socket: %w", err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(socket, 0o660); err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve API: %w", err)
+	case <-ctx.Done():
+	}
+	viewers.Close()
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+	defer cancel()
+	if err := srv.Shutdown(finish); err != nil {
+		srv.Close()
+	}
+	<-failed
+	return nil
+}
