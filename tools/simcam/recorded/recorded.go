@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"vigie/tools/simcam/stamp"
 )
@@ -120,8 +122,16 @@ func Complaints(ctx context.Context, path string) (string, error) {
 	for _, s := range append(id.Errors, id.Warnings...) {
 		fmt.Fprintf(&b, "mkvmerge: %s\n", s)
 	}
-	// copying every packet makes mkvmerge walk the whole file
-	if out, err := run(ctx, "mkvmerge", "--quiet", "-o", "/dev/null", path); err != nil {
+	// copying every packet makes mkvmerge walk the whole file; it wants to seek in what it writes
+	copied, err := os.CreateTemp("", "judged*.mkv")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(copied.Name())
+	if err := copied.Close(); err != nil {
+		return "", err
+	}
+	if out, err := run(ctx, "mkvmerge", "--quiet", "-o", copied.Name(), path); err != nil {
 		fmt.Fprintf(&b, "mkvmerge: %v\n", err)
 	} else if len(bytes.TrimSpace(out)) > 0 {
 		fmt.Fprintf(&b, "mkvmerge: %s\n", bytes.TrimSpace(out))
@@ -131,8 +141,11 @@ func Complaints(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		fmt.Fprintf(&b, "ffmpeg: %v\n", err)
 	}
-	if len(bytes.TrimSpace(diag)) > 0 {
-		fmt.Fprintf(&b, "ffmpeg: %s\n", bytes.TrimSpace(diag))
+	for line := range strings.Lines(string(diag)) {
+		// said of all G.711, whose header has no channel layout
+		if !strings.HasPrefix(line, "Guessed Channel Layout") {
+			fmt.Fprintf(&b, "ffmpeg: %s\n", strings.TrimSpace(line))
+		}
 	}
 	return b.String(), nil
 }
