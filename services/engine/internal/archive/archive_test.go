@@ -19,6 +19,7 @@ import (
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
+	"vigie/services/engine/internal/retention"
 )
 
 const camera = "k3f9x2ab"
@@ -230,7 +231,10 @@ func TestSegmentIsPlayableWhileOpenAndIndexedWhenClosed(t *testing.T) {
 	}
 	consecutive(t, r.frames(list[0].ID()), 0, 25)
 	seg.Close(src.endNs())
-	await(t, "segment is closed", func() bool { tl, err := r.arch.Timeline(camera, 0, 1<<50); return err == nil && len(tl.Segments) == 1 && !tl.Segments[0].Open })
+	await(t, "segment is closed", func() bool {
+		tl, err := r.arch.Timeline(camera, 0, 1<<50)
+		return err == nil && len(tl.Segments) == 1 && !tl.Segments[0].Open
+	})
 	consecutive(t, r.frames(seg.Key().ID()), 0, 25)
 	rec := r.arch.Recording()
 	if rec.TotalSegments != 1 || rec.TotalBytes < 50000 || len(rec.Warnings) != 0 {
@@ -402,7 +406,7 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 	}
 	await(t, "volume is under its limit", func() bool {
 		v := r.arch.Recording().Volumes[0]
-		return v.Segments < 20 && v.SizeBytes-v.FreeBytes <= v.SizeBytes/2
+		return v.Segments < 20 && retention.Volume{SizeBytes: v.SizeBytes, FreeBytes: v.FreeBytes, LimitPercent: 50}.Excess() == 0
 	})
 	if _, found, _ := r.idx.Get(first.Key); found {
 		t.Error("the oldest is still there")
@@ -584,7 +588,10 @@ func TestDiskErrorEndsTheSegmentsAsSuspect(t *testing.T) {
 	if st, reason := r.status("a"); st != Degraded || !strings.Contains(reason, "input/output error") {
 		t.Errorf("status %s, %q", st, reason)
 	}
-	await(t, "segment is suspect", func() bool { s, found, _ := r.idx.Get(seg.Key()); return found && s.Suspect && s.EndMs == r.start.UnixMilli()+2000 })
+	await(t, "segment is suspect", func() bool {
+		s, found, _ := r.idx.Get(seg.Key())
+		return found && s.Suspect && s.EndMs == r.start.UnixMilli()+2000
+	})
 	if next := r.record(newSource(camera, r.start.Add(time.Minute)), 3); next.Volume() != "b" {
 		t.Errorf("goes on on %s", next.Volume())
 	}

@@ -21,7 +21,7 @@ const (
 	// backlog is how much of a segment may wait for the disk before its recorder does.
 	backlog = 16 << 20
 	// clusterAge ends a cluster whose next frame does not come.
-	clusterAge = 800 * time.Millisecond
+	clusterAge = 600 * time.Millisecond
 )
 
 // Segment is a file being written. Write and Close are for one goroutine.

@@ -29,7 +29,7 @@ const (
 	Absent   Status = "absent"
 )
 
-const workers = 4 // disk operations of one volume at a time: enough to let a journal commit serve several
+const workers = 8 // disk operations of one volume at a time: enough to let a journal commit serve several
 
 // volume is one present volume.
 type volume struct {
