@@ -152,7 +152,7 @@ func TestUnmountGoesInsideOutAndSideBySide(t *testing.T) {
 			}
 			return nil
 		})
-		if len(errs) != 2 || !strings.Contains(errs["/v/hung"].Error(), "not done after 2s") || !strings.Contains(errs["/v/bad"].Error(), "i/o error") {
+		if len(errs) != 2 || !strings.Contains(errs["/v/hung"].Error(), "not done after 2.0 s") || !strings.Contains(errs["/v/bad"].Error(), "i/o error") {
 			t.Errorf("errors %v", errs)
 		}
 		mu.Lock()

@@ -45,7 +45,7 @@ func Unmount(targets []string, limit time.Duration, unmount func(target string) 
 	}
 	errs := map[string]error{}
 	for _, target := range targets {
-		errs[target] = fmt.Errorf("unmount %s: not done after %v", target, limit)
+		errs[target] = fmt.Errorf("unmount %s: not done after %.1f s", target, limit.Seconds())
 	}
 	late := time.After(limit)
 	for range targets {
