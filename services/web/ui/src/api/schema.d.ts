@@ -202,8 +202,9 @@ export interface paths {
         /**
          * Recorded media from an instant on, as one fragmented MP4
          * @description Starts at the last keyframe at or before `fromMs` (or at the next footage when `fromMs` lies in a gap) and ends
-         *     at a keyframe boundary once `durationMs` is covered, at a gap, or where the codec parameters change. Footage
-         *     reaches up to the last second of the running recording. Decode times are UTC since the Unix epoch, as for live.
+         *     at a keyframe boundary once `durationMs` is covered or 16 MiB are reached, at a gap, or where the codec parameters
+         *     change. Footage reaches up to the last second of the running recording; its last, unfinished GOP is given, as far
+         *     as it goes, when there is nothing else to give: ask again from `Vigie-End-Ms`. Decode times are UTC since the Unix epoch, as for live.
          */
         get: operations["getMedia"];
         put?: never;
