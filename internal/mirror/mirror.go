@@ -34,7 +34,7 @@ type Config struct {
 
 	StallAfter  time.Duration // a disk operation that takes longer fails the copy; 0: 5 s
 	RotateBytes int64         // a journal this long asks for a new snapshot; 0: 8 MiB
-	Adopted     func()        // called, from a goroutine of the database, when AddDir has brought the content: see there
+	Adopted     func()        // called when AddDir has brought the content, see there; it must not wait for the database
 	RetryAfter  time.Duration // first retry of a failed copy, doubling to 30 s; 0: 1 s
 }
 
@@ -422,10 +422,27 @@ func (db *DB) Check() error {
 	})
 }
 
-// AddDir starts a copy in a folder. It returns at once; Copies tells when the copy is ok. A folder whose id is known
-// is left as it is. As long as this database was never written to, one that the folder holds is taken up in its place,
-// and Config.Adopted is called; later it is kept aside.
-func (db *DB) AddDir(d Dir) { db.add(d, nil) }
+// AddDir starts a copy in a folder; Copies tells when the copy is ok. A folder whose id is known is left as it is. As
+// long as this database was never written to, one that the folder holds is taken up in its place before AddDir returns,
+// and Config.Adopted is called; later it is kept aside. Otherwise AddDir does not wait for the disk.
+func (db *DB) AddDir(d Dir) {
+	if db.state().generation != 0 {
+		db.add(d, nil)
+		return
+	}
+	// Before anybody writes, so that what the folder holds can be taken up.
+	scanned := make(chan *found, 1)
+	go func() { scanned <- scan(d, db.cfg.Name) }()
+	select {
+	case f := <-scanned:
+		if f.ok && f.uuid != db.state().uuid {
+			db.adopt(f)
+		}
+		db.add(d, f)
+	case <-time.After(db.cfg.StallAfter):
+		db.add(d, nil)
+	}
+}
 
 func (db *DB) add(d Dir, f *found) {
 	db.mu.Lock()
