@@ -24,6 +24,9 @@ import (
 // drainLimit is how long what a dead service printed may still come in.
 const drainLimit = 500 * time.Millisecond
 
+// emptyLimit is how long what a dead service forked may take to be gone; after that only a later try can start it.
+const emptyLimit = time.Second
+
 // process is one run of a service: its process, its pipes, its health conversation.
 type process struct {
 	pid     int
@@ -214,6 +217,14 @@ func (p *process) finish() {
 	}
 	p.readers.Wait()
 	p.closeFiles()
+	if p.group == nil {
+		return
+	}
+	for deadline := time.Now().Add(emptyLimit); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if populated, err := p.group.Populated(); err != nil || !populated {
+			return
+		}
+	}
 }
 
 // readLines hands over each line, the overlong ones in pieces, until the file ends.
