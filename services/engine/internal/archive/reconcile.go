@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,44 +13,57 @@ import (
 	"vigie/services/engine/internal/mkv"
 )
 
-// visit calls fn for each segment file in the folders of each camera; newest limits it to each camera's two newest days.
-// complete is false when some folder could not be read.
-func (v *volume) visit(newest bool, fn func(k index.Key, durationMs int64, open bool, path string)) (complete bool) {
-	complete = true
-	read := func(path string) []fs.DirEntry {
-		var list []fs.DirEntry
-		err := v.disk(func() (err error) {
-			list, err = os.ReadDir(path)
-			return err
-		})
-		if err != nil {
-			complete = false
-			v.arch.log.Warn("folder cannot be read", "volume", v.id, "err", err)
-		}
-		return list
+// list reads a folder; ok is false when it cannot be read, which is said. A folder that does not exist is empty.
+func (v *volume) list(path string) (entries []fs.DirEntry, ok bool) {
+	err := v.disk(func() (err error) {
+		entries, err = os.ReadDir(path)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		v.arch.log.Warn("folder cannot be read", "volume", v.id, "err", err)
+		return nil, false
 	}
+	return entries, true
+}
+
+// cameras returns the names of the folders of cameras; ok is false when the volume has no folder for recordings: then
+// nothing can be said about what is missing.
+func (v *volume) cameras() (names []string, ok bool) {
 	root := filepath.Join(v.path, recDir)
-	for _, camera := range read(root) {
-		if !camera.IsDir() || strings.HasPrefix(camera.Name(), ".") {
+	if _, err := os.Stat(root); err != nil {
+		return nil, false
+	}
+	entries, ok := v.list(root)
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, ok
+}
+
+// visit calls fn for each segment file of a camera; newest limits it to the two newest days. complete is false when some
+// folder could not be read.
+func (v *volume) visit(camera string, newest bool, fn func(k index.Key, durationMs int64, open bool, path string)) (complete bool) {
+	root := filepath.Join(v.path, recDir, camera)
+	days, complete := v.list(root)
+	if newest && len(days) > 2 {
+		days = days[len(days)-2:] // in order of name
+	}
+	for _, day := range days {
+		dir := filepath.Join(root, day.Name())
+		if !day.IsDir() {
 			continue
 		}
-		days := read(filepath.Join(root, camera.Name()))
-		if newest && len(days) > 2 {
-			days = days[len(days)-2:] // in order of name
-		}
-		for _, day := range days {
-			dir := filepath.Join(root, camera.Name(), day.Name())
-			if !day.IsDir() {
-				continue
+		files, ok := v.list(dir)
+		complete = complete && ok
+		for _, file := range files {
+			if v.ctx.Err() != nil {
+				return false
 			}
-			for _, file := range read(dir) {
-				if v.ctx.Err() != nil {
-					return false
-				}
-				k, duration, open, ok := parseName(camera.Name(), file.Name())
-				if ok && filepath.Join(v.path, dayDir(k)) == dir {
-					fn(k, duration, open, filepath.Join(dir, file.Name()))
-				}
+			k, duration, open, ok := parseName(camera, file.Name())
+			if ok && filepath.Join(v.path, dayDir(k)) == dir {
+				fn(k, duration, open, filepath.Join(dir, file.Name()))
 			}
 		}
 	}
@@ -61,11 +75,14 @@ func (v *volume) repairOpen(newest bool) {
 	if v.isReadOnly() {
 		return
 	}
-	v.visit(newest, func(k index.Key, _ int64, open bool, path string) {
-		if open && !v.writing(path) {
-			v.repair(k, path)
-		}
-	})
+	cameras, _ := v.cameras()
+	for _, camera := range cameras {
+		v.visit(camera, newest, func(k index.Key, _ int64, open bool, path string) {
+			if open && !v.writing(path) {
+				v.repair(k, path)
+			}
+		})
+	}
 }
 
 // writing tells whether an open file belongs to a segment of this process.
@@ -124,25 +141,46 @@ func (v *volume) repair(k index.Key, path string) {
 	v.arch.put(seg)
 }
 
-// reconcile brings the index in step with the files: unknown files are taken up, rows without a file become gaps.
+// reconcile brings the index in step with the files, camera by camera: unknown files are taken up, rows without a file
+// become gaps.
 func (v *volume) reconcile() {
-	rows := map[index.Key]index.Segment{}
-	if err := v.arch.idx.All(v.id, func(s index.Segment) bool {
-		rows[s.Key] = s
-		return true
-	}); err != nil {
-		v.arch.log.Error("cannot read the index", "volume", v.id, "err", err)
+	cameras, ok := v.cameras()
+	indexed, err := v.arch.idx.Cameras()
+	if !ok || err != nil {
+		v.arch.log.Error("recordings cannot be compared with the index", "volume", v.id, "err", err)
 		return
+	}
+	cameras = append(cameras, indexed...)
+	slices.Sort(cameras)
+	for _, camera := range slices.Compact(cameras) {
+		if v.ctx.Err() != nil {
+			return
+		}
+		v.reconcileCamera(camera)
+	}
+}
+
+func (v *volume) reconcileCamera(camera string) {
+	list, err := v.arch.idx.Segments(camera, index.MaxDurationMs, math.MaxInt64, 0)
+	if err != nil {
+		v.arch.log.Error("cannot read the index", "volume", v.id, "camera", camera, "err", err)
+		return
+	}
+	rows := map[index.Key]index.Segment{}
+	for _, s := range list {
+		if s.Volume == v.id {
+			rows[s.Key] = s
+		}
 	}
 	var unknown []index.Segment
 	flush := func() {
 		if len(unknown) > 0 {
-			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "segments", len(unknown))
+			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "camera", camera, "segments", len(unknown))
 			v.arch.put(unknown...)
 			unknown = nil
 		}
 	}
-	complete := v.visit(false, func(k index.Key, durationMs int64, open bool, path string) {
+	complete := v.visit(camera, false, func(k index.Key, durationMs int64, open bool, path string) {
 		row, known := rows[k]
 		delete(rows, k)
 		if open {
