@@ -6,9 +6,12 @@
 // configuration and does not give it one, so that a disk from another recorder cannot rename this one. A copy that
 // would be lost this way is kept beside as config.replaced.json.
 //
-// Invariant: Change returns nil only when the new document is on the disk of at least one attached volume (when there
-// is one), and was tried on all; it is applied only then. All methods may be called from many goroutines; those that write to volumes may block as
-// long as these do.
+// Invariants: Change returns nil only when the new document is on the disk of at least one attached volume (when there
+// is one), and was tried on all; it is applied only then. A volume's copy is never replaced by an older one.
+//
+// All methods may be called from many goroutines. Settle, Detach and Config never wait for a disk. Attach does, and is
+// for the disk's own job; Change waits for the slowest volume, but not longer than its patience: a write that hangs on
+// a dying disk goes on by itself and nobody waits for it.
 package config
 
 import (
@@ -30,7 +33,11 @@ const (
 	file     = "config.json"
 	replaced = "config.replaced.json"
 	folder   = "vigie/machine" // on a volume
+
+	patience = 5 * time.Second // for the copies of a change
 )
+
+var errSlow = errors.New("the disk takes too long")
 
 // Keeper holds the configuration.
 type Keeper struct {
@@ -39,81 +46,50 @@ type Keeper struct {
 	now   func() time.Time
 	log   *slog.Logger
 
-	mu      sync.Mutex // held across writes: changes are rare, and their order matters
+	changing sync.Mutex // serialises changes, adoptions and calls of apply; held for patience at most
+
+	mu      sync.Mutex // never held across I/O
 	doc     sysconfig.Document
 	settled bool
-	volumes map[string]string // id → path, in use
+	volumes map[string]*volume // by id, in use
+}
+
+// volume is one place for copies.
+type volume struct {
+	id, path string
+	writing  chan struct{} // holds one while a copy is written
 }
 
 // New returns a keeper whose running copy is in dir. apply is told each new configuration, in order, and must not
 // call back.
 func New(dir string, apply func(sysconfig.Config), now func() time.Time, log *slog.Logger) *Keeper {
-	return &Keeper{dir: dir, apply: apply, now: now, log: log, volumes: map[string]string{}}
+	return &Keeper{dir: dir, apply: apply, now: now, log: log, volumes: map[string]*volume{}}
 }
 
 // Open reads the running copy that a former run of the service left, and applies what it says, or the defaults.
 func (k *Keeper) Open() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if err := os.MkdirAll(k.dir, 0o750); err != nil {
 		return err
 	}
 	doc, err := read(filepath.Join(k.dir, file))
-	if err == nil {
-		k.doc = doc
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		k.log.Warn("configuration copy passed over", "path", k.dir, "err", err)
 	}
-	k.apply(k.doc.Config.Clone())
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	k.set(doc)
+	k.apply(doc.Config.Clone())
 	return nil
 }
 
 // Config returns the configuration in force.
-func (k *Keeper) Config() sysconfig.Config {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.doc.Config.Clone()
-}
+func (k *Keeper) Config() sysconfig.Config { return k.current().Config.Clone() }
 
 // Settle says that every volume present at boot has been attached.
 func (k *Keeper) Settle() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.settled = true
-}
-
-// Attach takes a mounted volume into use: its copy is taken when it is to be believed, and brought up to date.
-func (k *Keeper) Attach(id, path string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.volumes[id] = path
-	theirs, err := read(filepath.Join(path, folder, file))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		k.log.Warn("configuration copy passed over", "volume", id, "err", err)
-	case theirs.Generation > k.doc.Generation && (!k.settled || k.doc.Generation == 0):
-		k.log.Info("configuration taken", "volume", id, "generation", theirs.Generation)
-		k.doc = theirs
-		if err := k.spread(); err != nil {
-			k.log.Error("configuration copy", "err", err)
-		}
-		k.apply(k.doc.Config.Clone())
-		return
-	}
-	if err == nil && theirs.Generation == k.doc.Generation || k.doc.Generation == 0 && errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err == nil && theirs.Generation > k.doc.Generation {
-		dir := filepath.Join(path, folder)
-		k.log.Warn("a volume from elsewhere brings a configuration; it is kept beside", "volume", id, "path", filepath.Join(dir, replaced))
-		if err := os.Rename(filepath.Join(dir, file), filepath.Join(dir, replaced)); err != nil {
-			k.log.Warn("configuration copy", "volume", id, "err", err)
-		}
-	}
-	if err := k.write(path); err != nil {
-		k.log.Error("configuration copy", "volume", id, "err", err)
-	}
 }
 
 // Detach forgets a volume.
@@ -123,12 +99,61 @@ func (k *Keeper) Detach(id string) {
 	delete(k.volumes, id)
 }
 
+// Attach takes a mounted volume into use: its copy is taken when it is to be believed, and brought up to date.
+func (k *Keeper) Attach(id, path string) {
+	theirs, err := read(filepath.Join(path, folder, file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		k.log.Warn("configuration copy passed over", "volume", id, "err", err)
+	}
+	v := &volume{id: id, path: path, writing: make(chan struct{}, 1)}
+	k.mu.Lock()
+	k.volumes[id] = v
+	k.mu.Unlock()
+	if err == nil && k.adopt(id, theirs) {
+		return
+	}
+	ours := k.current()
+	if ours.Generation == 0 || err == nil && theirs.Generation == ours.Generation {
+		return
+	}
+	if err == nil && theirs.Generation > ours.Generation {
+		dir := filepath.Join(path, folder)
+		k.log.Warn("a volume from elsewhere brings a configuration; it is kept beside", "volume", id, "path", filepath.Join(dir, replaced))
+		if err := os.Rename(filepath.Join(dir, file), filepath.Join(dir, replaced)); err != nil {
+			k.log.Warn("configuration copy", "volume", id, "err", err)
+		}
+	}
+	if err := k.write(v); err != nil {
+		k.log.Error("configuration copy", "volume", id, "err", err)
+	}
+}
+
+// adopt takes a volume's document when it is newer and this machine is not an authority of its own.
+func (k *Keeper) adopt(id string, theirs sysconfig.Document) bool {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	k.mu.Lock()
+	ours, settled := k.doc, k.settled
+	k.mu.Unlock()
+	if theirs.Generation <= ours.Generation || settled && ours.Generation > 0 {
+		return false
+	}
+	k.log.Info("configuration taken", "volume", id, "generation", theirs.Generation)
+	k.set(theirs)
+	if err := k.spread(); err != nil {
+		k.log.Error("configuration copy", "err", err)
+	}
+	k.apply(theirs.Config.Clone())
+	return true
+}
+
 // Change edits the configuration, or refuses with a *sysconfig.FieldError and changes nothing. Volumes that do not
 // take the copy are logged; it is an error when there are volumes and none takes it.
 func (k *Keeper) Change(edit func(*sysconfig.Config)) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	next := k.doc
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	before := k.current()
+	next := before
 	next.Config = next.Config.Clone()
 	edit(&next.Config)
 	if err := next.Config.Validate(); err != nil {
@@ -136,41 +161,78 @@ func (k *Keeper) Change(edit func(*sysconfig.Config)) error {
 	}
 	next.Generation++
 	next.SavedMs = k.now().UnixMilli()
-	before := k.doc
-	k.doc = next
+	k.set(next)
 	if err := k.spread(); err != nil {
-		k.doc = before
+		k.set(before)
 		return err
 	}
-	k.apply(k.doc.Config.Clone())
+	k.apply(next.Config.Clone())
 	return nil
 }
 
-// spread writes the document everywhere. The running copy must succeed, and one volume's when there are any.
+// spread writes the document everywhere, to all volumes at once. The running copy must succeed, and one volume's when
+// there are any.
 func (k *Keeper) spread() error {
-	var errs []error
-	for id, path := range k.volumes {
-		if err := k.write(path); err != nil {
-			k.log.Error("configuration copy", "volume", id, "err", err)
-			errs = append(errs, err)
-		}
+	k.mu.Lock()
+	done := make(chan error, len(k.volumes))
+	waiting := len(k.volumes)
+	for _, v := range k.volumes {
+		go func() {
+			err := k.write(v)
+			if err != nil {
+				k.log.Error("configuration copy", "volume", v.id, "err", err)
+			}
+			done <- err
+		}()
 	}
-	if len(errs) > 0 && len(errs) == len(k.volumes) {
+	k.mu.Unlock()
+	var errs []error
+	taken, late := 0, time.After(patience)
+	for range waiting {
+		select {
+		case err := <-done:
+			if err == nil {
+				taken++
+			} else {
+				errs = append(errs, err)
+			}
+			continue
+		case <-late:
+			errs = append(errs, errSlow)
+		}
+		break
+	}
+	if waiting > 0 && taken == 0 {
 		return fmt.Errorf("no volume takes the configuration: %w", errors.Join(errs...))
 	}
-	b, err := sysconfig.Encode(k.doc)
+	b, err := sysconfig.Encode(k.current())
 	if err != nil {
 		return err
 	}
 	return atomicfile.Write(filepath.Join(k.dir, file), b, 0o640)
 }
 
-func (k *Keeper) write(volume string) error {
-	b, err := sysconfig.Encode(k.doc)
+// write brings a volume's copy up to date with the document of the moment.
+func (k *Keeper) write(v *volume) error {
+	v.writing <- struct{}{}
+	defer func() { <-v.writing }()
+	b, err := sysconfig.Encode(k.current())
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(volume, folder, file), b, 0o600)
+	return atomicfile.Write(filepath.Join(v.path, folder, file), b, 0o600)
+}
+
+func (k *Keeper) current() sysconfig.Document {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.doc
+}
+
+func (k *Keeper) set(d sysconfig.Document) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.doc = d
 }
 
 func read(path string) (sysconfig.Document, error) {

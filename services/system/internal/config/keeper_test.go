@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vigie/internal/sysconfig"
@@ -159,4 +160,34 @@ func TestChangeFailsWhenNoVolumeTakesIt(t *testing.T) {
 	if d := onVolume(t, good, file); d.Generation != 1 {
 		t.Errorf("got %+v", d)
 	}
+}
+
+func TestAHangingDiskHoldsUpNeitherChangeNorTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, t.TempDir())
+		good := newVolume(t, nil)
+		r.Attach("good", good)
+		r.Attach("hangs", newVolume(t, nil))
+		r.mu.Lock()
+		stuck := r.volumes["hangs"]
+		r.mu.Unlock()
+		release := make(chan struct{})
+		stuck.writing <- struct{}{} // as a write that never returns would
+		go func() { <-release; <-stuck.writing }()
+		began := time.Now()
+		if err := r.Change(setHost("gate")); err != nil || time.Since(began) != patience {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		r.host(t, "gate")
+		if d := onVolume(t, good, file); d.Config.Hostname != "gate" {
+			t.Errorf("got %+v", d)
+		}
+		began = time.Now()
+		r.Settle()
+		r.Detach("hangs")
+		if time.Since(began) != 0 {
+			t.Errorf("waited %v for a dead disk", time.Since(began))
+		}
+		close(release)
+	})
 }
