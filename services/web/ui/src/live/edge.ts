@@ -32,6 +32,7 @@ export class EdgeControl {
   private firstAt: number | undefined;
   private lastAt: number | undefined;
   private dry = false;
+  private rate = 1;
 
   /** Something was appended: `reserve` was unplayed just before, `step` has come on top. */
   arrived(now: number, reserve: number, step: number): void {
@@ -64,13 +65,24 @@ export class EdgeControl {
     if (newest.end - time > step + this.targetS + farS) return this.jump(wanted);
     const excess = Math.min(...this.arrivals.map((arrival) => arrival.reserve)) - this.targetS;
     if (excess > jumpS) return this.jump(Math.min(time + excess, newest.end));
-    if (excess > 0.1) return { seekTo: undefined, rate: 1 + Math.min(0.1, 0.02 + excess * 0.1) };
-    if (excess < -0.5 * this.targetS) return { seekTo: undefined, rate: 0.97 };
-    return { seekTo: undefined, rate: 1 };
+    return { seekTo: undefined, rate: this.rateFor(excess) };
+  }
+
+  /** One of a few rates, kept until its work is done: every change costs the browser's audio a hiccup. */
+  private rateFor(excess: number): number {
+    if (this.rate > 1) {
+      if (excess < 0.02) this.rate = 1;
+    } else if (this.rate < 1) {
+      if (excess > -0.05) this.rate = 1;
+    } else if (excess > 0.5) this.rate = 1.1;
+    else if (excess > 0.15) this.rate = 1.05;
+    else if (excess < -0.6 * this.targetS) this.rate = 0.97;
+    return this.rate;
   }
 
   private jump(seekTo: number): Move {
     this.arrivals = [];
+    this.rate = 1;
     return { seekTo, rate: 1 };
   }
 }
