@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -314,11 +312,6 @@ func (c *copyDir) serve() error {
 	}
 }
 
-// rotateAt lets the journal grow with the database, so that snapshots cost a bounded share of the writes.
-func (c *copyDir) rotateAt() int64 {
-	return max(c.db.cfg.RotateBytes, c.db.imageSize.Load()/4)
-}
-
 // flush writes and syncs all that is queued.
 func (c *copyDir) flush() error {
 	db := c.db
@@ -352,159 +345,6 @@ func (c *copyDir) flush() error {
 		c.setOK(gen)
 	}
 	return nil
-}
-
-// rotate starts a new journal where the present one ends, and a snapshot to go with it.
-func (c *copyDir) rotate() error {
-	if err := c.flush(); err != nil {
-		return err
-	}
-	c.db.mu.Lock()
-	synced := c.synced
-	c.db.mu.Unlock()
-	if err := c.newJournal(synced); err != nil {
-		return err
-	}
-	c.snap = make(chan error, 1)
-	go func() { c.snap <- c.writeSnapshot(nil) }() // drop and serve wait for it
-	return nil
-}
-
-// snapshot brings a folder up to date: journal first (attach has started it), then the image.
-func (c *copyDir) snapshot() error {
-	return c.writeSnapshot(c.flush)
-}
-
-// writeSnapshot puts the present state into the folder and removes what it makes superfluous. With flush (the copy is
-// not complete yet) it ends with the copy complete.
-func (c *copyDir) writeSnapshot(flush func() error) error {
-	img, gen, err := c.db.image()
-	if err != nil {
-		return err
-	}
-	defer img.Close()
-	name := snapName(c.db.cfg.Name, gen)
-	path := filepath.Join(c.dir.Path, name)
-	tmp := path + ".tmp"
-	if err := c.copyOut(img, tmp); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	if err := c.step(func() error {
-		if err := os.Rename(tmp, path); err != nil {
-			return err
-		}
-		return atomicfile.SyncDir(c.dir.Path)
-	}); err != nil {
-		return err
-	}
-	if flush != nil {
-		c.setOK(gen)
-		// What was queued since attach goes into the journal, the frames that the image holds too: they are skipped.
-		if err := flush(); err != nil {
-			return err
-		}
-	}
-	return c.step(func() error { return c.prune(gen) })
-}
-
-// step is disk for the snapshot's goroutine: the journal's operation under way, if any, keeps its own start.
-func (c *copyDir) step(op func() error) error {
-	now := time.Now().UnixNano()
-	mine := c.opStart.CompareAndSwap(0, now)
-	err := op()
-	if mine {
-		c.opStart.CompareAndSwap(now, 0)
-	}
-	return err
-}
-
-// copyOut writes the image with a sync every few MiB, so that the disk's queue stays short for the recordings.
-func (c *copyDir) copyOut(img *os.File, tmp string) error {
-	const chunk = 4 << 20
-	var f *os.File
-	if err := c.step(func() (err error) {
-		f, err = os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-		return err
-	}); err != nil {
-		return err
-	}
-	for {
-		var n int64
-		if c.ctx.Err() != nil {
-			f.Close()
-			return c.ctx.Err()
-		}
-		err := c.step(func() (err error) {
-			if n, err = io.CopyN(f, img, chunk); err != nil && err != io.EOF {
-				return err
-			}
-			return unix.Fdatasync(int(f.Fd()))
-		})
-		if err != nil {
-			f.Close()
-			return err
-		}
-		if n < chunk {
-			break
-		}
-	}
-	return c.step(func() error { return errors.Join(f.Sync(), f.Close()) })
-}
-
-// prune removes snapshots but the two newest intact ones, and the journals that both make superfluous.
-func (c *copyDir) prune(newest uint64) error {
-	name := c.db.cfg.Name
-	snaps, journals, err := list(c.dir.Path, name)
-	if err != nil {
-		return err
-	}
-	var remove []string
-	oldest, kept := newest, 1
-	for _, g := range snaps {
-		switch {
-		case g == newest:
-		case g > newest:
-			// From a future that could not be read, or it would have been taken up or kept aside.
-			remove = append(remove, snapName(name, g))
-		case kept < 2:
-			kept++
-			oldest = g
-		default:
-			remove = append(remove, snapName(name, g))
-		}
-	}
-	for i, g := range journals {
-		if g > c.base || i+1 < len(journals) && journals[i+1] <= oldest {
-			remove = append(remove, journalName(name, g))
-		}
-	}
-	entries, err := os.ReadDir(c.dir.Path)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), name+".") && strings.HasSuffix(e.Name(), ".snap.tmp") {
-			remove = append(remove, e.Name())
-		}
-	}
-	for _, file := range remove {
-		if err := os.Remove(filepath.Join(c.dir.Path, file)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// crcWriter sums what goes through it.
-type crcWriter struct {
-	f   *os.File
-	sum uint32
-}
-
-func (w *crcWriter) Write(b []byte) (int, error) {
-	w.sum = crc32.Update(w.sum, castagnoli, b)
-	return w.f.Write(b)
 }
 
 func joinNotes(notes []string) string { return strings.Join(notes, "; ") }
