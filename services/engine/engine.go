@@ -135,7 +135,6 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		return fmt.Errorf("open database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	logRecovery(log, found)
 	idx, err := index.Open(db)
 	if err != nil {
 		return err

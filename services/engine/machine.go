@@ -173,13 +173,3 @@ func before(arch *archive.Archive, m *machine, log *slog.Logger) func(string) (i
 		return last, index.EngineRestart
 	}
 }
-
-// logRecovery tells what the database was taken up from, each damaged copy by name.
-func logRecovery(log *slog.Logger, r mirror.Recovery) {
-	log.Info("database opened", "from", r.Source, "generation", r.Generation, "replayed", r.Replayed, "torn", r.TornBytes)
-	for _, c := range r.Copies {
-		if c.Status != "ok" && c.Status != "empty" {
-			log.Warn("copy of the database passed over", "volume", c.ID, "status", c.Status, "err", c.Reason)
-		}
-	}
-}
