@@ -136,7 +136,7 @@ func TestTheFirstSynchronisationStepsAndLaterOnesSlew(t *testing.T) {
 	if pause := r.round(t.Context()); pause != minPoll || len(h.steps) != 1 || h.steps[0] != 72*time.Hour || h.rtc != 1 {
 		t.Fatalf("pause %v, %+v", pause, h)
 	}
-	if r.now.Status != api.ClockStatusSynchronised || r.now.Server != "a" || r.now.LastSyncMs == 0 || !strings.Contains(r.said.String(), "clock: set from ") {
+	if r.now.Status != api.ClockStatusSynchronised || r.now.Server != "a" || r.now.LastSyncMs == 0 || !strings.Contains(r.said.String(), "(it was 72h0m0s behind) by a") {
 		t.Errorf("got %+v, said %q", r.now, r.said.String())
 	}
 	truth["a"] = ms(3)

@@ -23,7 +23,7 @@ func (k *Keeper) follow(c Choice) time.Duration {
 		}
 		after := now.Add(c.Offset)
 		k.cfg.Log.Info("clock stepped", "server", c.Server, "before", now.UTC(), "after", after.UTC(), "offset", c.Offset)
-		k.cfg.Console.Say("clock", "clock: set from %s to %s by %s", stamp(now), stamp(after), c.Server)
+		k.cfg.Console.Say("clock", "clock: set from %s to %s (it was %s %s) by %s", stamp(now), stamp(after), round(c.Offset), side(c.Offset), c.Server)
 		k.last = 0
 		k.poll = minPoll
 		k.settle(0, c)
@@ -44,6 +44,14 @@ func (k *Keeper) follow(c Choice) time.Duration {
 	k.state.Status, k.state.Reason, k.state.Server = api.ClockStatusSynchronised, c.Doubt, c.Server
 	k.state.LastSyncMs = k.cfg.Clock.Now().UnixMilli()
 	return k.poll
+}
+
+// side says which way the clock was wrong by an offset.
+func side(offset time.Duration) string {
+	if offset > 0 {
+		return "behind"
+	}
+	return "ahead"
 }
 
 // settle hands what is left of the offset to the kernel.
