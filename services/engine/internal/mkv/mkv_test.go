@@ -171,6 +171,10 @@ func judge(t *testing.T, c *clip, path string, closed bool, frames int) {
 	if out, err := exec.Command("mkvinfo", "--all", path).CombinedOutput(); err != nil || bytes.Contains(bytes.ToLower(out), []byte("error")) || bytes.Contains(out, []byte("Unknown")) {
 		t.Errorf("mkvinfo: %v: %.2000s", err, out)
 	}
+	if out, err := exec.Command("mediaconch", "-mc", "-fs", path).CombinedOutput(); err != nil || !bytes.HasPrefix(out, []byte("pass!")) {
+		out, _ = exec.Command("mediaconch", "-mc", "-ft", path).CombinedOutput()
+		t.Errorf("mediaconch: %v: %.6000s", err, out)
+	}
 	if closed {
 		strict(t, path, len(c.run.Tracks))
 	}
