@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inside, pan, reveal, shortestMs, toMs, toX, zoom } from './scale';
+import { inside, opening, pan, reveal, shortestMs, toMs, toX, zoom } from './scale';
 
 const limits = { fromMs: 0, toMs: 90_000_000 }; // a day of 25 hours
 const view = { fromMs: 10_000_000, toMs: 20_000_000 };
@@ -43,4 +43,21 @@ describe('reveal', () => {
   it('leaves a view that shows it', () => expect(reveal(view, 15_000_000, limits)).toBe(view));
   it('turns the page', () => expect(reveal(view, 20_000_001, limits).fromMs).toBe(19_000_001));
   it('turns it back', () => expect(reveal(view, 9_000_000, limits).fromMs).toBe(8_000_000));
+});
+
+describe('opening', () => {
+  const minute = 60_000;
+  const now = 40_000_000;
+  it('shows a past day whole', () => expect(opening(limits, limits.toMs, 0)).toEqual(limits));
+  it('shows the last hours of today', () => {
+    const view = opening(limits, now, 0);
+    expect(view.toMs - view.fromMs).toBe(180 * minute);
+    expect(view.toMs).toBe(now + 36 * minute);
+  });
+  it('looks closer at a young recording', () => {
+    const view = opening(limits, now, now - minute);
+    expect(view.toMs - view.fromMs).toBe(30 * minute);
+    expect(toX(view, 100, now)).toBeCloseTo(80);
+  });
+  it('stays in the day early in the morning', () => expect(opening(limits, minute, undefined).fromMs).toBe(0));
 });

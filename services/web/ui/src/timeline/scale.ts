@@ -43,3 +43,16 @@ export function reveal(view: View, ms: number, limits: View): View {
   const fromMs = ms - span * 0.1;
   return inside({ fromMs, toMs: fromMs + span }, limits);
 }
+
+const hourMs = 3_600_000;
+
+/**
+ * What a day opens on. A past day opens whole; today on its last hours, or since recording began when that is not long
+ * ago, with some room for what is to come.
+ */
+export function opening(day: View, nowMs: number, firstMs: number | undefined): View {
+  if (nowMs < day.fromMs || nowMs >= day.toMs) return { ...day };
+  const age = firstMs === undefined ? Infinity : nowMs - firstMs;
+  const span = Math.min(3 * hourMs, Math.max(0.5 * hourMs, age * 1.5));
+  return inside({ fromMs: nowMs - 0.8 * span, toMs: nowMs + 0.2 * span }, day);
+}
