@@ -1,0 +1,146 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/fmp4"
+	"vigie/services/engine/internal/media"
+)
+
+// gstreamer starts a camera and returns its address without credentials.
+func gstreamer(t *testing.T, pipeline, auth string) string {
+	t.Helper()
+	cmd := exec.Command("/usr/bin/python3", "testdata/gstcamera.py", pipeline, auth)
+	var stderr lockedBuffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(stderr.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the GStreamer camera says nothing: %v: %s", err, stderr.String())
+	}
+	return "127.0.0.1:" + strings.TrimSpace(line) + "/stream"
+}
+
+func TestAgainstGStreamer(t *testing.T) {
+	for _, c := range []struct {
+		name, pipeline, auth string
+		codecs               []media.Codec
+		reordered            bool
+	}{
+		{
+			name: "H264 AAC", auth: "digest", codecs: []media.Codec{media.H264, media.AAC},
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=-1 " +
+				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+		},
+		{
+			name: "H264 with B-frames", auth: "basic", codecs: []media.Codec{media.H264}, reordered: true,
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc speed-preset=veryfast bframes=2 b-adapt=false rc-lookahead=2 sync-lookahead=0 key-int-max=25 ! video/x-h264,profile=main ! rtph264pay name=pay0 pt=96",
+		},
+		{
+			name: "H265 G.711", auth: "basic", codecs: []media.Codec{media.H265, media.PCMA},
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96 config-interval=-1 " +
+				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			address := gstreamer(t, c.pipeline, c.auth)
+			refused := start(t, "rtsp://admin:false@"+address, nil)
+			r := start(t, "rtsp://admin:secret@"+address, nil)
+			refused.wait(t, 10*time.Second, "refused", offline("unauthorized"))
+			got := r.frames(t, videoFrames(75))
+			checkOrder(t, got)
+			run := got[0].Run
+			for i, codec := range c.codecs {
+				if run.Tracks[i].Codec != codec {
+					t.Errorf("track %d is %s", i, run.Tracks[i].Codec)
+				}
+			}
+			video := ofTrack(got, 0)
+			reordered := false
+			keys := 0
+			for i, f := range video {
+				if f.Run != run {
+					t.Fatal("a second run")
+				}
+				if i > 0 {
+					d := f.DTSTicks - video[i-1].DTSTicks
+					if !c.reordered && (d < 3550 || d > 3650) {
+						t.Errorf("frame %d follows after %d ticks", i, d)
+					}
+					reordered = reordered || f.PTSTicks < video[i-1].PTSTicks
+				}
+				if f.Keyframe {
+					keys++
+				}
+			}
+			if reordered != c.reordered || keys < 3 {
+				t.Errorf("reordered %v, %d keyframes", reordered, keys)
+			}
+			if len(c.codecs) > 1 {
+				a := ofTrack(got, 1)
+				span := time.Duration(a[len(a)-1].TimeNs() - a[0].TimeNs())
+				if span < 2500*time.Millisecond || span > 3500*time.Millisecond {
+					t.Errorf("audio spans %v of 3 s of video", span)
+				}
+			}
+			if s := r.State(); s.Status != api.CameraStateStatusLive || s.LostFrames != 0 {
+				t.Errorf("state %+v", s)
+			}
+			decode(t, got, len(video))
+		})
+	}
+}
+
+// decode lets ffmpeg decode frames and count the pictures.
+func decode(t *testing.T, frames []*media.Frame, pictures int) {
+	t.Helper()
+	m, err := fmp4.NewMuxer(frames[0].Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := m.Init()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "a.mp4")
+	if err := os.WriteFile(name, m.Fragment(file, frames, 0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-err_detect", "explode", "-i", name, "-fps_mode", "passthrough", "-f", "framehash", "-")
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil || stderr.Len() > 0 {
+		t.Fatalf("ffmpeg: %v: %s", err, stderr.String())
+	}
+	n := 0
+	for _, line := range strings.Split(string(out), "\n") {
+		if strings.HasPrefix(line, "0,") {
+			n++
+		}
+	}
+	if n != pictures {
+		t.Errorf("ffmpeg decoded %d pictures, want %d", n, pictures)
+	}
+}

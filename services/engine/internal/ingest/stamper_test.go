@@ -1,0 +1,215 @@
+package ingest
+
+import (
+	"testing"
+	"time"
+
+	"vigie/services/engine/internal/media"
+)
+
+// desk drives a stamper on clocks of its own.
+type desk struct {
+	s       stamper
+	session time.Duration
+	step    time.Duration // of the wall clock against the session clock
+	out     []*media.Frame
+	tracks  []media.Track
+}
+
+const (
+	startNs = 1_795_000_000_123_456_789
+	rtp0    = 1 << 40 // RTP time at session time 0
+)
+
+func newDesk(audio bool) *desk {
+	d := &desk{tracks: []media.Track{{Codec: media.H264, ClockRate: 90000}}}
+	if audio {
+		d.tracks = append(d.tracks, media.Track{Codec: media.PCMA, ClockRate: 8000, SampleRate: 8000, Channels: 1})
+	}
+	d.s = stamper{emit: func(f *media.Frame) { d.out = append(d.out, f) }, clock: func() (time.Time, time.Duration) {
+		return time.Unix(0, startNs).Add(d.session + d.step), d.session
+	}}
+	return d
+}
+
+// video delivers the picture of camera time at, delay later. ticks is what the camera's RTP clock says.
+func (d *desk) video(ticks int64, arrival time.Duration, key bool) {
+	d.session = arrival
+	d.s.add(unit{key: key, pts: rtp0 + ticks, dts: rtp0 + ticks, arrival: arrival, payload: []byte{1}, tracks: d.tracks})
+}
+
+func (d *desk) audio(ticks int64, arrival time.Duration) {
+	d.session = arrival
+	d.s.add(unit{track: 1, key: true, pts: ticks, dts: ticks, duration: 160, arrival: arrival, payload: make([]byte, 160)})
+}
+
+// utc is when a frame was seen according to the stamper, since the start.
+func utc(f *media.Frame) time.Duration { return time.Duration(f.TimeNs() - startNs) }
+
+func near(a, b, tolerance time.Duration) bool { return abs(a-b) <= tolerance }
+
+func runs(frames []*media.Frame) (n int) {
+	var last *media.Run
+	for _, f := range frames {
+		if f.Run != last {
+			n, last = n+1, f.Run
+		}
+	}
+	return n
+}
+
+const frame = 40 * time.Millisecond
+
+func TestOriginIsThatOfTheLeastDelayedFrame(t *testing.T) {
+	d := newDesk(false)
+	// A camera that had a second of footage in store when it was asked: that comes at once, then it is live.
+	for i := range 60 {
+		at := time.Duration(i) * frame
+		d.video(int64(i)*3600, max(time.Second+time.Duration(i)*time.Millisecond, at+5*time.Millisecond), i%25 == 0)
+	}
+	if len(d.out) != 60 || runs(d.out) != 1 {
+		t.Fatalf("%d frames in %d runs", len(d.out), runs(d.out))
+	}
+	for i, f := range d.out {
+		if want := time.Duration(i)*frame + 5*time.Millisecond; !near(utc(f), want, time.Millisecond) {
+			t.Fatalf("frame %d is at %v, want %v", i, utc(f), want)
+		}
+	}
+}
+
+func TestJitterAndStallsDoNotShow(t *testing.T) {
+	d := newDesk(false)
+	for i := range 500 {
+		delay := time.Duration(i*7919%30) * time.Millisecond
+		at := time.Duration(i) * frame
+		if i >= 200 && i < 300 { // a stall of the network, then all at once
+			delay = time.Duration(300-i)*frame + 10*time.Millisecond
+		}
+		d.video(int64(i)*3600, at+delay, i%25 == 0)
+	}
+	if len(d.out) != 500 || runs(d.out) != 1 || d.s.dropped != 0 {
+		t.Fatalf("%d frames in %d runs, %d dropped", len(d.out), runs(d.out), d.s.dropped)
+	}
+	for i := 1; i < 500; i++ {
+		if step := d.out[i].DTSTicks - d.out[i-1].DTSTicks; step < 3500 || step > 3700 {
+			t.Fatalf("frame %d follows after %d ticks", i, step)
+		}
+	}
+}
+
+func TestCrystalsThatDriftAreFollowed(t *testing.T) {
+	for _, ppm := range []int64{100, -100} {
+		d := newDesk(true)
+		for i := range int64(25 * 600) { // ten minutes: 60 ms of drift
+			at := time.Duration(i) * frame
+			d.video(i*3600+i*3600*ppm/1_000_000, at+time.Millisecond, i%25 == 0)
+			d.audio(i*320+i*320*ppm/1_000_000, at+2*time.Millisecond)
+		}
+		if runs(d.out) != 1 {
+			t.Fatalf("%d runs", runs(d.out))
+		}
+		var last [2]int64
+		for i, f := range d.out {
+			if late := time.Duration(f.ArrivalNs - f.TimeNs()); abs(late) > 8*time.Millisecond {
+				t.Fatalf("%d ppm: frame %d is %v off", ppm, i, late)
+			}
+			if i > 2 && f.DTSTicks <= last[f.Track] {
+				t.Fatalf("%d ppm: time stands still at frame %d", ppm, i)
+			}
+			last[f.Track] = f.DTSTicks
+		}
+	}
+}
+
+func TestClockStepBeginsARunAtTheNextKeyframe(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour, 1500 * time.Millisecond, 900 * time.Millisecond} {
+		d := newDesk(false)
+		for i := range 100 {
+			if i == 60 {
+				d.step = step
+			}
+			d.video(int64(i)*3600, time.Duration(i)*frame, i%25 == 0)
+		}
+		d.s.flush()
+		want := 2
+		if abs(step) < maxDeviation {
+			want = 1
+		}
+		if len(d.out) != 100 || runs(d.out) != want || d.s.dropped != 0 {
+			t.Fatalf("step %v: %d frames in %d runs, %d dropped; want 100 in %d", step, len(d.out), runs(d.out), d.s.dropped, want)
+		}
+		if want == 2 {
+			if f := d.out[75]; f.Run == d.out[74].Run || !f.Keyframe || !near(utc(f), 75*frame+step, time.Millisecond) {
+				t.Errorf("step %v: the keyframe after it is at %v", step, utc(f))
+			}
+		}
+	}
+}
+
+func TestJumpOfTheCamerasClockLeavesNothingUndecodable(t *testing.T) {
+	for _, jump := range []int64{90000 * 3600, -90000 * 3600, -90000 / 2} {
+		d := newDesk(false)
+		for i := range 100 {
+			ticks := int64(i) * 3600
+			if i >= 60 {
+				ticks += jump
+			}
+			d.video(ticks, time.Duration(i)*frame, i%25 == 0)
+		}
+		d.s.flush()
+		if runs(d.out) != 2 || len(d.out) != 85 || d.s.dropped != 15 {
+			t.Fatalf("jump %d: %d frames in %d runs, %d dropped", jump, len(d.out), runs(d.out), d.s.dropped)
+		}
+		if f := d.out[60]; !f.Keyframe || f.PTSTicks != 0 || !near(utc(f), 75*frame, time.Millisecond) {
+			t.Errorf("jump %d: goes on at %v, tick %d", jump, utc(f), f.PTSTicks)
+		}
+	}
+}
+
+func TestSenderReportsPlaceAudio(t *testing.T) {
+	for _, reports := range []bool{true, false} {
+		d := newDesk(true)
+		if reports { // the camera's clock is years off; audio of the same instant comes 120 ms after the picture
+			d.s.senderReport(0, 1000*time.Hour, rtp0)
+			d.s.senderReport(1, 1000*time.Hour+time.Second, 8000)
+		}
+		for i := range int64(100) {
+			d.video(i*3600, time.Duration(i)*frame, i%25 == 0)
+			d.audio(i*320, time.Duration(i)*frame+120*time.Millisecond)
+		}
+		for _, f := range d.out {
+			if f.Track == 1 {
+				heard := time.Duration(f.PTSTicks) * time.Second / 8000
+				want := time.Duration(f.ArrivalNs-startNs) - 120*time.Millisecond
+				if !reports {
+					want += 120 * time.Millisecond
+				}
+				if !near(heard, want, time.Millisecond) {
+					t.Fatalf("reports %v: audio of %v is at %v", reports, want, heard)
+				}
+			}
+		}
+	}
+}
+
+func TestAudioOfNonsenseReportsStaysByItsArrival(t *testing.T) {
+	d := newDesk(true)
+	d.s.senderReport(0, 1000*time.Hour, rtp0)
+	d.s.senderReport(1, 7*time.Hour, 8000)
+	for i := range int64(100) {
+		d.video(i*3600, time.Duration(i)*frame, i%25 == 0)
+		d.audio(i*320, time.Duration(i)*frame)
+	}
+	n := 0
+	for _, f := range d.out {
+		if f.Track == 1 {
+			n++
+			if late := time.Duration(f.ArrivalNs - f.TimeNs()); abs(late) > time.Millisecond {
+				t.Fatalf("audio is %v off", late)
+			}
+		}
+	}
+	if n != 100 {
+		t.Errorf("%d pieces of audio", n)
+	}
+}
