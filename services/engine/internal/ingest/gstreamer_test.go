@@ -43,10 +43,12 @@ func gstreamer(t *testing.T, pipeline, auth string) string {
 }
 
 func TestAgainstGStreamer(t *testing.T) {
-	for _, c := range []struct {
+	t.Parallel()
+	cases := []struct {
 		name, pipeline, auth string
 		codecs               []media.Codec
 		reordered            bool
+		rig, refused         *rig
 	}{
 		{
 			name: "H264 AAC", auth: "digest", codecs: []media.Codec{media.H264, media.AAC},
@@ -62,12 +64,17 @@ func TestAgainstGStreamer(t *testing.T) {
 			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96 config-interval=-1 " +
 				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8",
 		},
-	} {
+	}
+	for i := range cases {
+		c := &cases[i]
+		address := gstreamer(t, c.pipeline, c.auth)
+		c.refused = start(t, "rtsp://admin:false@"+address, nil)
+		c.rig = start(t, "rtsp://admin:secret@"+address, nil)
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			address := gstreamer(t, c.pipeline, c.auth)
-			refused := start(t, "rtsp://admin:false@"+address, nil)
-			r := start(t, "rtsp://admin:secret@"+address, nil)
-			refused.wait(t, 10*time.Second, "refused", offline("unauthorized"))
+			r := c.rig
+			c.refused.wait(t, 10*time.Second, "refused", offline("unauthorized"))
 			got := r.frames(t, videoFrames(75))
 			checkOrder(t, got)
 			run := got[0].Run

@@ -157,11 +157,14 @@ func nalus(t *testing.T, payload []byte) (out [][]byte) {
 }
 
 func TestEveryFrameArrivesAsItWasSent(t *testing.T) {
-	for _, c := range []struct {
+	t.Parallel()
+	cases := []struct {
 		name  string
 		video cameratest.VideoOptions
 		audio media.Codec
 		o     cameratest.CameraOptions
+		cam   *cameratest.Camera
+		rig   *rig
 	}{
 		{name: "H264 AAC", audio: media.AAC},
 		{name: "H264 B frames", video: cameratest.VideoOptions{BFrames: 2}, audio: media.PCMA},
@@ -171,15 +174,19 @@ func TestEveryFrameArrivesAsItWasSent(t *testing.T) {
 		{name: "H265 G.711", video: cameratest.VideoOptions{Codec: media.H265}, audio: media.PCMU},
 		{name: "H265 B frames open GOP", video: cameratest.VideoOptions{Codec: media.H265, BFrames: 2, OpenGOP: true}},
 		{name: "H265 params in SDP only", o: cameratest.CameraOptions{NoInBandParams: true}, video: cameratest.VideoOptions{Codec: media.H265}},
-	} {
+	}
+	for i := range cases { // all at once: the test's time is that of the cameras
+		c := &cases[i]
+		c.o.Video = cameratest.EncodeVideo(t, c.video)
+		if c.audio != "" {
+			c.o.Audio = cameratest.EncodeAudio(t, c.audio)
+		}
+		c.cam = cameratest.Start(t, c.o)
+		c.rig = start(t, c.cam.URL, nil)
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.o.Video = cameratest.EncodeVideo(t, c.video)
-			if c.audio != "" {
-				c.o.Audio = cameratest.EncodeAudio(t, c.audio)
-			}
-			cam := cameratest.Start(t, c.o)
-			r := start(t, cam.URL, nil)
+			cam, r := c.cam, c.rig
 			got := r.frames(t, videoFrames(60))
 			checkOrder(t, got)
 			run := got[0].Run

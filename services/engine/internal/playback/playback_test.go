@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -418,4 +419,19 @@ func TestChromiumPlaysThePast(t *testing.T) {
 		got.CurrentTime < start+2 || got.Frames < 40 || got.AudioBytes == 0 || got.Colours < 20 {
 		t.Errorf("from %.3f: %+v", start, got)
 	}
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{"fromMs=1", "fromMs=1795000000000&durationMs=10000&stream=main", "fromMs=-1", "fromMs=9223372036854775807", "fromMs=1&durationMs=60001", "fromMs=1&stream=../x", "fromMs=%31&fromMs=2"} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, err := parseQuery(&http.Request{URL: &url.URL{RawQuery: raw}}, camera)
+		if err != nil {
+			return
+		}
+		if d := q.untilMs - q.fromMs; q.fromMs < 0 || d < 1 || d > maxDuration || q.stream == "" || strings.ContainsAny(q.stream, "/.\\") || q.untilMs*int64(time.Millisecond) < 0 {
+			t.Fatalf("%q became %+v", raw, q)
+		}
+	})
 }
