@@ -196,8 +196,9 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 }
 
 // ringConfig shares out the machine's memory: what a stalled disk makes the rings grow by must leave the rest of the
-// machine alive, with a quarter of all memory for 128 cameras.
+// machine alive, with a quarter of all memory for 128 cameras. Nobody looks back further than the newest keyframe yet, so
+// little age is enough: it is the recorder's own reader that keeps what a disk has not taken.
 func ringConfig(memoryBytes int64) ring.Config {
 	budget := min(max(memoryBytes/4/128, 8<<20), 64<<20)
-	return ring.Config{MaxBytes: budget / 2, MaxAge: 10 * time.Second, BudgetBytes: budget}
+	return ring.Config{MaxBytes: budget / 2, MaxAge: time.Second, BudgetBytes: budget}
 }
