@@ -17,6 +17,10 @@ const (
 	actKill      // SIGKILL to every process of the service
 )
 
+// stuckAfter is how long a killed process may take to be gone before a stop goes on without it. With the services' own
+// limits it must fit into what a shutdown has for services.
+const stuckAfter = 200 * time.Millisecond
+
 // machine is the state of one service. All times are handed in.
 type machine struct {
 	timing    Timing
@@ -37,6 +41,7 @@ type machine struct {
 	startAt time.Time     // when not running: not before
 	backoff time.Duration // the next pause; zero: a first one
 	killed  bool          // SIGKILL was sent to this run
+	killAt  time.Time     // and when
 	blame   string        // why, for when it has ended
 	termAt  time.Time     // SIGTERM was due; zero: not asked to end
 	termed  bool          // and sent
@@ -95,7 +100,7 @@ func (m *machine) because() string {
 }
 
 func (m *machine) kill(now time.Time, why string) action {
-	m.killed, m.blame = true, why
+	m.killed, m.killAt, m.blame = true, now, why
 	m.readyAt = time.Time{}
 	if m.status != initctl.StatusStopped {
 		m.become(now, initctl.StatusUnhealthy, why)
@@ -106,7 +111,6 @@ func (m *machine) kill(now time.Time, why string) action {
 // started tells of a new process.
 func (m *machine) started(now time.Time) {
 	m.running, m.startedAt, m.lastOK, m.readyAt = true, now, time.Time{}, time.Time{}
-	m.killed, m.blame, m.termAt, m.termed = false, "", time.Time{}, false
 	m.progress = 0
 	m.become(now, initctl.StatusStarting, "")
 }
@@ -145,6 +149,8 @@ func (m *machine) ended(now time.Time, why string) (pause time.Duration) {
 		m.backoff = 0
 	}
 	m.running, m.readyAt, m.lastOK = false, time.Time{}, time.Time{}
+	// What was asked of this run is not asked of the next, even if that one cannot be started.
+	m.killed, m.blame, m.termAt, m.termed = false, "", time.Time{}, false
 	if m.stopped {
 		m.become(now, initctl.StatusStopped, "")
 		return 0
@@ -191,9 +197,14 @@ func (m *machine) stop(now time.Time) {
 	}
 }
 
+// stuck says that the service was killed a while ago and has not ended: its process hangs in the kernel.
+func (m *machine) stuck(now time.Time) bool {
+	return m.running && m.killed && now.Sub(m.killAt) >= stuckAfter
+}
+
 // forgive moves the limits by a time in which the loop itself did not turn: it is not the service's fault.
 func (m *machine) forgive(gap time.Duration) {
-	for _, t := range []*time.Time{&m.startedAt, &m.lastOK, &m.termAt} {
+	for _, t := range []*time.Time{&m.startedAt, &m.lastOK, &m.termAt, &m.killAt} {
 		if !t.IsZero() {
 			*t = t.Add(gap)
 		}

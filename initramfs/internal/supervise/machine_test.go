@@ -175,3 +175,33 @@ func TestAStandstillOfInitIsNotTheServicesFault(t *testing.T) {
 	expect(t, &m, 32, actNothing)
 	expect(t, &m, 41, actKill)
 }
+
+// TestAStartThatFailsAfterARequestHasItsPause: what was asked of the last run must not stick to a start that fails.
+func TestAStartThatFailsAfterARequestHasItsPause(t *testing.T) {
+	m := fresh()
+	m.started(t0)
+	m.answered(at(1), 1, "")
+	m.restart(at(2))
+	expect(t, &m, 2, actTerminate)
+	m.ended(at(3), "ended with status 0")
+	expect(t, &m, 3, actStart)
+	for i, want := range []time.Duration{500 * time.Millisecond, time.Second} {
+		if pause := m.ended(at(4+float64(i)), "could not be started"); pause != want {
+			t.Errorf("pause %v, want %v", pause, want)
+		}
+	}
+	if m.status != initctl.StatusBackoff || m.reason != "could not be started" {
+		t.Errorf("%s, %q", m.status, m.reason)
+	}
+}
+
+func TestAStartThatFailsAfterAKillSaysWhyItself(t *testing.T) {
+	m := fresh()
+	m.started(t0)
+	expect(t, &m, 60, actKill)
+	m.ended(at(61), "ended by signal 9 (killed)")
+	m.ended(at(62), "could not be started")
+	if m.reason != "could not be started" {
+		t.Errorf("reason %q", m.reason)
+	}
+}

@@ -269,13 +269,14 @@ func (s *Supervisor) firstToStop() *service {
 	return nil
 }
 
-// stopNext goes on with a stop: to the next service, once those asked before have ended.
+// stopNext goes on with a stop: to the next service, once those asked before have ended, or cannot even be killed. A
+// service that hangs on a dead disk must not cost the others their orderly end.
 func (s *Supervisor) stopNext(now time.Time) {
 	if !s.stopping {
 		return
 	}
 	for _, sv := range s.services {
-		if sv.machine.stopped && sv.run != nil {
+		if sv.machine.stopped && sv.run != nil && !sv.machine.stuck(now) {
 			return
 		}
 	}
@@ -288,6 +289,9 @@ func (s *Supervisor) act(now time.Time, sv *service) {
 	name := sv.def.Name
 	switch sv.machine.decide(now) {
 	case actStart:
+		if s.stopping {
+			return // its turn to be stopped has not come, but there is nothing left to start it for
+		}
 		run, err := s.starter.start(sv)
 		if err != nil {
 			s.cfg.Log.Error("start", "service", name, "err", err)
