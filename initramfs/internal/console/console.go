@@ -37,7 +37,11 @@ type Console struct {
 type output struct {
 	w     io.Writer
 	lines chan string
-	lost  int
+
+	mu      sync.Mutex
+	waiting int // lines not yet written, the one that is being written included
+	lost    int
+	closed  bool
 }
 
 // New starts writing to the given devices, with times from sinceBoot. Close it.
@@ -70,7 +74,9 @@ func (c *Console) Flush(limit time.Duration) {
 	for time.Now().Before(deadline) {
 		waiting := false
 		for _, o := range c.outs {
-			waiting = waiting || len(o.lines) > 0
+			o.mu.Lock()
+			waiting = waiting || o.waiting > 0
+			o.mu.Unlock()
 		}
 		if !waiting {
 			return
@@ -79,10 +85,10 @@ func (c *Console) Flush(limit time.Duration) {
 	}
 }
 
-// Close writes what is queued and ends the goroutines, for as long as limit. No Step may follow.
+// Close writes what is queued and ends the goroutines, for as long as limit. A Step that follows is lost.
 func (c *Console) Close(limit time.Duration) {
 	for _, o := range c.outs {
-		close(o.lines)
+		o.close()
 	}
 	done := make(chan struct{})
 	go func() { c.writers.Wait(); close(done) }()
@@ -92,17 +98,31 @@ func (c *Console) Close(limit time.Duration) {
 	}
 }
 
-// put queues a line; when lines were lost before it, it says so first.
+// put queues a line; when lines were lost before it, it says so first. Only put fills the queue, one caller at a time,
+// so there is room for what it sends.
 func (o *output) put(line string) {
-	if len(o.lines) >= queueLines-2 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || len(o.lines) >= queueLines-2 {
 		o.lost++
 		return
 	}
 	if o.lost > 0 {
 		o.lines <- fmt.Sprintf("(%d lines lost)\n", o.lost)
+		o.waiting++
 		o.lost = 0
 	}
 	o.lines <- line
+	o.waiting++
+}
+
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.closed = true
+		close(o.lines)
+	}
 }
 
 func (o *output) run() {
@@ -112,6 +132,9 @@ func (o *output) run() {
 		}
 		// There is nobody to tell when a console fails.
 		_, _ = io.WriteString(o.w, line)
+		o.mu.Lock()
+		o.waiting--
+		o.mu.Unlock()
 	}
 }
 

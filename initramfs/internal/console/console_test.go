@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -26,6 +27,60 @@ func TestLine(t *testing.T) {
 		if got := Line(c.since, "drivers", c.text); got != c.want {
 			t.Errorf("%q: %q, want %q", c.text, got, c.want)
 		}
+	}
+}
+
+// gate is a console whose flow is stopped until it is opened.
+type gate struct {
+	open chan struct{}
+	bytes.Buffer
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	<-g.open
+	return g.Buffer.Write(p)
+}
+
+// TestManySpeakersWaitForNoConsoleAndEveryLineIsAccountedFor: the services' readers, the supervisor and the drivers'
+// loaders speak at once.
+func TestManySpeakersWaitForNoConsoleAndEveryLineIsAccountedFor(t *testing.T) {
+	hung := &gate{open: make(chan struct{})}
+	c := New(func() time.Duration { return 0 }, hung)
+	const speakers, each = 50, 200
+	var all sync.WaitGroup
+	for range speakers {
+		all.Go(func() {
+			for range each {
+				c.Step("x", "step")
+			}
+		})
+	}
+	spoken := make(chan struct{})
+	go func() { all.Wait(); close(spoken) }()
+	select {
+	case <-spoken:
+	case <-time.After(20 * time.Second):
+		t.Fatal("somebody waits for the console")
+	}
+	c.Flush(10 * time.Millisecond)
+	close(hung.open)
+	c.Flush(20 * time.Second)
+	c.Step("x", "last")
+	c.Close(20 * time.Second)
+	c.Step("x", "after the end")
+	lines, lost := 0, 0
+	for line := range strings.Lines(hung.String()) {
+		if n := 0; strings.HasSuffix(line, " lines lost)\n") {
+			if _, err := fmt.Sscanf(line, "(%d", &n); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+			lost += n
+			continue
+		}
+		lines++
+	}
+	if lines+lost != speakers*each+1 || lost == 0 {
+		t.Errorf("%d lines and %d lost of %d", lines, lost, speakers*each+1)
 	}
 }
 
