@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,14 +127,10 @@ func (e *ending) unmount(begun time.Time) {
 	if err != nil {
 		e.a.out.Stepf("volumes", "%v", err)
 	}
-	targets := mounts.Below(mounted, "/volumes")
+	targets := slices.DeleteFunc(mounts.Below(mounted, "/volumes"), func(target string) bool { return target == "/volumes" })
 	errs := mounts.Unmount(targets, time.Until(begun.Add(unmountBy)), func(target string) error { return unix.Unmount(target, 0) })
-	volumes, bad := 0, 0
+	volumes, bad := len(targets), 0
 	for _, target := range targets {
-		if target == "/volumes" {
-			continue
-		}
-		volumes++
 		if err := errs[target]; err != nil {
 			bad++
 			e.a.out.Stepf("volumes", "%v", err)

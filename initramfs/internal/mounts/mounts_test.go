@@ -163,3 +163,26 @@ func TestUnmountGoesInsideOutAndSideBySide(t *testing.T) {
 		close(hung)
 	})
 }
+
+// TestUnmountWaitsForWhatIsInUseAndDoesNotCallItDone: processes that were killed need a moment to let go; one that hangs
+// never does.
+func TestUnmountWaitsForWhatIsInUseAndDoesNotCallItDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		begun := time.Now()
+		errs := Unmount([]string{"/v/soon", "/v/never"}, 2*time.Second, func(target string) error {
+			if target == "/v/soon" {
+				if tries++; tries > 3 {
+					return nil
+				}
+			}
+			return unix.EBUSY
+		})
+		if len(errs) != 1 || errs["/v/never"] == nil || !strings.Contains(errs["/v/never"].Error(), "still in use") {
+			t.Errorf("errors %v", errs)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}

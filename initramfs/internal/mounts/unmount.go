@@ -1,6 +1,7 @@
 package mounts
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,16 +31,12 @@ func Unmount(targets []string, limit time.Duration, unmount func(target string) 
 		target string
 		err    error
 	}
+	giveUp := time.Now().Add(limit * 9 / 10)   // and still tell
 	results := make(chan result, len(targets)) // room for all: the last may come when nobody listens any more
 	for _, chain := range chains(targets) {
 		go func() {
 			for _, target := range chain {
-				err := unmount(target)
-				if err == unix.EBUSY {
-					// Somebody survived: take it out of the tree, so that it is unmounted when the last user is gone.
-					err = unix.Unmount(target, unix.MNT_DETACH)
-				}
-				results <- result{target, err}
+				results <- result{target, patiently(target, giveUp, unmount)}
 			}
 		}()
 	}
@@ -60,6 +57,24 @@ func Unmount(targets []string, limit time.Duration, unmount func(target string) 
 		}
 	}
 	return errs
+}
+
+// retryEvery is the pause between two tries to unmount what is in use.
+const retryEvery = 20 * time.Millisecond
+
+// patiently unmounts target, which those who were killed just now may hold on to for a moment.
+func patiently(target string, giveUp time.Time, unmount func(target string) error) error {
+	for {
+		err := unmount(target)
+		if err != unix.EBUSY {
+			return err
+		}
+		if !time.Now().Before(giveUp) {
+			// Somebody survived: take it out of the tree, so that it is unmounted should the last user go yet.
+			return errors.Join(errors.New("still in use"), unix.Unmount(target, unix.MNT_DETACH))
+		}
+		time.Sleep(retryEvery)
+	}
 }
 
 // chains splits targets, newest first, into runs that must go one after the other.

@@ -98,7 +98,10 @@ func Open(c Candidate) (*Device, error) {
 			return nil, errors.Join(fmt.Errorf("watchdog %s: its timeout is %v: %w", c.Path, d.Timeout, err), d.Disarm())
 		}
 	}
-	return d, d.Feed()
+	if err := d.Feed(); err != nil {
+		return nil, errors.Join(err, d.Disarm()) // nobody would feed it
+	}
+	return d, nil
 }
 
 func (d *Device) setTimeout(timeout time.Duration) error {
