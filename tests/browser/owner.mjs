@@ -80,7 +80,8 @@ async function look(video) {
     let count = 0;
     for (let y = 0; y < height; y += 4) for (let x = 0; x < width; x += 4, count++) sum += bright(x, y);
     seen.mean = sum / count;
-    const cell = Math.floor(width / 40) & ~1;
+    const cell = Math.max(4, Math.floor(width / 52) & ~1);
+    const top = Math.floor(height / 6);
     const rows = [];
     for (let y = 0; y < 5; y++) {
       let byte = 0;
@@ -88,7 +89,7 @@ async function look(video) {
         let total = 0;
         let n = 0;
         for (let dy = cell >> 2; dy < cell - (cell >> 2); dy++) {
-          for (let dx = cell >> 2; dx < cell - (cell >> 2); dx++, n++) total += bright((x + 1) * cell + dx, (y + 1) * cell + dy);
+          for (let dx = cell >> 2; dx < cell - (cell >> 2); dx++, n++) total += bright((x + 1) * cell + dx, top + y * cell + dy);
         }
         byte = (byte << 1) | (total / n > 128 ? 1 : 0);
       }

@@ -20,7 +20,7 @@ func TestEngineKilledInMidRecordingComesBackAndLosesNothingAcknowledged(t *testi
 	s := cameras(t,
 		rtspcam.Config{ID: "avc", Video: video(content.H264, 1), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}},
 		rtspcam.Config{ID: "hevc", Video: video(content.H265, 2)})
-	r := record(t)
+	r := record(t, 1)
 	start := time.Now()
 	added := []api.Camera{r.add(t, s, "avc"), r.add(t, s, "hevc")}
 	acknowledged := make(map[string]int64)

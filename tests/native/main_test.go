@@ -50,26 +50,31 @@ func run(m *testing.M) int {
 type recorder struct {
 	*stack.Stack
 	*engineapi.Client
-	volume string
+	dir     string
+	volumes []string
 }
 
-// record starts system and engine. The test's context ends waiting.
-func record(t *testing.T) *recorder {
+// record starts system and engine with some volumes.
+func record(t *testing.T, volumes int) *recorder {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	volume := filepath.Join(dir, "volume")
-	if err := os.Mkdir(volume, 0o755); err != nil {
-		t.Fatal(err)
+	var folders []string
+	for i := range volumes {
+		folder := filepath.Join(dir, fmt.Sprintf("volume%d", i))
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, folder)
 	}
-	s, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}})
+	s, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: folders})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{Stack: s, Client: engineapi.New(s.Socket(stack.Engine)), volume: volume}
+	r := &recorder{Stack: s, Client: engineapi.New(s.Socket(stack.Engine)), dir: dir, volumes: folders}
 	t.Cleanup(func() {
 		r.Client.Close()
 		if err := s.Close(); err != nil {
@@ -186,17 +191,19 @@ func (r *recorder) disable(t *testing.T, c api.Camera) {
 func (r *recorder) files(t *testing.T, id string) []string {
 	t.Helper()
 	var all []string
-	err := filepath.WalkDir(filepath.Join(r.volume, "vigie", "rec", id), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".mkv") {
-			all = append(all, path)
+	for _, v := range r.volumes {
+		err := filepath.WalkDir(filepath.Join(v, "vigie", "rec", id), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && strings.HasSuffix(path, ".mkv") {
+				all = append(all, path)
+			}
+			if os.IsNotExist(err) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if os.IsNotExist(err) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	slices.SortFunc(all, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
 	return all

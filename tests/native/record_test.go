@@ -32,7 +32,7 @@ func TestEveryFrameSentIsRecordedOnceAndInOrder(t *testing.T) {
 		rtspcam.Config{ID: "avc-pcmu", Video: video(content.H264, 3), Audio: pcmu, User: "viewer", Pass: "geheim"},
 		rtspcam.Config{ID: "hevc", Video: video(content.H265, 4)},
 	)
-	r := record(t)
+	r := record(t, 1)
 	added := make(map[string]api.Camera)
 	start := time.Now()
 	for _, c := range s.Cameras() {
@@ -115,7 +115,7 @@ func TestGStreamerCameraIsRecordedWithoutAGap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := gstCamera(t, pipeline)
-			r := record(t)
+			r := record(t, 1)
 			start := time.Now()
 			c, err := r.AddCamera(t.Context(), api.CameraRequest{Name: "gst", URL: url, Enabled: true})
 			if err != nil {
@@ -186,7 +186,7 @@ func TestBadCamerasSayWhyAndCostTheGoodOneNothing(t *testing.T) {
 	closed := cameras(t, rtspcam.Config{ID: "gone", Video: video(content.H264, 1)})
 	goneURL := closed.URL(closed.Camera("gone"))
 	closed.Close()
-	r := record(t)
+	r := record(t, 1)
 	good := r.add(t, s, "good")
 	start := time.Now()
 	secret := "not-the-password"
@@ -226,7 +226,7 @@ func TestBadCamerasSayWhyAndCostTheGoodOneNothing(t *testing.T) {
 
 func TestCameraThatBreaksOffIsRecordedAgain(t *testing.T) {
 	s := cameras(t, rtspcam.Config{ID: "cam", Video: video(content.H264, 1)})
-	r := record(t)
+	r := record(t, 1)
 	c := r.add(t, s, "cam")
 	r.untilRecorded(t, c.ID, time.Now().Add(2*time.Second))
 	dropped := time.Now()

@@ -34,7 +34,7 @@ const (
 )
 
 // version changes whenever the same spec gives other bytes.
-const version = "3"
+const version = "4"
 
 // Video describes a loop of video of picture.LoopSeconds.
 type Video struct {
@@ -64,7 +64,7 @@ func (v Video) Check() error {
 	switch {
 	case v.Width < 160 || v.Width > 4096 || v.Width%2 != 0 || v.Height < 120 || v.Height > 2304 || v.Height%2 != 0:
 		return fmt.Errorf("picture of %d x %d: want even numbers from 160x120 to 4096x2304", v.Width, v.Height)
-	case v.Height*40 < v.Width*7:
+	case v.Height*5/6 < 6*max(4, v.Width/52):
 		return fmt.Errorf("picture of %d x %d: too flat for the block code", v.Width, v.Height)
 	case v.FPS < 1 || v.FPS > 60:
 		return fmt.Errorf("%d frames per second: want 1 to 60", v.FPS)

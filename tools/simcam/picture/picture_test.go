@@ -39,8 +39,8 @@ func TestDamagedOrMissingCodeIsRefused(t *testing.T) {
 	p := &Painter{Width: 640, Height: 360, FPS: 25, Label: "CAM"}
 	buf := make([]byte, p.FrameSize())
 	p.Paint(buf, 1234)
-	cell := cellSize(p.Width)
-	p.fill(buf, 5*cell, 3*cell, cell, cell, 255-buf[3*cell*p.Width+5*cell])
+	cell, top := grid(p.Width, p.Height)
+	p.fill(buf, 5*cell, top+2*cell, cell, cell, 255-buf[(top+2*cell)*p.Width+5*cell])
 	if c, err := Read(buf, p.Width, p.Height); !errors.Is(err, ErrNoCode) {
 		t.Errorf("one flipped cell: %+v, %v", c, err)
 	}

@@ -491,7 +491,10 @@ func loop(t testing.TB, r *rig, id, mkfs string) Volume {
 		t.Fatal(err)
 	}
 	run(t, "mount", "-o", "loop", img, path)
-	t.Cleanup(func() { run(t, "umount", path) })
+	t.Cleanup(func() {
+		// the archive may still be looking at what a repair left
+		await(t, "nothing holds the volume "+id, func() bool { return exec.Command("umount", path).Run() == nil })
+	})
 	return r.volume(id)
 }
 
