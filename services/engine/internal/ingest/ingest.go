@@ -162,11 +162,14 @@ func (i *Ingest) push(f *media.Frame) {
 	now := i.clock()
 	video := f.Track == 0
 	i.mu.Lock()
+	turned := !i.sessionRun
+	if turned {
+		i.meter.restart()
+	}
 	i.meter.frame(now, len(f.Payload), video)
 	if video && f.Keyframe {
 		i.meter.keyframe(f.DTSTicks, i.run == f.Run)
 	}
-	turned := !i.sessionRun
 	if turned {
 		i.sessionRun, i.liveSince = true, now
 		i.sessions++

@@ -9,7 +9,7 @@ const meterSeconds = 5
 type meter struct {
 	buckets  [meterSeconds + 1]struct{ second, bytes, frames int64 }
 	begun    bool
-	first    int64 // second of the first frame
+	first    int64 // second in which it began: not a whole one
 	lastKey  int64 // ticks
 	haveKey  bool
 	gopTicks int64
@@ -39,10 +39,13 @@ func (m *meter) keyframe(ticks int64, sameRun bool) {
 	m.haveKey, m.lastKey = true, ticks
 }
 
+// restart begins again, so that the time without a stream does not count.
+func (m *meter) restart() { m.begun = false }
+
 // rates returns bits and video frames a second over the last whole seconds.
 func (m *meter) rates(now time.Duration) (bps int64, fps float64) {
 	second := int64(now / time.Second)
-	span := min(meterSeconds, second-m.first)
+	span := min(meterSeconds, second-m.first-1)
 	if !m.begun || span <= 0 {
 		return 0, 0
 	}
