@@ -41,8 +41,11 @@ import (
 	"vigie/services/web/ui"
 )
 
-// finishWithin is how long requests that change something may still take when the service stops. Init's limit is 5 s.
-const finishWithin = 3 * time.Second
+// stopWithin is what init gives the service from SIGTERM to SIGKILL (DESIGN.md, "What a service owes init").
+const stopWithin = 1500 * time.Millisecond
+
+// finishWithin is how much of it goes to requests that change something. The rest is for closing accounts and sessions.
+const finishWithin = stopWithin / 2
 
 // options are the flags.
 type options struct {
