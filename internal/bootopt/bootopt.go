@@ -18,6 +18,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"vigie/internal/hostname"
 )
 
 const (
@@ -114,8 +116,8 @@ func (o *Options) set(name, value string) error {
 		}
 		o.NTPServers = servers
 	case "hostname":
-		if !validHostname(value) {
-			return fmt.Errorf("%s is no host name (letters, digits and hyphens, 63 at most between dots)", shown(value))
+		if !hostname.ValidOwn(value) {
+			return fmt.Errorf("%s is no host name (letters, digits, hyphens and dots, %d at most)", shown(value), hostname.MaxOwn)
 		}
 		o.Hostname = value
 	case "watchdog":
@@ -136,29 +138,11 @@ func parseServers(value string) ([]string, error) {
 	}
 	for _, s := range servers {
 		// An address of version 6 is made of the same letters and colons.
-		if !validHostname(s) && !(strings.Contains(s, ":") && strings.Trim(s, "0123456789abcdefABCDEF:.") == "" && len(s) <= 45) {
+		if !hostname.Valid(s) && !(strings.Contains(s, ":") && strings.Trim(s, "0123456789abcdefABCDEF:.") == "" && len(s) <= 45) {
 			return nil, fmt.Errorf("%s is neither a host name nor an address", shown(s))
 		}
 	}
 	return servers, nil
-}
-
-// validHostname follows RFC 1123, section 2.1.
-func validHostname(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // shown is foreign text as it may be put on a console: quoted, printable, short.

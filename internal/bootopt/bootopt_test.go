@@ -124,6 +124,12 @@ func TestNew(t *testing.T) {
 			want: Options{FormatBlank: true, NTPServers: []string{"10.0.0.1", "fd00::1", "time.lan"}, Hostname: "door-1.lan", WatchdogOff: true},
 		},
 		{name: "from SMBIOS", oem: []string{"x", "vigie.format=blank"}, want: Options{FormatBlank: true}},
+		{
+			name: "a name that the kernel does not take", line: "vigie.hostname=" + strings.Repeat("a.", 32) + "b",
+			want: Options{Warnings: []string{
+				`Boot option "vigie.hostname" is ignored: "` + strings.Repeat("a.", 32) + `…" is no host name (letters, digits, hyphens and dots, 63 at most).`,
+			}},
+		},
 		{name: "command line wins", line: "vigie.hostname=b", oem: []string{"vigie.hostname=a"}, want: Options{Hostname: "b"}},
 		{name: "later wins", line: "vigie.watchdog=off vigie.watchdog=on"},
 		{
@@ -132,7 +138,7 @@ func TestNew(t *testing.T) {
 			want: Options{Warnings: []string{
 				`Boot option "vigie.color" is ignored: there is no such option.`,
 				`Boot option "vigie.format" is ignored: "all" is not known, only "blank" is.`,
-				`Boot option "vigie.hostname" is ignored: "a b" is no host name (letters, digits and hyphens, 63 at most between dots).`,
+				`Boot option "vigie.hostname" is ignored: "a b" is no host name (letters, digits, hyphens and dots, 63 at most).`,
 				`Boot option "vigie.ntp" is ignored: "" is neither a host name nor an address.`,
 				`Boot option "vigie.watchdog" is ignored: "" is not known, only "off" and "on" are.`,
 			}},

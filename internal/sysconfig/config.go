@@ -18,6 +18,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"vigie/internal/hostname"
 )
 
 // MaxNTPServers is how many NTP servers may be configured.
@@ -47,7 +49,7 @@ func (e *FieldError) Error() string { return e.Reason }
 
 // Validate returns nil or a *FieldError.
 func (c Config) Validate() error {
-	if c.Hostname != "" && (!validHostname(c.Hostname) || len(c.Hostname) > 63) {
+	if c.Hostname != "" && !hostname.ValidOwn(c.Hostname) {
 		return &FieldError{"hostname", fmt.Sprintf("%q is no host name: letters, digits, hyphens and dots, at most 63 of them.", clip(c.Hostname))}
 	}
 	if len(c.NTPServers) > MaxNTPServers {
@@ -70,24 +72,7 @@ func validServer(s string) bool {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && len(s) <= 64
 	}
-	return strings.Trim(s, "0123456789.") != "" && validHostname(s)
-}
-
-func validHostname(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-				return false
-			}
-		}
-	}
-	return true
+	return strings.Trim(s, "0123456789.") != "" && hostname.Valid(s)
 }
 
 // clip keeps a refused value short enough to be quoted.

@@ -21,6 +21,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"vigie/internal/hostname"
 )
 
 // lifetimeYears is far beyond what a public authority may issue: nobody renews the certificate of a box in a cabinet.
@@ -37,7 +39,7 @@ type Pair struct {
 }
 
 // New makes a key (ECDSA P-256) and a certificate for the host name and addresses the machine has at this time.
-func New(now time.Time, hostname string, addresses []netip.Addr) (Pair, error) {
+func New(now time.Time, name string, addresses []netip.Addr) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("make key: %w", err)
@@ -51,15 +53,15 @@ func New(now time.Time, hostname string, addresses []netip.Addr) (Pair, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: commonName(hostname), Organization: []string{"Vigie"}},
+		Subject:               pkix.Name{CommonName: commonName(name), Organization: []string{"Vigie"}},
 		NotBefore:             earliest(),
 		NotAfter:              now.AddDate(lifetimeYears, 0, 0),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
-	if validDNSName(hostname) {
-		template.DNSNames = append(template.DNSNames, hostname)
+	if hostname.ValidOwn(name) {
+		template.DNSNames = append(template.DNSNames, name)
 	}
 	for _, a := range addresses {
 		template.IPAddresses = append(template.IPAddresses, net.IP(a.Unmap().AsSlice()))
@@ -106,19 +108,9 @@ func (p Pair) Fingerprint() string {
 	return strings.Join(pairs, ":")
 }
 
-func commonName(hostname string) string {
-	if validDNSName(hostname) {
-		return hostname
+func commonName(name string) string {
+	if hostname.ValidOwn(name) {
+		return name
 	}
 	return "vigie"
-}
-
-// validDNSName keeps out what would make the whole certificate malformed in a browser's eyes.
-func validDNSName(s string) bool {
-	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.')
-	})
 }
