@@ -61,7 +61,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	wall := clock.Kernel{RTC: "/dev/rtc0"}
 	watch := clock.New(clock.Config{
 		Clock: wall, Query: clock.NTP(ntpPort, wall.Now), Built: built(), Boot: boot.NTPServers, Observe: o.observe,
-		Publish: b.SetClock, Console: say, Log: log,
+		Publish: func(c api.Clock) {
+			b.SetClock(c)
+			if started, err := facts.Started(time.Now()); err == nil { // the clock may have been set
+				b.SetStarted(started)
+			}
+		},
+		Console: say, Log: log,
 	})
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)

@@ -89,6 +89,15 @@ func list[T any](v []T) []T {
 // SetHostname sets the name of the machine.
 func (b *Board) SetHostname(name string) { set(b, &b.status.Hostname, name) }
 
+// SetStarted sets when the machine started, by the clock as it is now. Less than a second comes of the clock's being
+// slewed and changes nothing.
+func (b *Board) SetStarted(t time.Time) {
+	ms, before := t.UnixMilli(), b.Status().StartedMs
+	if max(ms-before, before-ms) >= 1000 {
+		set(b, &b.status.StartedMs, ms)
+	}
+}
+
 // SetInterfaces replaces the NICs; the list then belongs to the board.
 func (b *Board) SetInterfaces(v []api.Interface) { set(b, &b.status.Interfaces, list(v)) }
 

@@ -52,3 +52,18 @@ func TestWaitReturnsAtTheChangeOrWhenDone(t *testing.T) {
 		}
 	})
 }
+
+func TestTheStartMovesWithTheClockWhenItIsSet(t *testing.T) {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	b := New(start, api.Status{StartedMs: start.UnixMilli()})
+	before := b.Status()
+	b.SetStarted(start.Add(999 * time.Millisecond))
+	if b.Status().Revision != before.Revision {
+		t.Error("a slewed clock is news")
+	}
+	set := start.AddDate(26, 0, 0)
+	b.SetStarted(set)
+	if s := b.Status(); s.StartedMs != set.UnixMilli() || s.Revision == before.Revision {
+		t.Errorf("started %d, revision %d", s.StartedMs, s.Revision)
+	}
+}

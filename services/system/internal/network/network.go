@@ -59,10 +59,11 @@ type Manager struct {
 	clients sync.WaitGroup
 
 	// The rest belongs to Run.
-	nics   map[int]*nic // by index
-	resolv string       // what was written last
-	ntp    []string
-	sick   bool
+	nics      map[int]*nic // by index
+	resolv    string       // what was written last
+	unwritten bool         // the last try to write it failed
+	ntp       []string
+	sick      bool // the links cannot be listed
 }
 
 // report is what a DHCP client says.
@@ -215,10 +216,14 @@ func (m *Manager) publish() {
 		return
 	}
 	if text := string(resolvconf.Format(dns, search)); text != m.resolv {
-		if err := resolvconf.Write(m.cfg.Resolv, dns, search); err != nil {
-			m.cfg.Log.Error("resolv.conf", "err", err)
+		err := resolvconf.Write(m.cfg.Resolv, dns, search)
+		switch {
+		case err == nil:
+			m.resolv = text
+		case !m.unwritten:
+			m.cfg.Log.Error("resolv.conf", "err", err) // and tried again at the next look
 		}
-		m.resolv = text
+		m.unwritten = err != nil
 	}
 	names := make([]string, len(dns))
 	for i, a := range dns {

@@ -188,8 +188,19 @@ func (m *Manager) describe(n *nic) api.Interface {
 			out.Dhcp.Server = l.Server.String()
 		}
 		if !l.Infinite() {
-			out.Dhcp.LeaseEndMs = l.Ends().UnixMilli()
+			out.Dhcp.LeaseEndMs = onTheClock(l.Ends(), time.Until(l.Ends()), time.Now()).UnixMilli()
 		}
 	}
 	return out
+}
+
+// onTheClock is an instant that is left away, by the clock as it is now. What the clock said when the instant was fixed
+// (then) is good enough unless the clock has been set since, as it is at the first answer of an NTP server.
+func onTheClock(then time.Time, left time.Duration, now time.Time) time.Time {
+	const slewed = 2 * time.Second
+	end := now.Round(0).Add(left)
+	if end.Sub(then.Round(0)).Abs() < slewed {
+		return then
+	}
+	return end.Round(time.Second)
 }
