@@ -653,6 +653,17 @@ type PasswordRequest struct {
 	Old string `json:"old"`
 }
 
+// PastCamera defines model for PastCamera.
+type PastCamera struct {
+	// FirstMs Start of its oldest footage
+	FirstMs int64  `json:"firstMs"`
+	ID      string `json:"id"`
+
+	// LastMs End of its newest
+	LastMs int64  `json:"lastMs"`
+	Name   string `json:"name"`
+}
+
 // PowerRequest defines model for PowerRequest.
 type PowerRequest struct {
 	Action PowerRequestAction `json:"action"`

@@ -26,6 +26,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vigie/internal/api"
 	"vigie/internal/health"
 	"vigie/internal/mirror"
 	"vigie/internal/version"
@@ -180,8 +181,10 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
 	handler := httpapi.New(httpapi.Parts{
-		Cameras: cameras, Archive: arch, Recording: recordingStatus(arch, db, found),
-		Live: viewers.ServeHTTP, Media: player.ServeHTTP,
+		Cameras: cameras, Archive: arch,
+		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
+		Recording: recordingStatus(arch, db, found),
+		Live:      viewers.ServeHTTP, Media: player.ServeHTTP,
 	})
 	say(stdout, cameras, arch)
 

@@ -293,7 +293,12 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 		t.Errorf("live sends %v", got)
 	}
 
+	e.do("listPastCameras", "GET", "/v1/cameras/past", "", 200, "[]")
 	e.do("deleteCamera", "DELETE", "/v1/cameras/"+id, "", 204, "")
+	e.eventually("the removed camera's recordings are listed under the name that they bear", func() bool {
+		b := e.do("listPastCameras", "GET", "/v1/cameras/past", "", 200, "[")
+		return bytes.Contains(b, []byte(id)) && bytes.Contains(b, []byte(`"name":"Door"`))
+	})
 	e.do("deleteCamera", "DELETE", "/v1/cameras/"+id, "", 404, `"no_camera"`)
 	e.do("getSegmentFile", "GET", "/v1/segments/"+open+"/file", "", 200, "matroska") // recordings stay
 	if bytes.Contains(e.log.Bytes(), []byte("secret")) {

@@ -157,6 +157,13 @@ func (s *Set) Name(id string) string {
 	return id
 }
 
+// Has tells whether a camera is set up.
+func (s *Set) Has(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots[id] != nil
+}
+
 // List returns all cameras in order of name.
 func (s *Set) List() ([]api.Camera, error) {
 	rows, err := s.cfg.Store.List()

@@ -23,6 +23,15 @@ type Archive interface {
 	SetLimit(volume string, percent int) error
 }
 
+func (s *server) pastCameras(w http.ResponseWriter, _ *http.Request) error {
+	list, err := s.Past()
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, list)
+	return nil
+}
+
 func (s *server) timeline(w http.ResponseWriter, r *http.Request) error {
 	id, err := cameraID(r)
 	if err != nil {

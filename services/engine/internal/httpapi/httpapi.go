@@ -19,6 +19,8 @@ import (
 type Parts struct {
 	Cameras Cameras
 	Archive Archive
+	// Past is the answer to GET /cameras/past.
+	Past func() ([]api.PastCamera, error)
 	// Recording is the answer to GET /recording.
 	Recording func() api.Recording
 	Live      func(w http.ResponseWriter, r *http.Request, cameraID string)
@@ -35,6 +37,7 @@ func New(p Parts) http.Handler {
 		"GET /v1/cameras":                    s.listCameras,
 		"POST /v1/cameras":                   s.addCamera,
 		"POST /v1/cameras/test":              s.testCamera,
+		"GET /v1/cameras/past":               s.pastCameras,
 		"GET /v1/cameras/{camera}":           s.getCamera,
 		"PUT /v1/cameras/{camera}":           s.putCamera,
 		"DELETE /v1/cameras/{camera}":        s.deleteCamera,

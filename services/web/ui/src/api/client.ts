@@ -6,6 +6,7 @@ import type {
   CameraRequest,
   CameraTest,
   CameraTestRequest,
+  PastCamera,
   PowerAction,
   Recording,
   ServiceLog,
@@ -89,6 +90,7 @@ export const api = {
   changePassword: (body: { old: string; new: string }) => nothing('PUT', '/password', { body }),
 
   cameras: (signal?: AbortSignal) => json<Camera[]>('GET', '/cameras', { signal }),
+  pastCameras: () => json<PastCamera[]>('GET', '/cameras/past'),
   addCamera: (body: CameraRequest) => json<Camera>('POST', '/cameras', { body }),
   putCamera: (camera: string, body: CameraRequest) => json<Camera>('PUT', `/cameras/${id(camera)}`, { body }),
   deleteCamera: (camera: string) => nothing('DELETE', `/cameras/${id(camera)}`),

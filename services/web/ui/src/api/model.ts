@@ -4,6 +4,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type Camera = Schemas['Camera'];
+export type PastCamera = Schemas['PastCamera'];
 export type CameraState = Schemas['CameraState'];
 export type CameraRequest = Schemas['CameraRequest'];
 export type CameraTest = Schemas['CameraTest'];

@@ -121,6 +121,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cameras/past": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cameras that are no longer set up but have recordings left
+         * @description Names are those that the recordings themselves bear. `timeline`, `media` and `file` work for these cameras too.
+         */
+        get: operations["listPastCameras"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cameras/{camera}": {
         parameters: {
             query?: never;
@@ -474,6 +494,20 @@ export interface components {
             /** Format: int64 */
             createdMs: number;
             state: components["schemas"]["CameraState"];
+        };
+        PastCamera: {
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Start of its oldest footage
+             */
+            firstMs: number;
+            /**
+             * Format: int64
+             * @description End of its newest
+             */
+            lastMs: number;
         };
         CameraState: {
             /** @enum {string} */
@@ -994,6 +1028,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraTest"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listPastCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PastCamera"][];
                 };
             };
             default: components["responses"]["Error"];
