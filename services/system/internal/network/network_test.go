@@ -87,7 +87,7 @@ func run(t *testing.T, name string, args ...string) string {
 
 func newLab(t *testing.T, wires int) *lab {
 	t.Helper()
-	id := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()%1e6)
+	id := fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(t.Name()[len("Test"):][:12])) // the tests run side by side
 	l := &lab{t: t, servers: "vigie-s-" + id, machine: "vigie-m-" + id, resolv: filepath.Join(t.TempDir(), "resolv.conf"), leases: filepath.Join(t.TempDir(), "leases"), states: make(chan seen, 1024)}
 	for _, ns := range []string{l.servers, l.machine} {
 		run(t, "ip", "netns", "add", ns)
@@ -101,7 +101,7 @@ func newLab(t *testing.T, wires int) *lab {
 	return l
 }
 
-// serve starts dnsmasq on the first wire with addresses of the given network; T1 is 2 s, T2 5 s.
+// serve starts dnsmasq on the first wire with addresses of the given network; T1 is 1 s, T2 3 s.
 func (l *lab) serve(network string, more ...string) {
 	l.t.Helper()
 	run(l.t, "ip", "-n", l.servers, "addr", "flush", "dev", "s0")
@@ -110,7 +110,7 @@ func (l *lab) serve(network string, more ...string) {
 		"--user=root", "--port=0", "--interface=s0", "--pid-file=", "--dhcp-authoritative", "--no-ping", "--log-facility=-",
 		"--dhcp-leasefile=" + l.leases, "--dhcp-range=" + network + ".50," + network + ".60,2m", "--dhcp-option=option:dns-server," + network + ".1",
 		"--dhcp-option=option:ntp-server," + network + ".1", "--dhcp-option=option:domain-search,cameras.example",
-		"--dhcp-option=option:T1,2", "--dhcp-option=option:T2,5", "--log-dhcp"}, more...)...)
+		"--dhcp-option=option:T1,1", "--dhcp-option=option:T2,3", "--log-dhcp"}, more...)...)
 	l.dnsmasq.Stderr = l.t.Output()
 	if err := l.dnsmasq.Start(); err != nil {
 		l.t.Fatal(err)
@@ -188,7 +188,8 @@ func boundIn(network string) func(seen) bool {
 	}
 }
 
-func TestALeaseFromItsFirstDayToItsLast(t *testing.T) {
+func TestALeaseIsTakenRenewedAndOutlivesItsServer(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, 2)
 	l.serve("10.99.0")
 	l.boot()
@@ -226,15 +227,30 @@ func TestALeaseFromItsFirstDayToItsLast(t *testing.T) {
 	}
 	l.serve("10.99.0")
 	l.until("back", boundIn("10.99.0"))
+}
 
-	// Another network on the same wire: the server refuses the old address.
+// TestARefusedLeaseIsGivenUp: another network on the same wire, whose server refuses the old address.
+func TestARefusedLeaseIsGivenUp(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 1)
+	l.serve("10.99.0")
+	l.boot()
+	l.until("bound", boundIn("10.99.0"))
 	l.end(l.dnsmasq)
 	l.serve("10.99.7")
-	s = l.until("moved", boundIn("10.99.7"))
+	l.until("moved", boundIn("10.99.7"))
 	if routes := run(t, "ip", "-n", l.machine, "route"); strings.Contains(routes, "10.99.0") || !strings.Contains(routes, "default via 10.99.7.1") {
 		t.Errorf("routes after the move:\n%s", routes)
 	}
-	moved := s.nic("eth0").Addresses[0]
+}
+
+func TestLinksNICsAndTheServiceComeAndGo(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 1)
+	l.serve("10.99.7")
+	l.boot()
+	s := l.until("bound", boundIn("10.99.7"))
+	first := s.nic("eth0").Addresses[0]
 
 	run(t, "ip", "-n", l.servers, "link", "set", "s0", "down")
 	s = l.until("without link", func(s seen) bool { return !s.nic("eth0").Carrier })
@@ -243,13 +259,13 @@ func TestALeaseFromItsFirstDayToItsLast(t *testing.T) {
 	}
 	run(t, "ip", "-n", l.servers, "link", "set", "s0", "up")
 	s = l.until("confirmed", boundIn("10.99.7"))
-	if got := s.nic("eth0").Addresses[0]; got != moved {
-		t.Errorf("address %s, had %s", got, moved)
+	if got := s.nic("eth0").Addresses[0]; got != first {
+		t.Errorf("address %s, had %s", got, first)
 	}
 
 	t.Run("a restarted service keeps the address", func(t *testing.T) {
 		l.end(l.child)
-		if out := run(t, "ip", "-n", l.machine, "addr"); !strings.Contains(out, moved) {
+		if out := run(t, "ip", "-n", l.machine, "addr"); !strings.Contains(out, first) {
 			t.Fatalf("the address went with the service:\n%s", out)
 		}
 		for len(l.states) > 0 {
