@@ -50,12 +50,19 @@ type Archive struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	volumes map[string]*volume  // present ones
-	known   map[string]knownRow // every volume ever seen
-	home    map[string]string   // camera → volume of its last segment
-	last    map[string][16]byte // camera and stream → UUID of its last segment
-	closing sync.WaitGroup      // volumes that go away
+	volumes map[string]*volume         // present ones
+	known   map[string]knownRow        // every volume ever seen
+	home    map[string]string          // camera → volume of its last segment
+	last    map[string]lastOne         // camera and stream → its last segment
+	leaving map[string]<-chan struct{} // volume that goes away → closed once it has let go of its files
+	closing sync.WaitGroup             // volumes that go away
 	done    bool
+}
+
+// lastOne is a stream's last segment.
+type lastOne struct {
+	uuid    [16]byte
+	startMs int64
 }
 
 // knownRow is what is kept of a volume in the database, for when it is absent.
@@ -87,7 +94,7 @@ func New(cfg Config) (*Archive, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = func() string { return "unsynchronised" }
 	}
-	a := &Archive{cfg: cfg, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string][16]byte{}}
+	a := &Archive{cfg: cfg, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string]lastOne{}, leaving: map[string]<-chan struct{}{}}
 	err := cfg.DB.View(func(tx *mirror.Tx) error {
 		for k, v := range tx.Range(bucketKnown, nil, nil) {
 			var row knownRow
@@ -147,7 +154,12 @@ func (a *Archive) SetVolumes(list []Volume) {
 		if !keep || a.done {
 			delete(a.volumes, id)
 			a.log.Info("volume goes away", "volume", id)
-			a.closing.Go(v.close)
+			gone := make(chan struct{})
+			a.leaving[id] = gone
+			a.closing.Go(func() {
+				defer close(gone)
+				v.close()
+			})
 		}
 	}
 	if a.done {
@@ -160,6 +172,8 @@ func (a *Archive) SetVolumes(list []Volume) {
 			v.mu.Unlock()
 		} else {
 			v := newVolume(a, n)
+			v.before = a.leaving[n.ID]
+			delete(a.leaving, n.ID)
 			a.volumes[n.ID] = v
 			a.log.Info("volume comes", "volume", n.ID, "path", n.Path, "readonly", n.ReadOnly)
 			v.wg.Go(v.start)
@@ -272,8 +286,16 @@ func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segme
 	_, _ = rand.Read(meta.UUID[:])
 	track := run.Camera + "/" + run.Stream
 	a.mu.Lock()
-	meta.PrevUUID = a.last[track]
+	last := a.last[track]
 	a.mu.Unlock()
+	meta.PrevUUID = last.uuid
+	// What was begun at this instant already, on a volume that failed or before a clock was set back, keeps its key.
+	if d := last.startMs - key.StartMs; last.startMs != 0 && d >= 0 && d < 10 {
+		key.StartMs = last.startMs + 1
+	}
+	for a.taken(key) {
+		key.StartMs++
+	}
 	tried := map[string]bool{}
 	for {
 		v := a.choose(run.Camera, tried)
@@ -289,10 +311,16 @@ func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segme
 			continue // the volume's state says why
 		}
 		a.mu.Lock()
-		a.home[run.Camera], a.last[track] = v.id, meta.UUID
+		a.home[run.Camera], a.last[track] = v.id, lastOne{meta.UUID, s.key.StartMs}
 		a.mu.Unlock()
 		return s, nil
 	}
+}
+
+// taken tells whether the index has a segment of this key.
+func (a *Archive) taken(k index.Key) bool {
+	_, found, err := a.idx.Get(k)
+	return found && err == nil
 }
 
 // createOn makes the file, and gives up waiting, not the work, when the disk hangs.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -433,6 +434,7 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 
 func TestFullVolumeIsSaidAndRecordingGoesOnElsewhere(t *testing.T) {
 	r := newRig(t)
+	r.keepEvery(time.Hour) // looks at space when told to: else the ended segment, the oldest there is, would go
 	a := r.mounted("a", "4m")
 	if err := os.WriteFile(filepath.Join(a.Path, "strange"), make([]byte, 2<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -470,9 +472,107 @@ func TestFullVolumeIsSaidAndRecordingGoesOnElsewhere(t *testing.T) {
 	if err := os.Remove(filepath.Join(a.Path, "strange")); err != nil {
 		t.Fatal(err)
 	}
+	if err := r.arch.SetLimit("a", 95); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "volume is well again", func() bool { st, _ := r.status("a"); return st == OK })
 	await(t, "segment is repaired", func() bool { s, found, _ := r.idx.Get(seg.Key()); return found && !s.Suspect })
 	consecutive(t, r.frames(seg.Key().ID()), 0, durable)
+}
+
+// keepEvery starts over with another time between looks at space.
+func (r *rig) keepEvery(d time.Duration) {
+	r.stop()
+	r.cfg.KeepEvery = d
+	r.open()
+}
+
+func TestFullVolumeStaysFullWhateverManySegmentsSay(t *testing.T) {
+	r := newRig(t)
+	r.keepEvery(time.Hour)
+	r.use(r.mounted("a", "8m"))
+	var writers sync.WaitGroup
+	for i := range 24 {
+		src := newSource(fmt.Sprintf("k3f9x%03d", i), r.start)
+		src.size = 100_000
+		f := src.next()
+		seg, err := r.arch.Create(src.run, index.Standard, f.TimeNs())
+		if err != nil {
+			break // full already
+		}
+		writers.Go(func() {
+			for err := error(nil); err == nil; f = src.next() {
+				err = seg.Write(context.Background(), f)
+			}
+		})
+	}
+	writers.Wait()
+	await(t, "all segments have ended", func() bool {
+		v := r.arch.present()[0]
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return len(v.open) == 0
+	})
+	if st, reason := r.status("a"); st != Full {
+		t.Errorf("status %s, %q", st, reason)
+	}
+}
+
+func TestWhatIsRecordedAgainElsewhereReplacesNothing(t *testing.T) {
+	r := newRig(t)
+	a, b := r.volume("a"), r.volume("b")
+	r.use(a, b)
+	first := r.record(newSource(camera, r.start), 10)
+	await(t, "something is on disk", func() bool { return first.Durable() > 0 })
+	for _, v := range r.arch.present() {
+		if v.id == "a" {
+			v.degrade(Degraded, "The disk is tired.")
+		}
+	}
+	again := newSource(camera, r.start) // from the GOP that was not confirmed
+	seg := r.record(again, 20)
+	if seg.Volume() != "b" {
+		t.Fatalf("went on on volume %s", seg.Volume())
+	}
+	seg.Close(again.endNs())
+	await(t, "volume a is well, its segment repaired", func() bool {
+		s, found, _ := r.idx.Get(first.Key())
+		st, _ := r.status("a")
+		return st == OK && found && !s.Suspect && s.Volume == "a"
+	})
+	await(t, "the other one is closed", func() bool {
+		s, found, _ := r.idx.Get(seg.Key())
+		return found && s.Volume == "b"
+	})
+	consecutive(t, r.frames(seg.Key().ID()), 0, 20)
+	r.stop()
+	if err := os.Remove(filepath.Join(r.dir, "engine.db")); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	r.use(a, b)
+	await(t, "both are found again", func() bool { return r.idx.Totals("a").Segments == 1 && r.idx.Totals("b").Segments == 1 })
+}
+
+func TestVolumeThatBlinksIsNotRepairedUnderItsWriters(t *testing.T) {
+	r := newRig(t)
+	a := r.volume("a")
+	r.use(a)
+	src := newSource(camera, r.start)
+	for range 20 {
+		seg := r.record(src, 10)
+		r.arch.SetVolumes(nil)
+		r.arch.SetVolumes([]Volume{a})
+		await(t, "the segment is closed in order", func() bool {
+			s, found, _ := r.idx.Get(seg.Key())
+			return found && !s.Suspect
+		})
+		if st, reason := r.status("a"); st != OK {
+			t.Fatalf("status %s, %q", st, reason)
+		}
+		r.use(a)
+		consecutive(t, r.frames(seg.Key().ID()), int(src.n)-10, 10)
+	}
 }
 
 // loop mounts a new file system on a loop device.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"vigie/internal/atomicfile"
@@ -14,6 +15,13 @@ import (
 
 // keep is the volume's keeper: it reconciles once, then looks after space and health.
 func (v *volume) keep() {
+	if v.before != nil {
+		select {
+		case <-v.before:
+		case <-v.ctx.Done():
+			return
+		}
+	}
 	v.finishDeletions()
 	v.repairOpen(true)
 	close(v.recovered)
@@ -28,9 +36,7 @@ func (v *volume) keep() {
 		case <-t.C:
 		case <-v.wake:
 		}
-		if err := v.measure(); err != nil {
-			v.ioError(err)
-		}
+		v.space()
 		now, n := time.Now(), v.written.Load()
 		if d := now.Sub(lastAt); d >= time.Second {
 			v.mu.Lock()
@@ -39,10 +45,19 @@ func (v *volume) keep() {
 			last, lastAt = n, now
 		}
 		if !v.isReadOnly() {
-			v.retain()
-			v.fill()
 			v.heal()
 		}
+	}
+}
+
+// space sees to it that there is room.
+func (v *volume) space() {
+	if err := v.measure(); err != nil {
+		v.ioError(err)
+	}
+	if !v.isReadOnly() {
+		v.retain()
+		v.fill()
 	}
 }
 
@@ -55,10 +70,11 @@ func (v *volume) isReadOnly() bool {
 // retain deletes what retention says, batch by batch.
 func (v *volume) retain() {
 	const batch = 64
+	freed := int64(-1) // what is free at least: XFS gives the blocks of removed files back a little later
 	for v.ctx.Err() == nil {
 		limit := v.arch.limit(v.id) // takes the archive's lock, which comes before ours
 		v.mu.Lock()
-		state := retention.Volume{SizeBytes: v.size, FreeBytes: v.free, LimitPercent: limit}
+		state := retention.Volume{SizeBytes: v.size, FreeBytes: max(v.free, freed), LimitPercent: limit}
 		status := v.status
 		v.mu.Unlock()
 		if state.Excess() == 0 || status == Degraded || status == ReadOnly {
@@ -78,8 +94,10 @@ func (v *volume) retain() {
 			return
 		}
 		gone := make([]index.Segment, len(plan))
+		freed = state.FreeBytes
 		for i, d := range plan {
 			gone[i] = oldest[d.Index]
+			freed += gone[i].SizeBytes
 		}
 		v.arch.log.Info("deleting the oldest recordings", "volume", v.id, "segments", len(gone), "reason", plan[0].Reason)
 		if err := v.arch.idx.Mark(keys(gone)...); err != nil {
@@ -175,7 +193,7 @@ func (v *volume) heal() {
 	full := status == Full && v.free > v.reserve()
 	v.mu.Unlock()
 	switch {
-	case status == OK, !due && !full:
+	case status == OK, status == Full && !full, status != Full && !due:
 		return
 	}
 	if err := v.disk(v.probe); err != nil {
@@ -183,19 +201,23 @@ func (v *volume) heal() {
 		v.penalty = min(2*v.penalty, 10*time.Minute)
 		v.retryAt = time.Now().Add(v.penalty)
 		v.mu.Unlock()
-		if errors.Is(err, os.ErrNotExist) {
+		switch {
+		case errors.Is(err, os.ErrNotExist):
 			v.degrade(Degraded, "The folder for recordings is missing on the volume.")
+		case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+			v.ioError(err) // it works, but old recordings must go first
 		}
 		return
 	}
-	v.repairOpen(false)
+	v.finishDeletions()
+	v.repairOpen(true) // what it left open when it failed is in a newest folder
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.status == Full && v.free <= v.reserve() {
 		return
 	}
 	v.arch.log.Info("volume can be written again", "volume", v.id)
-	v.status, v.reason = OK, ""
+	v.status, v.reason, v.wellSince = OK, "", time.Now()
 }
 
 // probe writes, syncs and removes a file of its own.

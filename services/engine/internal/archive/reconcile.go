@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/mkv"
@@ -30,7 +31,7 @@ func (v *volume) list(path string) (entries []fs.DirEntry, ok bool) {
 // nothing can be said about what is missing.
 func (v *volume) cameras() (names []string, ok bool) {
 	root := filepath.Join(v.path, recDir)
-	if _, err := os.Stat(root); err != nil {
+	if err := v.disk(func() error { _, err := os.Stat(root); return err }); err != nil {
 		return nil, false
 	}
 	entries, ok := v.list(root)
@@ -115,6 +116,15 @@ func (v *volume) repair(k index.Key, path string) {
 			}
 			return os.Rename(path, strings.TrimSuffix(path, openExt)+".damaged")
 		}
+		for other := true; other; { // what another volume holds under this key stays in the index
+			var s index.Segment
+			if s, other, err = v.arch.idx.Get(k); err != nil {
+				return err
+			}
+			if other = other && s.Volume != v.id; other {
+				k.StartMs++
+			}
+		}
 		seg = index.Segment{Key: k, EndMs: min(max(r.EndNs/1e6, k.StartMs), k.StartMs+index.MaxDurationMs), SizeBytes: r.Size, Volume: v.id}
 		return rename(path, filepath.Join(v.path, relPath(seg)))
 	})
@@ -152,15 +162,32 @@ func (v *volume) reconcile() {
 	}
 	cameras = append(cameras, indexed...)
 	slices.Sort(cameras)
+	looked := time.Now()
+	breathe := func() { // with the index lost this takes long, and the disk fills meanwhile
+		if time.Since(looked) < v.arch.cfg.KeepEvery {
+			return
+		}
+		looked = time.Now()
+		if err := v.measure(); err != nil {
+			v.ioError(err)
+		}
+		v.mu.Lock()
+		short := !v.readOnly && v.free < 4*v.reserve()
+		v.mu.Unlock()
+		if short { // not before: the oldest of those known by now need not be the oldest
+			v.space()
+		}
+	}
 	for _, camera := range slices.Compact(cameras) {
 		if v.ctx.Err() != nil {
 			return
 		}
-		v.reconcileCamera(camera)
+		breathe()
+		v.reconcileCamera(camera, breathe)
 	}
 }
 
-func (v *volume) reconcileCamera(camera string) {
+func (v *volume) reconcileCamera(camera string, breathe func()) {
 	list, err := v.arch.idx.Segments(camera, index.MaxDurationMs, math.MaxInt64, 0)
 	if err != nil {
 		v.arch.log.Error("cannot read the index", "volume", v.id, "camera", camera, "err", err)
@@ -195,6 +222,7 @@ func (v *volume) reconcileCamera(camera string) {
 		if seg, ok := v.inspect(k, durationMs, path); ok {
 			if unknown = append(unknown, seg); len(unknown) >= 500 {
 				flush()
+				breathe()
 			}
 		}
 	})
@@ -209,7 +237,10 @@ func (v *volume) reconcileCamera(camera string) {
 			_, err := os.Lstat(filepath.Join(v.path, relPath(s)))
 			return err
 		})
-		if errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if now, found, err := v.arch.idx.Get(k); err == nil && found && now == s {
 			lost = append(lost, k)
 		}
 	}

@@ -29,6 +29,12 @@ const (
 	Absent   Status = "absent"
 )
 
+// wellAfter is how long a volume must have been OK for its earlier failures to be forgotten.
+const wellAfter = time.Hour
+
+// errGivenUp: a segment was ended because of its volume, which has said why already.
+var errGivenUp = errors.New("volume was given up")
+
 const workers = 8 // disk operations of one volume at a time: enough to let a journal commit serve several
 
 // volume is one present volume.
@@ -51,6 +57,7 @@ type volume struct {
 	reason    string
 	retryAt   time.Time // of a degraded volume
 	penalty   time.Duration
+	wellSince time.Time // when status became OK
 	size      int64
 	free      int64
 	writeBps  int64
@@ -62,12 +69,12 @@ type volume struct {
 	creating  map[string]bool // files being made
 	recovered chan struct{}   // closed once what a crash left open is repaired
 	done      bool            // no more work
-	leftovers bool            // files were left open while degraded
+	before    <-chan struct{} // closed once the volume's earlier presence, if any, has let go of its files
 }
 
 func newVolume(a *Archive, v Volume) *volume {
 	vol := &volume{arch: a, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
-		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter}
+		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now()}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
 	}
@@ -149,6 +156,7 @@ func (v *volume) tick(now time.Time) {
 // ioError notes what a failed disk operation says about the volume.
 func (v *volume) ioError(err error) {
 	switch {
+	case errors.Is(err, errGivenUp): // no news
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		v.degrade(Full, "There is no room left, and nothing old enough to delete.")
 	case errors.Is(err, syscall.EROFS):
@@ -164,6 +172,9 @@ func (v *volume) degrade(to Status, reason string) {
 	if v.status != to {
 		v.arch.log.Error("volume cannot be written to", "volume", v.id, "status", string(to), "reason", reason)
 		if v.status == OK {
+			if time.Since(v.wellSince) > wellAfter {
+				v.penalty = v.arch.cfg.ProbeAfter
+			}
 			v.retryAt = time.Now().Add(v.penalty)
 			v.penalty = min(2*v.penalty, 10*time.Minute)
 		}
@@ -173,13 +184,14 @@ func (v *volume) degrade(to Status, reason string) {
 	for s := range v.open {
 		segments = append(segments, s)
 	}
+	name := v.name
 	v.mu.Unlock()
 	for _, s := range segments {
 		s.mu.Lock()
 		if s.err == nil || s.closing {
 			s.closing = false
 			s.err = nil
-			s.end(fmt.Errorf("volume %s: %s", v.name, reason))
+			s.end(fmt.Errorf("%w: %s: %s", errGivenUp, name, reason))
 		}
 		s.mu.Unlock()
 	}
@@ -191,7 +203,6 @@ func (v *volume) abandon(s *Segment) {
 	v.mu.Lock()
 	mine := v.open[s]
 	delete(v.open, s)
-	v.leftovers = true
 	v.mu.Unlock()
 	if !mine {
 		return
@@ -241,6 +252,9 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 				s.key.StartMs++ // an ended segment of the same start is still there
 				continue
 			}
+			if errors.Is(err, os.ErrNotExist) && try < 10 {
+				continue // the folder was empty, and its day's last deletion took it away
+			}
 			return err
 		}
 	})
@@ -249,12 +263,14 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 		return nil, err
 	}
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.status != OK || v.done {
+	failed, name, reason := v.status != OK || v.done, v.name, v.reason
+	if failed {
 		delete(v.open, s)
-		s.file.Close()
-		os.Remove(s.path)
-		return nil, fmt.Errorf("volume %s: %s", v.name, v.reason)
+	}
+	v.mu.Unlock()
+	if failed { // while the file was being made; what may hang happens without the lock
+		_ = v.disk(func() error { return errors.Join(s.file.Close(), os.Remove(s.path)) })
+		return nil, fmt.Errorf("%w: %s: %s", errGivenUp, name, reason)
 	}
 	return s, nil
 }
