@@ -101,6 +101,10 @@ const (
 	maxCluster = 64 << 20 // what the reader accepts
 	maxHeader  = 1 << 20  // Info, Tags and Tracks, what the reader accepts
 
+	// usualHeader is what the reader looks at first: our own headers are a small part of it, and a million files
+	// may have to be looked into.
+	usualHeader = 16 << 10
+
 	// matroskaEpochNs is 2001-01-01 00:00:00 UTC, from which DateUTC counts, in ns since the Unix epoch.
 	matroskaEpochNs = 978307200 * 1_000_000_000
 )

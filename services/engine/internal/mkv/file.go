@@ -28,7 +28,12 @@ type File struct {
 // is still being written. The reader must stay open as long as the File is used.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	f := &File{r: r, size: size}
-	if err := f.readHeader(); err != nil {
+	err := f.readHeader(usualHeader)
+	if err != nil {
+		f = &File{r: r, size: size}
+		err = f.readHeader(maxHeader)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	return f, nil
@@ -57,7 +62,8 @@ func (f *File) readAt(off int64, n int) ([]byte, error) {
 	return b[:k], err
 }
 
-func (f *File) readHeader() error {
+// readHeader reads the header, of which no more than limit bytes come behind the front.
+func (f *File) readHeader(limit int) error {
 	b, err := f.readAt(0, 64)
 	if err != nil {
 		return err
@@ -86,7 +92,7 @@ func (f *File) readHeader() error {
 	f.closed = seg.size >= 0
 	f.layout.segment = int64(at + seg.headLen)
 	f.layout.info = f.layout.segment + frontSize
-	if b, err = f.readAt(f.layout.info, maxHeader); err != nil {
+	if b, err = f.readAt(f.layout.info, limit); err != nil {
 		return err
 	}
 	for pos := 0; ; {
