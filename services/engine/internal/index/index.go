@@ -14,6 +14,7 @@
 package index
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -153,9 +154,11 @@ func drop(tx *mirror.Tx, row, value []byte, went func(Segment)) error {
 	return errors.Join(tx.Delete(bucketSegments, row), tx.Delete(bucketVolumes, s.volumeRow()))
 }
 
-// Mark takes segments out of the timeline, before their files are deleted. Unknown ones are passed over.
+// Mark takes segments out of the timeline, before their files are deleted, and with them the gaps before what is left.
+// Unknown ones are passed over.
 func (x *Index) Mark(keys ...Key) error {
 	return x.change(func(tx *mirror.Tx, _, went func(Segment)) error {
+		cameras := map[string]bool{}
 		for _, k := range keys {
 			row := k.row()
 			v := tx.Get(bucketSegments, row)
@@ -166,9 +169,49 @@ func (x *Index) Mark(keys ...Key) error {
 			if err := errors.Join(drop(tx, row, v, went), tx.Put(bucketMarks, row, v)); err != nil {
 				return err
 			}
+			cameras[k.Camera] = true
+		}
+		for camera := range cameras {
+			if err := forgetGaps(tx, camera); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+}
+
+// forgetGaps removes the gaps that end before a camera's first footage: a timeline begins with footage, and a camera
+// that drops out every minute must not fill the memory. Of many it takes the rest with the next deletion.
+func forgetGaps(tx *mirror.Tx, camera string) error {
+	first := int64(-1)
+	for k := range tx.Range(bucketSegments, cameraAt(camera, 0), cameraEnd(camera)) {
+		key, err := keyOf(k)
+		if err != nil {
+			return err
+		}
+		first = key.StartMs
+		break
+	}
+	if first < 0 {
+		return nil
+	}
+	var gone [][]byte
+	for k, v := range tx.Range(bucketGaps, cameraAt(camera, 0), cameraAt(camera, first)) {
+		g, err := gapOf(k, v)
+		if err != nil {
+			return err
+		}
+		if g.EndMs > first || len(gone) == 1000 {
+			break
+		}
+		gone = append(gone, bytes.Clone(k))
+	}
+	for _, k := range gone {
+		if err := tx.Delete(bucketGaps, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unmark forgets segments whose files are gone.

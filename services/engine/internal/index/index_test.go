@@ -222,6 +222,36 @@ func TestALostFileLeavesAGap(t *testing.T) {
 	}
 }
 
+func TestGapsGoWithTheFootageBeforeThem(t *testing.T) {
+	x := open(t, t.TempDir())
+	old, kept, other := seg(camA, 1000, 2000, volX), seg(camA, 9000, 10_000, volX), seg(camB, 1000, 2000, volX)
+	if err := x.Put(old, kept, other); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []Gap{{camA, 2000, 4000, CameraOffline}, {camA, 5000, 9000, Disk}, {camA, 10_000, 12_000, Power}, {camB, 2000, 4000, CameraOffline}} {
+		if err := x.AddGap(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.Mark(old.Key); err != nil {
+		t.Fatal(err)
+	}
+	got, err := x.Gaps(camA, 0, 1<<40)
+	want := []Gap{{camA, 10_000, 12_000, Power}}
+	if d := gocmp.Diff(want, got); err != nil || d != "" {
+		t.Fatal(err, d)
+	}
+	if got, err := x.Gaps(camB, 0, 1<<40); err != nil || len(got) != 1 {
+		t.Fatalf("another camera's: got %v, %v", got, err)
+	}
+	if err := x.Mark(kept.Key); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := x.Gaps(camA, 0, 1<<40); err != nil || len(got) != 1 {
+		t.Fatalf("without any footage: got %v, %v", got, err)
+	}
+}
+
 func TestWhatIsNotASegmentIsRefused(t *testing.T) {
 	x := open(t, t.TempDir())
 	for i, change := range []func(*Segment){
