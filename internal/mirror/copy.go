@@ -25,7 +25,7 @@ type copyDir struct {
 	done chan struct{}
 	wake chan struct{}
 
-	opStart atomic.Int64 // UTC in ns at which the disk operation under way began, 0 for none
+	opStart atomic.Int64 // DB.clock at which the disk operation under way began, 0 for none
 
 	// Under db.mu.
 	status    string
@@ -98,7 +98,7 @@ func (c *copyDir) setOK(gen uint64) {
 
 // disk runs one disk operation under the eye of the monitor.
 func (c *copyDir) disk(op func() error) error {
-	c.opStart.Store(time.Now().UnixNano())
+	c.opStart.Store(c.db.clock())
 	defer c.opStart.Store(0)
 	return op()
 }

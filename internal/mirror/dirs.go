@@ -109,7 +109,7 @@ func (db *DB) monitor() {
 		db.mu.Lock()
 		for _, c := range db.copies {
 			if start := c.opStart.Load(); start != 0 && c.status != StatusFailed &&
-				time.Since(time.Unix(0, start)) > db.cfg.StallAfter {
+				time.Duration(db.clock()-start) > db.cfg.StallAfter {
 				c.fail(fmt.Errorf("the disk has not answered for %v", db.cfg.StallAfter))
 			}
 		}

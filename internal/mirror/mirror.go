@@ -63,6 +63,8 @@ type DB struct {
 	cfg Config
 	log *slog.Logger
 
+	epoch time.Time // of clock
+
 	id   uint64     // this process's branch
 	wmu  sync.Mutex // serialises updates; taken before mu
 	bolt atomic.Pointer[bolt.DB]
@@ -102,7 +104,7 @@ func Open(cfg Config, dirs []Dir) (*DB, Recovery, error) {
 	if cfg.RetryAfter == 0 {
 		cfg.RetryAfter = time.Second
 	}
-	db := &DB{cfg: cfg, log: cfg.Log.With("database", cfg.Name), id: rand.Uint64(), changed: make(chan struct{})}
+	db := &DB{cfg: cfg, log: cfg.Log.With("database", cfg.Name), epoch: time.Now(), id: rand.Uint64(), changed: make(chan struct{})}
 	scans := make([]*found, len(dirs))
 	var wg sync.WaitGroup
 	for i, d := range dirs {
@@ -343,6 +345,9 @@ func (db *DB) state() state {
 	defer db.mu.Unlock()
 	return db.st
 }
+
+// clock is a monotonic time in ns, never 0: a step of the wall clock must not look like a disk that hangs.
+func (db *DB) clock() int64 { return int64(time.Since(db.epoch)) + 1 }
 
 func (db *DB) isClosed() bool {
 	db.mu.Lock()

@@ -119,7 +119,7 @@ func (c *copyDir) writeSnapshot(flush func() error) error {
 
 // step is disk for the snapshot's goroutine: the journal's operation under way, if any, keeps its own start.
 func (c *copyDir) step(op func() error) error {
-	now := time.Now().UnixNano()
+	now := c.db.clock()
 	mine := c.opStart.CompareAndSwap(0, now)
 	err := op()
 	if mine {
