@@ -13,11 +13,13 @@ help: ## this list
 
 .PHONY: run
 run: setup image ## four simulated cameras, the ISO booted in a VM with two disks, and the address to open
-	@go run ./tools/run -setup $(or $(SETUP),api)
+	@go build -o build/tools/run ./tools/run
+	@build/tools/run -setup $(or $(SETUP),api)
 
 .PHONY: demo
 demo: setup build ## the services on this machine without a VM, with four simulated cameras, in seconds
-	@go run ./tools/demo
+	@go build -o build/tools/demo ./tools/demo
+	@build/tools/demo
 
 .PHONY: test
 test: setup ui image ## everything that CI runs: checks, unit, native, browser and whole-machine tests
