@@ -89,7 +89,7 @@ func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
 	d.op = api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning, Message: "Starting."}
 	m.cfg.Log.Info("format", "disk", d.name, "serial", d.dev.Serial, "volume", id)
 	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting as volume %s", d.name, name)
-	node, rotational := m.cfg.Node(d.name), d.dev.Rotational
+	node, seq, rotational := m.cfg.Node(d.name), d.dev.Seq, d.dev.Rotational
 	step := func(what string) {
 		select {
 		case m.results <- func() { d.op.Message = "Working: " + what + "." }:
@@ -102,7 +102,7 @@ func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
 			err = volume.Unmount(m.path(old))
 		}
 		if err == nil {
-			err = volume.Format(ctx, node, id, rotational, step)
+			err = volume.Format(ctx, node, seq, id, rotational, step)
 		}
 		return func() { m.formatted(ctx, d, id, name, err) }
 	})
@@ -134,8 +134,11 @@ func (m *Manager) finish(d *disk, err error) {
 		return
 	}
 	d.op.Status, d.op.Message = api.OperationStatusFailed, "It failed: "+firstLine(err)+"."
-	if errors.Is(err, volume.ErrInUse) {
+	switch {
+	case errors.Is(err, volume.ErrInUse):
 		d.op.Message = "Something uses the disk (it is mounted, or part of an array). Nothing was changed."
+	case errors.Is(err, volume.ErrSwapped):
+		d.op.Message = "Another disk has taken this one's place. Nothing was changed."
 	}
 	m.cfg.Log.Error("format", "disk", d.name, "err", err)
 	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting failed: %s", d.name, firstLine(err))

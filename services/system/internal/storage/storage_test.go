@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +72,13 @@ func (l *machine) plug(name, node string, size int64, change ...func(*blockdev.D
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seq++
-	d := blockdev.Disk{Name: name, Seq: l.seq, ID: "id-" + name, Model: "Lab", Serial: "S-" + name, SizeBytes: size}
+	seq := l.seq // of a node that is no disk
+	if b, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(node), "diskseq")); err == nil {
+		if seq, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	d := blockdev.Disk{Name: name, Seq: seq, ID: "id-" + name, Model: "Lab", Serial: "S-" + name, SizeBytes: size}
 	for _, c := range change {
 		c(&d)
 	}
@@ -233,6 +240,28 @@ func TestADiskBecomesAVolumeOnTheAdminsWordOnly(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestADiskThatTookAnothersPlaceIsNotFormatted: the one that the administrator named was pulled, and the kernel gave its
+// name to the next one before anybody had looked.
+func TestADiskThatTookAnothersPlaceIsNotFormatted(t *testing.T) {
+	l := lab(t)
+	node := l.loop(320 * mib)
+	l.plug("sda", node, 320*mib, func(d *blockdev.Disk) { d.Seq-- })
+	l.start()
+	l.until("blank", func(s api.Status) bool { return len(s.Disks) == 1 && s.Disks[0].Use == api.DiskUseBlank })
+	if out, err := exec.Command("mkfs.ext4", "-q", "-L", "films", node).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if err := l.ask("id-sda", "S-sda", ""); err != nil {
+		t.Fatal(err)
+	}
+	s := l.until("refused", func(s api.Status) bool {
+		return s.Disks[0].Operation.Status == api.OperationStatusFailed && s.Disks[0].Use == api.DiskUseOther && strings.Contains(s.Disks[0].Contents, "films")
+	})
+	if m := s.Disks[0].Operation.Message; !strings.Contains(m, "Another disk") {
+		t.Errorf("said %q", m)
+	}
 }
 
 func TestTheBootOptionTakesBlankFixedDisksOnly(t *testing.T) {

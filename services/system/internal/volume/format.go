@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,9 +25,18 @@ var ErrTooSmall = errors.New("the disk is too small")
 // ErrInUse is wrapped when the kernel says that something uses the disk.
 var ErrInUse = errors.New("the disk is in use")
 
-// Format makes the whole disk at node an XFS file system with our label and the given UUID. step is told in words what
-// is being done. Whatever was there is lost from the first step on, not before.
-func Format(ctx context.Context, node, id string, rotational bool, step func(string)) error {
+// ErrSwapped is wrapped when the disk at the node is not the one that was meant.
+var ErrSwapped = errors.New("another disk has taken its place")
+
+// Format makes the whole disk at node an XFS file system with our label and the given UUID. seq is the kernel's number
+// of the disk that is meant (its diskseq): the node's name may have gone to another one since somebody chose it; 0 does
+// not ask. step is told in words what is being done. Whatever was there is lost from the first step on, not before.
+func Format(ctx context.Context, node string, seq uint64, id string, rotational bool, step func(string)) error {
+	held, err := hold(node, seq)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	step("removing what was there")
 	if err := wipe(node); err != nil {
 		return err
@@ -37,6 +47,29 @@ func Format(ctx context.Context, node, id string, rotational bool, step func(str
 		return fmt.Errorf("mkfs.xfs: %w: %s", err, firstLine(out))
 	}
 	return nil
+}
+
+// hold opens the disk that is meant. For as long as it is open, the kernel gives its name to no other.
+func hold(node string, seq uint64) (*os.File, error) {
+	f, err := os.Open(node)
+	if err != nil {
+		return nil, err
+	}
+	if seq == 0 || !isBlock(f) {
+		return f, nil
+	}
+	var got uint64
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.BLKGETDISKSEQ, uintptr(unsafe.Pointer(&got)))
+	switch {
+	case errno != 0:
+		err = fmt.Errorf("ask which disk %s is: %w", node, errno)
+	case got != seq:
+		err = fmt.Errorf("%s: %w", node, ErrSwapped)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // mkfsArgs: no reverse map (its trees cost a write for each extent, and what it gives, online repair, is not shipped),

@@ -53,7 +53,7 @@ func mounted(t *testing.T, node string) string {
 func TestFormatMountPrepareAndComeBack(t *testing.T) {
 	node := loop(t, 320*mib)
 	var steps []string
-	if err := Format(t.Context(), node, id, false, func(s string) { steps = append(steps, s) }); err != nil {
+	if err := Format(t.Context(), node, 0, id, false, func(s string) { steps = append(steps, s) }); err != nil {
 		t.Fatal(err)
 	}
 	if len(steps) != 2 {
@@ -101,7 +101,7 @@ func TestFormatMountPrepareAndComeBack(t *testing.T) {
 		}
 	})
 	t.Run("a mounted disk is not formatted", func(t *testing.T) {
-		if err := Format(t.Context(), node, id, false, func(string) {}); !errors.Is(err, ErrInUse) {
+		if err := Format(t.Context(), node, 0, id, false, func(string) {}); !errors.Is(err, ErrInUse) {
 			t.Errorf("got %v", err)
 		}
 		if _, err := Prepare(path, id, Identity{}, true); err != nil {
@@ -137,7 +137,7 @@ func TestFormatMountPrepareAndComeBack(t *testing.T) {
 
 func TestAShutDownFileSystemIsNoticed(t *testing.T) {
 	node := loop(t, 320*mib)
-	if err := Format(t.Context(), node, id, true, func(string) {}); err != nil {
+	if err := Format(t.Context(), node, 0, id, true, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	path := mounted(t, node)
@@ -160,7 +160,7 @@ func TestARefusedFormatChangesNothing(t *testing.T) {
 	if err := os.WriteFile(node, []byte("precious"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := Format(t.Context(), node, id, false, func(string) {}); !errors.Is(err, ErrTooSmall) || !strings.Contains(err.Error(), "16 MiB") {
+	if err := Format(t.Context(), node, 0, id, false, func(string) {}); !errors.Is(err, ErrTooSmall) || !strings.Contains(err.Error(), "16 MiB") {
 		t.Errorf("got %v", err)
 	}
 	b := make([]byte, 8)
@@ -175,13 +175,13 @@ func TestARefusedFormatChangesNothing(t *testing.T) {
 }
 
 func TestFormatSaysWhatMkfsSays(t *testing.T) {
-	err := Format(t.Context(), loop(t, 320*mib), "no uuid", false, func(string) {})
+	err := Format(t.Context(), loop(t, 320*mib), 0, "no uuid", false, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "no uuid") {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Format(ctx, loop(t, 320*mib), id, false, func(string) {}); !errors.Is(err, context.Canceled) {
+	if err := Format(ctx, loop(t, 320*mib), 0, id, false, func(string) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
