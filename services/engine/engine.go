@@ -176,6 +176,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	defer cameras.Stop(drainWithin)
 	recording := func() (bool, error) { return cameras.Recording(), db.View(func(*mirror.Tx) error { return nil }) }
 	well.recording.Store(&recording)
+	defer well.recording.Store(nil) // what it asks is about to be closed
 
 	viewers := live.New(cameras, log)
 	defer viewers.Close()

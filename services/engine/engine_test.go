@@ -364,6 +364,23 @@ func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {
 	})
 }
 
+func TestWithoutAVolumeCamerasCanBeChangedAndRemoved(t *testing.T) {
+	cam := cameratest.Start(t, cameratest.CameraOptions{Video: cameratest.EncodeVideo(t, cameratest.VideoOptions{})})
+	e := start(t, newMachineRoom(t))
+	id := e.add("Door", cam.URL)
+	e.eventually("nothing is recorded", func() bool {
+		return strings.Contains(e.camera(id).State.RecordingReason, "no data volume")
+	})
+	patience, done := context.WithTimeout(t.Context(), 20*time.Second)
+	defer done()
+	if err := e.ask.Call(patience, "PUT", "/v1/cameras/"+id, api.CameraRequest{Name: "Door", URL: cam.URL + "?again", Enabled: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.ask.Call(patience, "DELETE", "/v1/cameras/"+id, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAVolumeThatComesLateBringsItsCameras(t *testing.T) {
 	cam := cameratest.Start(t, cameratest.CameraOptions{Video: cameratest.EncodeVideo(t, cameratest.VideoOptions{})})
 	room := newMachineRoom(t)

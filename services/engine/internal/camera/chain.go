@@ -25,8 +25,9 @@ type chain struct {
 	ring    *ring.Ring
 	ingest  *ingest.Ingest
 	record  *record.Recorder
-	offline atomic.Bool // since the recorder last asked
-	cancel  context.CancelFunc
+	offline atomic.Bool        // since the recorder last asked
+	cancel  context.CancelFunc // ends the ingest
+	kill    context.CancelFunc // ends the recorder, whatever it still has to write
 	done    sync.WaitGroup
 }
 
@@ -53,6 +54,8 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 	c.record = record.New(rc)
 
 	ctx, c.cancel = context.WithCancel(ctx)
+	hard, kill := context.WithCancel(s.hard)
+	c.kill = kill
 	c.done.Go(func() {
 		// The ring is closed behind the last frame, so that the recorder writes all there is before it ends.
 		defer c.ring.Close()
@@ -60,17 +63,20 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 	})
 	c.done.Go(func() {
 		defer reader.Close()
-		// Bounded by the ring's end; a disk that takes nothing any more is given up with the engine itself.
-		if err := c.record.Run(s.hard); err != nil && s.hard.Err() == nil {
+		// Ends with the ring. Without a disk that takes anything that may be never: stop gives up after its grace.
+		if err := c.record.Run(hard); err != nil && hard.Err() == nil {
 			s.cfg.Log.Error("recorder ended", "camera", cfg.id, "err", err)
 		}
 	})
 	return c
 }
 
-// stop ends the chain and waits for it.
-func (c *chain) stop() {
+// stop ends the chain and waits for it. What the ring still holds is written; after grace, what no disk has taken is
+// given up.
+func (c *chain) stop(grace time.Duration) {
 	c.cancel()
+	defer c.kill()
+	defer time.AfterFunc(grace, c.kill).Stop()
 	c.done.Wait()
 }
 

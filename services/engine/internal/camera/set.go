@@ -19,6 +19,9 @@ import (
 	"vigie/services/engine/internal/ring"
 )
 
+// changeGrace is how long a change of settings waits for the disks to take what the old chain's ring still holds.
+const changeGrace = 2 * time.Second
+
 // Config is what a Set needs.
 type Config struct {
 	Store   *Store
@@ -90,7 +93,7 @@ func (s *Set) Stop(grace time.Duration) {
 	}
 	s.mu.Unlock()
 	for _, c := range chains {
-		c.stop()
+		c.stop(grace) // of its own; the common one ends it no later
 	}
 	s.kill()
 }
@@ -109,7 +112,7 @@ func (s *Set) put(row Row, beforeMs int64, cause index.Cause) {
 	want := chainConfig{row.ID, row.URL, row.Username, row.Password}
 	next := old
 	if old != nil && (!row.Enabled || old.cfg != want) {
-		old.stop()
+		old.stop(changeGrace)
 		next = nil
 	}
 	if next == nil && row.Enabled && s.soft.Err() == nil {
