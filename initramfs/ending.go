@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigie/initramfs/internal/mounts"
+	"vigie/internal/mountinfo"
 )
 
 // The end of the machine, in this order and in less than ten seconds whatever hangs:
@@ -119,11 +119,7 @@ func (e *ending) killAll() {
 
 // unmount unmounts the data volumes. The rest of the table is memory, and the root cannot be written.
 func (e *ending) unmount(begun time.Time) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		e.a.out.Stepf("volumes", "%v", err)
-	}
-	mounted, err := mounts.ParseMountInfo(string(text))
+	mounted, err := mountinfo.Read()
 	if err != nil {
 		e.a.out.Stepf("volumes", "%v", err)
 	}

@@ -31,6 +31,7 @@ import (
 	"vigie/initramfs/internal/watchdog"
 	"vigie/internal/bootopt"
 	"vigie/internal/initctl"
+	"vigie/internal/mountinfo"
 	"vigie/internal/version"
 )
 
@@ -109,11 +110,7 @@ func (a *appliance) run() {
 }
 
 func (a *appliance) mountAll() {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		a.out.Stepf("mounts", "%v", err)
-	}
-	mounted, err := mounts.ParseMountInfo(string(text))
+	mounted, err := mountinfo.Read()
 	if err != nil {
 		a.out.Stepf("mounts", "%v", err)
 	}

@@ -11,8 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/mountinfo"
 )
 
 func TestTableIsTight(t *testing.T) {
@@ -76,7 +77,7 @@ func TestTableIsAcceptedByTheKernel(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		mounted, err := ParseMountInfo(string(text))
+		mounted, err := mountinfo.Parse(string(text))
 		if err != nil {
 			t.Error(err)
 		}
@@ -93,45 +94,8 @@ func TestTableIsAcceptedByTheKernel(t *testing.T) {
 	<-done
 }
 
-var infos = []struct {
-	text string
-	want []Mounted
-	bad  bool
-}{
-	{text: ""},
-	{
-		text: "24 1 0:22 / /proc rw,nosuid - proc proc rw\n36 24 8:1 /a /volumes/a\\040b rw shared:1 master:2 - xfs /dev/sda1 rw\n",
-		want: []Mounted{{"/proc", "proc", "proc"}, {"/volumes/a b", "xfs", "/dev/sda1"}},
-	},
-	{text: "36 35 98:0 / /mnt\\13 rw - ext3 none rw\n", want: []Mounted{{"/mnt\\13", "ext3", "none"}}},
-	{text: "36 35 98:0 / /mnt rw ext3 none rw\n", bad: true},
-	{text: "36 35 / /mnt rw - ext3 none rw\n", bad: true},
-	{text: "\n", bad: true},
-}
-
-func TestParseMountInfo(t *testing.T) {
-	for _, c := range infos {
-		got, err := ParseMountInfo(c.text)
-		if diff := cmp.Diff(c.want, got); diff != "" || (err != nil) != c.bad {
-			t.Errorf("%q: %v\n%s", c.text, err, diff)
-		}
-	}
-}
-
-func FuzzParseMountInfo(f *testing.F) {
-	for _, c := range infos {
-		f.Add(c.text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		mounted, err := ParseMountInfo(text)
-		if err == nil && len(mounted) > strings.Count(text, "\n")+1 {
-			t.Errorf("%q: %d mounts", text, len(mounted))
-		}
-	})
-}
-
 func TestUnmountGoesInsideOutAndSideBySide(t *testing.T) {
-	mounted := []Mounted{{Target: "/"}, {Target: "/volumes"}, {Target: "/volumes/a"}, {Target: "/volumes/a/x"}, {Target: "/volumes/b"}, {Target: "/volumesx"}}
+	mounted := []mountinfo.Mount{{Target: "/"}, {Target: "/volumes"}, {Target: "/volumes/a"}, {Target: "/volumes/a/x"}, {Target: "/volumes/b"}, {Target: "/volumesx"}}
 	targets := Below(mounted, "/volumes")
 	if want := []string{"/volumes/b", "/volumes/a/x", "/volumes/a", "/volumes"}; !slices.Equal(targets, want) {
 		t.Errorf("targets %q", targets)

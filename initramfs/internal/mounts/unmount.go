@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/mountinfo"
 )
 
 // Below returns the targets at or below dir, the newest mount first, so that they can be unmounted in that order.
-func Below(mounted []Mounted, dir string) []string {
+func Below(mounted []mountinfo.Mount, dir string) []string {
 	var targets []string
 	for _, m := range slices.Backward(mounted) {
 		if m.Target == dir || strings.HasPrefix(m.Target, dir+"/") {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigie/internal/api"
+	"vigie/internal/mountinfo"
 	"vigie/services/system/internal/probe"
 	"vigie/services/system/internal/volume"
 )
@@ -226,17 +227,17 @@ func (m *Manager) attachAgain(ctx context.Context, v *vol) {
 
 // dropStale lets go of mounts that a former run of the service left behind and whose disks are gone.
 func (m *Manager) dropStale() {
-	mounts, err := volume.Mounts()
+	mounts, err := mountinfo.Read()
 	if err != nil {
 		m.cfg.Log.Error("mount table", "err", err)
 		return
 	}
 	for _, mt := range mounts {
-		if filepath.Dir(mt.Path) != m.cfg.Root || !mt.Gone() {
+		if filepath.Dir(mt.Target) != m.cfg.Root || !volume.Gone(mt) {
 			continue
 		}
-		if err := volume.Unmount(mt.Path); err != nil {
-			m.cfg.Log.Warn("unmount", "path", mt.Path, "err", err)
+		if err := volume.Unmount(mt.Target); err != nil {
+			m.cfg.Log.Warn("unmount", "path", mt.Target, "err", err)
 		}
 	}
 }

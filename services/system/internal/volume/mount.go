@@ -1,14 +1,14 @@
 package volume
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/mountinfo"
 )
 
 // Flags of every data volume: nothing on it is run, trusted or a device, and reading changes nothing.
@@ -34,19 +34,19 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 	if err != nil {
 		return err
 	}
-	mounts, err := Mounts()
+	mounts, err := mountinfo.Read()
 	if err != nil {
 		return err
 	}
 	for _, m := range mounts {
 		switch {
-		case m.Path == path && m.Device == rdev:
+		case m.Target == path && m.Device == rdev:
 			return nil
-		case m.Path == path && m.Gone():
+		case m.Target == path && Gone(m):
 			if err := Unmount(path); err != nil {
 				return err
 			}
-		case m.Path == path:
+		case m.Target == path:
 			return fmt.Errorf("another disk is mounted at %s", path)
 		}
 	}
@@ -102,44 +102,10 @@ func Unmount(path string) error {
 	return nil
 }
 
-// Mounted is one line of the mount table.
-type Mounted struct {
-	Path   string
-	Device string // "major:minor"
-	Source string // the device node as it was given
-}
-
-// Gone tells whether the mounted device does not exist any more.
-func (m Mounted) Gone() bool {
+// Gone tells whether the device of a mount does not exist any more.
+func Gone(m mountinfo.Mount) bool {
 	_, err := os.Stat("/sys/dev/block/" + m.Device)
 	return errors.Is(err, os.ErrNotExist)
-}
-
-// Mounts reads /proc/self/mountinfo (proc_pid_mountinfo(5)).
-func Mounts() ([]Mounted, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out []Mounted
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		i := 6
-		for i < len(fields) && fields[i] != "-" {
-			i++
-		}
-		if i+2 >= len(fields) {
-			continue
-		}
-		out = append(out, Mounted{Path: unescape(fields[4]), Device: fields[2], Source: unescape(fields[i+2])})
-	}
-	return out, nil
-}
-
-// unescape undoes the octal escapes of mountinfo.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 // device returns a node's number as mountinfo writes it.

@@ -1,31 +1,44 @@
-package mounts
+// Package mountinfo reads the kernel's table of mounts. It keeps nothing. Because init links it, it imports neither
+// package net nor anything that does.
+package mountinfo
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
-// Mounted is one line of /proc/self/mountinfo.
-type Mounted struct {
+// Mount is one line of the table.
+type Mount struct {
 	Target string
 	Type   string
-	Source string
+	Source string // the device node as it was given
+	Device string // "major:minor"
 }
 
-// ParseMountInfo reads /proc/self/mountinfo (proc_pid_mountinfo(5)), in the order of mounting:
+// Read returns what is mounted for this process, in the order of mounting.
+func Read() ([]Mount, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	return Parse(string(text))
+}
+
+// Parse reads the text of /proc/self/mountinfo (proc_pid_mountinfo(5)):
 //
 //	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw
-func ParseMountInfo(text string) ([]Mounted, error) {
-	var mounted []Mounted
+func Parse(text string) ([]Mount, error) {
+	var all []Mount
 	for line := range strings.Lines(text) {
 		before, after, ok := strings.Cut(line, " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
 		if !ok || len(left) < 6 || len(right) < 2 {
 			return nil, fmt.Errorf("mountinfo: line %q", line)
 		}
-		mounted = append(mounted, Mounted{Target: unescape(left[4]), Type: right[0], Source: unescape(right[1])})
+		all = append(all, Mount{Target: unescape(left[4]), Type: right[0], Source: unescape(right[1]), Device: left[2]})
 	}
-	return mounted, nil
+	return all, nil
 }
 
 // unescape undoes the kernel's \ooo.
