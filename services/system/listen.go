@@ -12,15 +12,19 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"vigie/services/system/internal/callers"
 )
 
 // stopPatience is for running requests when the service ends; init allows 1.5 s for everything.
 const stopPatience = 500 * time.Millisecond
 
-// apiGroup may use the socket. Its number is a contract with the image, used where the group has no name.
+// apiGroup may use the socket, and of it the user web may ask for more than the state. The numbers are a contract with
+// the image; the group's is used where it has no name.
 const (
 	apiGroup   = "vigie"
 	apiGroupID = 900
+	webUserID  = 902
 )
 
 // listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.
@@ -63,7 +67,7 @@ func groupID() int {
 
 // serve answers on l until ctx is done, then lets running requests end for a moment.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	s := &http.Server{Handler: h, ConnContext: callers.Remember, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -19,6 +19,7 @@ import (
 	"vigie/internal/version"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
+	"vigie/services/system/internal/callers"
 	"vigie/services/system/internal/clock"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/console"
@@ -94,7 +95,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
-	g.Go(func() error { return serve(ctx, l, httpapi.New(b, m, time.Now, ctx.Done())) })
+	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), 0, webUserID, uint32(os.Geteuid()))
+	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return nics.Run(ctx) })

@@ -1,8 +1,8 @@
 // Package httpapi answers the paths of internal/api/openapi.yaml that are tagged "system", over the service's unix
 // socket. It reads and checks requests and words refusals; what is to be done is done by the parts it is given.
 //
-// It authenticates nobody: the socket's mode (0660, group vigie) says who may ask, and web checks sessions before it
-// proxies. Handlers run in net/http's goroutines.
+// It authenticates nobody: the socket's mode (0660, group vigie) and package callers say who may ask what, and web checks
+// sessions before it proxies. Handlers run in net/http's goroutines.
 package httpapi
 
 import (

@@ -1,0 +1,77 @@
+package callers
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// status asks over a unix socket, as this process' user, of a server that trusts the given ones.
+func status(t *testing.T, method, path string, trusted ...uint32) int {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), trusted...))
+	s.Listener.Close()
+	s.Listener, s.Config.ConnContext = l, Remember
+	s.Start()
+	defer s.Close()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://system"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestOnlyTheTrustedMayAskForMoreThanTheState(t *testing.T) {
+	me := uint32(os.Getuid())
+	for _, c := range []struct {
+		method, path string
+		others       int // what the answer is to others
+	}{
+		{"GET", "/v1/status", 200},
+		{"GET", "/v1/status?after=5", 200},
+		{"POST", "/v1/status", 403},
+		{"GET", "/v1/services/web/log", 403},
+		{"GET", "/v1/status/../services/web/log", 403},
+		{"POST", "/v1/disks/sda/format", 403},
+		{"POST", "/v1/power", 403},
+		{"PUT", "/v1/clock", 403},
+		{"POST", "/v1/services/web/restart", 403},
+	} {
+		if got := status(t, c.method, c.path, me+1, me); got != 200 {
+			t.Errorf("%s %s, trusted: %d", c.method, c.path, got)
+		}
+		if got := status(t, c.method, c.path, me+1); got != c.others {
+			t.Errorf("%s %s, another: %d, want %d", c.method, c.path, got, c.others)
+		}
+	}
+}
+
+func TestAPeerThatIsNotKnownIsNobody(t *testing.T) {
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 0, uint32(os.Getuid())))
+	s.Config.ConnContext = Remember
+	s.Start() // TCP
+	defer s.Close()
+	resp, err := http.Get(s.URL + "/v1/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+}
