@@ -13,14 +13,21 @@ import (
 // Query asks one server, several times where burst says so, and returns its best answer.
 type Query func(ctx context.Context, server string, burst int) (Sample, error)
 
-// queryTimeout is for one question.
-const queryTimeout = 3 * time.Second
+const (
+	// lookupTimeout is for a server's name. Resolvers that do not answer, each tried again for each search domain, would
+	// otherwise hold up the round, and with it servers that are known by address, for minutes.
+	lookupTimeout = 10 * time.Second
+	// queryTimeout is for one question.
+	queryTimeout = 3 * time.Second
+)
 
 // NTP returns a Query by NTP version 4 (RFC 5905) on the given port, which is 123 outside of tests; now is the clock
 // that answers are compared with.
 func NTP(port int, now func() time.Time) Query {
 	return func(ctx context.Context, server string, burst int) (Sample, error) {
-		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", server)
+		lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		addrs, err := net.DefaultResolver.LookupNetIP(lookup, "ip", server)
 		if err != nil {
 			return Sample{}, err
 		}
