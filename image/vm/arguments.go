@@ -71,28 +71,26 @@ func (c *Config) diskArguments() []string {
 	var args []string
 	ahciPorts, scsi := 0, false
 	for i, d := range c.Disks {
-		args = append(args, "-drive", fmt.Sprintf("if=none,id=%s-file,format=%s,discard=unmap,file=%s", d.ID, d.Format, quote(d.Path)))
-		device := fmt.Sprintf("id=%s,drive=%s-file,serial=%s", d.ID, d.ID, quote(d.Serial))
-		switch d.Bus {
-		case AHCI:
-			args = append(args, "-device", fmt.Sprintf("ide-hd,bus=ide.%d,%s", ahciPorts, device))
+		args = append(args,
+			"-blockdev", fmt.Sprintf("driver=file,node-name=%s,discard=unmap,filename=%s", d.fileNode(), quote(d.Path)),
+			"-blockdev", fmt.Sprintf("driver=%s,node-name=%s,discard=unmap,file=%s", d.Format, d.node(), d.fileNode()))
+		switch {
+		case d.Bus == AHCI:
+			d.slot = fmt.Sprintf("ide.%d", ahciPorts)
 			ahciPorts++
-		case SCSI:
+		case d.Bus == SCSI:
+			d.slot = "scsi.0"
 			if !scsi {
 				args = append(args, "-device", "virtio-scsi-pci,id=scsi")
 				scsi = true
 			}
-			args = append(args, "-device", "scsi-hd,bus=scsi.0,"+device)
 		default:
 			// A root port of its own is the slot out of which the disk can be pulled.
-			port := fmt.Sprintf("slot-%s", d.ID)
-			args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", port, i+1))
-			driver := "virtio-blk-pci"
-			if d.Bus == NVMe {
-				driver = "nvme"
-			}
-			args = append(args, "-device", fmt.Sprintf("%s,bus=%s,%s", driver, port, device))
+			d.slot = "slot-" + d.ID
+			args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", d.slot, i+1))
 		}
+		c.Disks[i].slot = d.slot
+		args = append(args, "-device", fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial)))
 	}
 	return args
 }

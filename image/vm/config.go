@@ -66,12 +66,15 @@ type Config struct {
 
 // Disk is a disk of the machine.
 type Disk struct {
-	ID        string // QEMU id, for RemoveDisk
+	ID        string // QEMU id, for RemoveDisk, InsertDisk and FailWrites; 16 characters at most
 	Path      string // file; <Dir>/<ID>.<Format> unless set
 	Format    string // qcow2 unless set, or raw
 	SizeBytes int64  // the file is made with this size when it does not exist
 	Serial    string // serial number; ID unless set
 	Bus       Bus    // Virtio unless set
+
+	slot   string // QEMU bus that it is plugged into
+	faulty bool   // see FailWrites; guarded by VM.faults
 }
 
 // NIC is a network interface of the machine: a tap when Tap is set, else restricted user networking, in which a DHCP
@@ -119,6 +122,9 @@ func (c *Config) prepare() error {
 func (d *Disk) prepare(dir string) error {
 	if d.ID == "" {
 		return errors.New("a disk needs an id")
+	}
+	if len(d.ID) > 16 { // QEMU's names of blocks have 31 at most
+		return fmt.Errorf("disk id %s is too long", d.ID)
 	}
 	d.Format = orElse(d.Format, "qcow2")
 	d.Bus = orElse(d.Bus, Virtio)

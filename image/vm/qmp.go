@@ -143,7 +143,19 @@ func (v *VM) Execute(ctx context.Context, command string, arguments, result any)
 // WaitEvent waits for a QMP event by name and for which match, given the event's data, returns true; nil matches all.
 // Events from before the call count too.
 func (v *VM) WaitEvent(ctx context.Context, name string, match func(data json.RawMessage) bool) error {
-	for seen := 0; ; {
+	return v.waitEvent(ctx, 0, name, match)
+}
+
+// eventCount is how many events there were so far.
+func (v *VM) eventCount() int {
+	v.qmp.mu.Lock()
+	defer v.qmp.mu.Unlock()
+	return len(v.qmp.events)
+}
+
+// waitEvent is WaitEvent for events after the first seen ones.
+func (v *VM) waitEvent(ctx context.Context, seen int, name string, match func(data json.RawMessage) bool) error {
+	for {
 		v.qmp.mu.Lock()
 		fresh, moved := v.qmp.events[seen:], v.qmp.moved
 		v.qmp.mu.Unlock()
@@ -176,18 +188,6 @@ func (v *VM) Reset(ctx context.Context) error {
 // SetLink plugs in (up) or pulls the cable of a NIC.
 func (v *VM) SetLink(ctx context.Context, nic string, up bool) error {
 	return v.Execute(ctx, "set_link", map[string]any{"name": nic, "up": up}, nil)
-}
-
-// RemoveDisk asks the guest to let go of a disk and returns once it is out of the machine. The guest's kernel must take
-// part, so it must be up. AHCI disks cannot be removed.
-func (v *VM) RemoveDisk(ctx context.Context, disk string) error {
-	if err := v.Execute(ctx, "device_del", map[string]any{"id": disk}, nil); err != nil {
-		return err
-	}
-	return v.WaitEvent(ctx, "DEVICE_DELETED", func(data json.RawMessage) bool {
-		var deleted struct{ Device string }
-		return json.Unmarshal(data, &deleted) == nil && deleted.Device == disk
-	})
 }
 
 // Screenshot writes what the machine's screen shows to a PNG file.

@@ -27,6 +27,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,6 +42,7 @@ type VM struct {
 	process *os.Process
 	exited  chan struct{} // closed once the process is reaped; exitErr is set before
 	exitErr error
+	faults  sync.Mutex // held while disks begin or cease to fail
 }
 
 // Start starts a machine and returns once its QEMU answers on the control connection; the guest is then at its first

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -95,20 +96,20 @@ func TestMachine(t *testing.T) {
 	if err := m.WaitEvent(ctx, "POWERDOWN", nil); err != nil {
 		t.Error(err)
 	}
-	var block []struct {
-		Device   string
-		Inserted struct {
-			Image struct{ Filename string }
-		}
+	var nodes []struct {
+		Name  string `json:"node-name"`
+		Image struct{ Filename string }
 	}
-	if err := m.Execute(ctx, "query-block", nil, &block); err != nil {
+	if err := m.Execute(ctx, "query-named-block-nodes", nil, &nodes); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, b := range block {
-		got[b.Device] = filepath.Base(b.Inserted.Image.Filename)
+	for _, n := range nodes {
+		if strings.HasSuffix(n.Name, "-format") {
+			got[n.Name] = filepath.Base(n.Image.Filename)
+		}
 	}
-	want := map[string]string{"medium": "boot.raw", "d0-file": "d0.qcow2", "d1-file": "d1.raw", "d2-file": "d2.qcow2", "d3-file": "d3.qcow2"}
+	want := map[string]string{"d0-format": "d0.qcow2", "d1-format": "d1.raw", "d2-format": "d2.qcow2", "d3-format": "d3.qcow2"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -133,6 +134,58 @@ func TestMachine(t *testing.T) {
 	}
 }
 
+// TestDisksFailAndRecover pulls a disk, writes to it through QEMU's own server, and plugs it in again. It is behind a
+// SCSI controller, where no guest is asked.
+func TestDisksFailAndRecover(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	m, err := Start(ctx, Config{Dir: dir, Image: bootSector(t, "up\n"), MemoryMiB: 64, CPUs: 1, Disks: []Disk{
+		{ID: "d0", SizeBytes: 8 << 20},
+		{ID: "d1", SizeBytes: 8 << 20, Format: "raw", Bus: SCSI},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	execute := func(command string, arguments any) {
+		t.Helper()
+		if err := m.Execute(ctx, command, arguments, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket := filepath.Join(dir, "nbd")
+	execute("nbd-server-start", map[string]any{"addr": map[string]any{"type": "unix", "data": map[string]any{"path": socket}}})
+	for _, fail := range []bool{false, true, false, true} {
+		if err := m.RemoveDisk(ctx, "d1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.FailWrites(ctx, "d1", fail); err != nil {
+			t.Fatal(err)
+		}
+		execute("block-export-add", map[string]any{"type": "nbd", "id": "look", "node-name": "d1-format", "writable": true})
+		for command, fails := range map[string]bool{"write 64k 4k": fail, "write -z 64k 4k": fail, "read 64k 4k": false} {
+			out, err := exec.CommandContext(ctx, "qemu-io", "-f", "raw", "-c", command, "nbd+unix:///d1-format?socket="+socket).CombinedOutput()
+			if got := strings.Contains(string(out), "Input/output error"); got != fails || (err != nil) != fails {
+				t.Errorf("writes fail: %v: %s: %v %s", fail, command, err, out)
+			}
+		}
+		before := m.eventCount()
+		execute("block-export-del", map[string]any{"id": "look", "mode": "hard"})
+		if err := m.waitEvent(ctx, before, "BLOCK_EXPORT_DELETED", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.InsertDisk(ctx, "d1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"d0", "nosuch"} {
+		if err := m.FailWrites(ctx, id, true); err == nil {
+			t.Errorf("no error for disk %s", id)
+		}
+	}
+}
+
 func TestStartSaysWhatQEMUComplainsOf(t *testing.T) {
 	_, err := Start(t.Context(), Config{Dir: t.TempDir(), Image: bootSector(t, "x"), Extra: []string{"-device", "nosuchdevice"}})
 	if err == nil || !strings.Contains(err.Error(), "nosuchdevice") {
@@ -146,6 +199,7 @@ func TestStartRefusesBadConfigs(t *testing.T) {
 		"nothing to boot":   {Dir: t.TempDir()},
 		"two things":        {Dir: t.TempDir(), Image: "x", Kernel: "y"},
 		"disk of no size":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{ID: "d0"}}},
+		"disk of long id":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{ID: "seventeen letters", SizeBytes: 1}}},
 		"disk without id":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{SizeBytes: 1}}},
 		"firmware":          {Dir: t.TempDir(), Image: "x", Firmware: "coreboot"},
 		"network namespace": {Dir: t.TempDir(), Image: "x", Netns: "vigie-no-such-namespace"},

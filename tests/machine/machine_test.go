@@ -57,7 +57,6 @@ func open(t *testing.T, cfg site.Config) *bench {
 		return &content.Video{Codec: codec, Width: 320, Height: 240, FPS: 15, GOP: 15, Bitrate: 500_000, Label: fmt.Sprintf("CAM %d", n), Camera: n}
 	}
 	cfg.Dir, cfg.Image, cfg.Accel, cfg.Book = dir, image, vm.Probe(t.Context()), ledger.New(nil)
-	cfg.DiskBytes = 2 << 30
 	cfg.Options = append(cfg.Options, "vigie.format=blank")
 	cfg.Cameras = []rtspcam.Config{
 		{ID: "avc", Video: video(content.H264, 1), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},
@@ -239,7 +238,7 @@ func (b *bench) powerOff(t *testing.T) {
 }
 
 func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, Disks: 2})
+	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30, 2 << 30}})
 	b.boot(t)
 	b.setUp(t)
 	b.recording(t)
@@ -280,7 +279,7 @@ func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) 
 }
 
 func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, Disks: 1})
+	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: []int64{2 << 30}})
 	b.boot(t)
 	b.setUp(t)
 	b.recording(t)

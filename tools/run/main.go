@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	cameras := site.DemoCameras()
 	say("switching on four simulated cameras (the first time ever, their pictures are made: a minute or two)")
 	s, err := site.Open(ctx, slog.New(slog.DiscardHandler), site.Config{
-		Dir: dir, Image: *image, Firmware: vm.Firmware(*firmware), Accel: accel, Disks: 2, DiskBytes: 4 << 30,
+		Dir: dir, Image: *image, Firmware: vm.Firmware(*firmware), Accel: accel, DiskBytes: []int64{4 << 30, 4 << 30},
 		Options: []string{"vigie.format=blank"}, Cameras: site.Configs(cameras), Listen: *listen,
 	})
 	if err != nil {

@@ -33,8 +33,7 @@ type Config struct {
 	Firmware  vm.Firmware
 	Accel     vm.Accel
 	MemoryMiB int
-	Disks     int   // blank data disks
-	DiskBytes int64 // of each
+	DiskBytes []int64 // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
 	Options   []string
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
@@ -105,8 +104,8 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
 		Netns: s.Lab.Name(), NICs: []vm.NIC{{ID: "net0", MAC: m.MAC, Tap: m.Tap}},
 	}
-	for i := range s.cfg.Disks {
-		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: s.cfg.DiskBytes, Serial: fmt.Sprintf("DATA%d", i)})
+	for i, size := range s.cfg.DiskBytes {
+		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)})
 	}
 	running, off := context.WithCancel(context.WithoutCancel(ctx)) // the machine outlives this call
 	machine, err := vm.Start(running, cfg)
