@@ -27,12 +27,18 @@ type vol struct {
 	checked        time.Time
 	retry          time.Time // when to try mounting again; zero: never
 	pause          time.Duration
+	well           time.Time // when it was mounted; zero: it has failed since
 }
 
 // retryMost is the longest pause before a volume that could not be mounted is tried again. It is tried again because,
-// when a pulled disk comes back, the kernel keeps its old file system until the last open file on it is closed; the
-// pause doubles because a damaged file system stays damaged.
+// when a pulled disk comes back, the kernel keeps its old file system until the last open file on it is closed, and
+// because a disk that failed once (a loose cable, a reset) may be well again: the kernel never uses a file system again
+// that it has shut down, a new mount repairs it from its log. The pause doubles because a damaged file system stays
+// damaged, and a dying disk fails again.
 const retryMost = time.Minute
+
+// wellAfter is how long a volume must have been mounted for its earlier failures to be forgotten.
+const wellAfter = 10 * time.Minute
 
 // gone is why a volume failed whose disk is not there any more.
 const gone = "The disk was removed or has stopped answering."
@@ -106,7 +112,7 @@ func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part
 		m.finish(d, err)
 		return
 	}
-	v.name, v.use, v.checked, v.checking, v.pause = who.Name, use, m.cfg.Now(), time.Time{}, 0
+	v.name, v.use, v.checked, v.checking, v.well = who.Name, use, m.cfg.Now(), time.Time{}, m.cfg.Now()
 	m.finish(d, nil)
 	m.healthy(v)
 }
@@ -145,7 +151,7 @@ func (m *Manager) detach(v *vol) {
 
 // lose deals with a volume whose disk is gone: it is said, and the mount is let go of, so that the disk can come back.
 func (m *Manager) lose(ctx context.Context, v *vol, reason string) {
-	v.disk, v.checking, v.retry = nil, time.Time{}, time.Time{}
+	v.disk, v.checking, v.retry, v.pause, v.well = nil, time.Time{}, time.Time{}, 0, time.Time{}
 	m.fail(v, reason)
 	path := v.path
 	m.job(ctx, func() func() {
@@ -160,6 +166,10 @@ func (m *Manager) lose(ctx context.Context, v *vol, reason string) {
 
 // retry plans the next try to mount a volume.
 func (m *Manager) retry(v *vol) {
+	if !v.well.IsZero() && m.cfg.Now().Sub(v.well) >= wellAfter {
+		v.pause = 0
+	}
+	v.well = time.Time{}
 	v.pause = min(max(2*v.pause, m.pace.retryMount), retryMost)
 	v.retry = m.cfg.Now().Add(v.pause)
 }
@@ -197,6 +207,9 @@ func (m *Manager) check(ctx context.Context, v *vol) {
 	began, path, d := v.checking, v.path, v.disk
 	m.job(ctx, func() func() {
 		use, err := volume.Check(path)
+		if err != nil && d != nil { // to be mounted anew; what still has files open on it notices by itself
+			err = errors.Join(err, volume.Unmount(path))
+		}
 		return func() {
 			if v.disk != d || v.checking != began {
 				return // another disk's by now
@@ -204,6 +217,9 @@ func (m *Manager) check(ctx context.Context, v *vol) {
 			v.checked, v.checking = m.cfg.Now(), time.Time{}
 			if err != nil {
 				m.fail(v, "It cannot be used: "+firstLine(err)+".")
+				if d != nil {
+					m.retry(v)
+				}
 				return
 			}
 			v.use = use

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"vigie/internal/api"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
@@ -240,6 +242,39 @@ func TestADiskBecomesAVolumeOnTheAdminsWordOnly(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAFileSystemThatTheKernelShutDownIsMountedAnew: a disk failed for a moment, and is well again.
+func TestAFileSystemThatTheKernelShutDownIsMountedAnew(t *testing.T) {
+	l := lab(t)
+	l.plug("sda", l.loop(320*mib), 320*mib)
+	l.start(func(c *Config) { c.FormatBlank = true })
+	v := l.until("mounted", mountedOn("sda")).Volumes[0]
+	held, err := os.Open(v.Path) // as the engine has files open on it
+	if err != nil {
+		t.Fatal(err)
+	}
+	const goingDown, noLogFlush = 0x8004587D, 2 // XFS_IOC_GOINGDOWN
+	if err := unix.IoctlSetPointerInt(int(held.Fd()), goingDown, noLogFlush); err != nil {
+		t.Fatal(err)
+	}
+	s := l.until("said", func(s api.Status) bool { return len(s.Volumes) == 1 && s.Volumes[0].Status == api.VolumeStatusFailed })
+	if why := s.Volumes[0].Reason; !strings.Contains(why, "shut the file system down") || s.Volumes[0].Disk != "id-sda" {
+		t.Errorf("said %+v", s.Volumes[0])
+	}
+	l.mu.Lock()
+	still := l.attached[v.ID]
+	l.mu.Unlock()
+	if still {
+		t.Error("still attached")
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.until("mounted anew", mountedOn("sda"))
+	if err := os.WriteFile(filepath.Join(v.Path, "x"), []byte("x"), 0o600); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestADiskThatTookAnothersPlaceIsNotFormatted: the one that the administrator named was pulled, and the kernel gave its

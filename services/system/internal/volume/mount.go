@@ -77,7 +77,7 @@ func mountError(node string, err error) error {
 	case errors.Is(err, unix.EINVAL):
 		why = "the kernel refuses its file system; a copy of it may be in use"
 	case errors.Is(err, unix.EIO):
-		why = "the disk returns read errors"
+		why = "the disk returns errors"
 	default:
 		return fmt.Errorf("mount %s: %w", node, err)
 	}
