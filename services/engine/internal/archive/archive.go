@@ -304,6 +304,9 @@ func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segme
 		}
 		tried[v.id] = true
 		s, err := a.createOn(v, run, key, meta)
+		v.mu.Lock()
+		v.coming--
+		v.mu.Unlock()
 		if errors.Is(err, errStream) {
 			return nil, err
 		}
@@ -350,10 +353,18 @@ func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Me
 	}
 }
 
-// choose returns the best volume not yet tried, or nil.
-func (a *Archive) choose(camera string, tried map[string]bool) *volume {
+// choose returns the best volume not yet tried, or nil. The segment counts as coming to it: many cameras choose at once
+// when the engine starts.
+func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer func() {
+		if chosen != nil {
+			chosen.mu.Lock()
+			chosen.coming++
+			chosen.mu.Unlock()
+		}
+	}()
 	var best, home *volume
 	load := map[*volume]float64{}
 	for _, v := range a.volumes {

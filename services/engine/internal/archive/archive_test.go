@@ -282,6 +282,31 @@ func TestCamerasSpreadOverVolumesAndStay(t *testing.T) {
 	}
 }
 
+func TestCamerasThatStartTogetherSpreadOverVolumes(t *testing.T) {
+	r := newRig(t)
+	r.use(r.volume("a"), r.volume("b"))
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			src := newSource(fmt.Sprintf("k3f9x%03d", i), r.start)
+			if _, err := r.arch.Create(src.run, index.Standard, src.run.StartNs); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for _, v := range r.arch.present() {
+		v.mu.Lock()
+		if n := len(v.open); n < 15 {
+			t.Errorf("%d of 40 segments on volume %s", n, v.id)
+		}
+		if v.coming != 0 {
+			t.Errorf("%d segments are still coming to volume %s", v.coming, v.id)
+		}
+		v.mu.Unlock()
+	}
+}
+
 func TestAbsentVolumeKeepsItsRowsAndComesBack(t *testing.T) {
 	r := newRig(t)
 	a, b := r.volume("a"), r.volume("b")

@@ -4,8 +4,8 @@
 // It owns <volume>/vigie/rec on every volume it is given, and the rows of package index. What record decides (where a
 // segment begins and ends) is not its business.
 //
-// Order of writing: cluster, fdatasync (at most a second after the frame came); at close: the header's patches,
-// fdatasync, rename, fsync of the folder, index. Order of deleting: mark in the index, unlink, fsync of the folder, drop
+// Order of writing: clusters, sync (well within a second of the frame's coming, see write); at close: the header's
+// patches, sync, rename, sync, index. Order of deleting: mark in the index, unlink, fsync of the folder, drop
 // the mark. So a file without a row is footage not yet indexed, and is taken up; a row without a file, on a volume that
 // is present, is footage lost, and becomes a gap; a mark is a deletion to be finished.
 //
@@ -18,8 +18,8 @@
 //	          recorders go elsewhere; tried again from time to time with a new file, never with the same descriptor
 //	absent    not mounted now; its rows are kept
 //
-// Concurrency: a segment belongs to its recorder's goroutine, and a few workers of the volume write and sync what it has
-// made ready, so that a recorder waits for a disk only when 16 MiB are behind; one keeper goroutine a volume looks at
-// space, deletes, probes and reconciles. Each disk operation may hang for ever without anything of another volume, or
+// Concurrency: a segment belongs to its recorder's goroutine. Each volume has three of its own: the writer writes and
+// syncs what all segments have made ready, so that a recorder waits for a disk only when 16 MiB are behind; the closer
+// ends segments; the keeper looks at space, deletes, probes and reconciles. Each disk operation may hang for ever without anything of another volume, or
 // any query, waiting for it. Run starts the goroutines and waits for those that do not hang in a dead disk.
 package archive

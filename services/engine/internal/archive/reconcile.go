@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"vigie/internal/atomicfile"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/mkv"
 )
@@ -96,6 +97,14 @@ func (v *volume) writing(path string) bool {
 		}
 	}
 	return v.creating[path]
+}
+
+// rename moves a file within its folder, durably.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(filepath.Dir(to))
 }
 
 // smallest is the size up to which a file without one whole cluster is removed: no footage was ever synced to it.

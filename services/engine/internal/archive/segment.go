@@ -5,24 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"vigie/internal/atomicfile"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
 )
 
-const (
-	// backlog is how much of a segment may wait for the disk before its recorder does.
-	backlog = 16 << 20
-	// clusterAge ends a cluster whose next frame does not come.
-	clusterAge = 600 * time.Millisecond
-)
+// backlog is how much of a segment may wait for the disk before its recorder does.
+const backlog = 16 << 20
 
 // Segment is a file being written. Write and Close are for one goroutine.
 type Segment struct {
@@ -34,11 +26,10 @@ type Segment struct {
 	mu       sync.Mutex
 	w        *mkv.Writer
 	err      error
-	queued   bool          // a worker has it, or will
 	closing  bool          // Close was called
-	endNs    int64         // given to Close
-	room     chan struct{} // closed and replaced when a worker is done with a batch, or the segment ends
-	since    time.Time     // when the first frame of the cluster being built came
+	leaving  bool          // the closer has it, or will
+	room     chan struct{} // closed and replaced when something was written, or the segment ends
+	since    time.Time     // when the oldest frame came that was not yet taken to be written; zero: there is none
 	given    int           // frames that came by Write
 	ready    int           // of them in whole clusters
 	readyEnd int64         // their end, UTC in ns
@@ -68,6 +59,7 @@ func (s *Segment) Write(ctx context.Context, f *media.Frame) error {
 	defer s.mu.Unlock()
 	for s.err == nil && s.w.Ready() > backlog {
 		room := s.room
+		s.vol.kick()
 		s.mu.Unlock()
 		var err error
 		select {
@@ -84,7 +76,7 @@ func (s *Segment) Write(ctx context.Context, f *media.Frame) error {
 		return s.err
 	}
 	before, end := s.w.Ready(), s.w.EndNs()
-	if !s.w.Building() {
+	if s.since.IsZero() {
 		s.since = time.Now()
 	}
 	if err := s.w.Add(f); err != nil {
@@ -94,8 +86,6 @@ func (s *Segment) Write(ctx context.Context, f *media.Frame) error {
 	}
 	if s.w.Ready() > before {
 		s.ready, s.readyEnd = s.given, end
-		s.since = time.Now()
-		s.queue()
 	}
 	s.given++
 	return nil
@@ -105,7 +95,7 @@ func (s *Segment) Write(ctx context.Context, f *media.Frame) error {
 func (s *Segment) end(err error) {
 	if s.err == nil {
 		s.err = err
-		s.queue()
+		s.vol.kick()
 	}
 	s.wakeWriter()
 }
@@ -115,143 +105,23 @@ func (s *Segment) wakeWriter() {
 	s.room = make(chan struct{})
 }
 
-// queue asks for a worker; mu is held.
-func (s *Segment) queue() {
-	if !s.queued {
-		s.queued = true
-		s.vol.enqueue(s)
-	}
-}
-
-// tick ends a cluster that waits for frames that do not come.
-func (s *Segment) tick(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil && s.w.Building() && now.Sub(s.since) >= clusterAge {
-		s.endCluster()
-	}
-}
-
 // endCluster makes all frames given ready; mu is held.
 func (s *Segment) endCluster() {
 	s.w.EndCluster()
 	s.ready, s.readyEnd = s.given, s.w.EndNs()
-	s.queue()
 }
 
-// Close ends the segment in the background: endNs is the UTC end of its last frame.
-func (s *Segment) Close(endNs int64) {
+// Close ends the segment in the background. Where its footage ends, the segment knows itself.
+func (s *Segment) Close(int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.err != nil {
 		return
 	}
-	s.closing, s.endNs = true, endNs
+	s.closing = true
 	s.endCluster()
 	s.err = errors.New("segment is closed")
-}
-
-// work is a worker's turn: it writes and syncs what is ready, and ends the segment when that is due.
-func (s *Segment) work() {
-	s.mu.Lock()
-	if s.err != nil && !s.closing {
-		s.queued = false
-		s.mu.Unlock()
-		s.vol.abandon(s)
-		return
-	}
-	b, off := s.w.Take()
-	n, end, closing, named := s.ready, s.readyEnd, s.closing, s.named
-	s.mu.Unlock()
-
-	err := s.vol.disk(func() error {
-		if len(b) > 0 {
-			if _, err := s.file.WriteAt(b, off); err != nil {
-				return err
-			}
-			if err := unix.Fdatasync(int(s.file.Fd())); err != nil {
-				return err
-			}
-		}
-		if named {
-			return nil
-		}
-		day := filepath.Dir(s.path)
-		return errors.Join(atomicfile.SyncDir(day), atomicfile.SyncDir(filepath.Dir(day)), atomicfile.SyncDir(filepath.Dir(filepath.Dir(day))))
-	})
-	if err == nil && closing {
-		s.finish(end)
-		return
-	}
-	s.mu.Lock()
-	if err == nil && s.err != nil && !s.closing {
-		err = s.err // given up by the volume meanwhile
-	}
-	if err == nil {
-		s.named = true
-		s.durable, s.durEnd, s.size = n, end, off+int64(len(b))
-		s.vol.written.Add(int64(len(b)))
-		s.w.Recycle(b)
-		s.queued = false
-		if s.w.Ready() > 0 || s.closing {
-			s.queue()
-		}
-		s.wakeWriter()
-		s.mu.Unlock()
-		return
-	}
-	if s.err == nil {
-		s.err = err
-	}
-	s.closing = false
-	s.wakeWriter()
-	s.mu.Unlock()
-	s.vol.ioError(err)
-	s.vol.abandon(s)
-}
-
-// finish closes the file in order and indexes it.
-func (s *Segment) finish(endNs int64) {
-	s.mu.Lock()
-	patches, size, frames := s.w.Close(), s.w.Size(), s.given
-	s.durable, s.durEnd, s.size = frames, endNs, size
-	seg := index.Segment{Key: s.key, EndMs: max(endNs/1e6, s.key.StartMs), SizeBytes: size, Volume: s.vol.id}
-	s.mu.Unlock()
-	seg.EndMs = min(seg.EndMs, seg.StartMs+index.MaxDurationMs)
-	err := s.vol.disk(func() error {
-		if frames == 0 { // opened for a frame that never came
-			return errors.Join(s.file.Close(), os.Remove(s.path))
-		}
-		for _, p := range patches {
-			if _, err := s.file.WriteAt(p.Data, p.Offset); err != nil {
-				return err
-			}
-		}
-		if err := unix.Fdatasync(int(s.file.Fd())); err != nil {
-			return err
-		}
-		if err := s.file.Close(); err != nil {
-			return err
-		}
-		return rename(s.path, filepath.Join(s.vol.path, relPath(seg)))
-	})
-	if err != nil {
-		s.vol.ioError(err)
-		s.vol.abandon(s)
-		return
-	}
-	if frames > 0 {
-		s.vol.arch.put(seg)
-	}
-	s.vol.forget(s)
-}
-
-// rename moves a file within its folder, durably.
-func rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(filepath.Dir(to))
+	s.vol.kick()
 }
 
 // view is the segment as far as it is on disk; ok is false when nothing is.

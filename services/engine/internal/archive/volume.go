@@ -35,8 +35,6 @@ const wellAfter = time.Hour
 // errGivenUp: a segment was ended because of its volume, which has said why already.
 var errGivenUp = errors.New("volume was given up")
 
-const workers = 8 // disk operations of one volume at a time: enough to let a journal commit serve several
-
 // volume is one present volume.
 type volume struct {
 	arch *Archive
@@ -47,6 +45,8 @@ type volume struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 	wake chan struct{} // for the keeper
+	due  chan struct{} // for the writer
+	own  bool          // a file system of its own; set before there is a writer
 
 	written atomic.Int64 // bytes
 
@@ -63,10 +63,12 @@ type volume struct {
 	writeBps  int64
 	ops       map[int64]time.Time // disk operations under way
 	nextOp    int64
-	queue     []*Segment
+	ended     []*Segment // for the closer
 	more      *sync.Cond // on mu
+	over      bool       // the writer has ended
 	open      map[*Segment]bool
 	creating  map[string]bool // files being made
+	coming    int             // segments for which it was chosen, and not yet in open for certain
 	recovered chan struct{}   // closed once what a crash left open is repaired
 	done      bool            // no more work
 	before    <-chan struct{} // closed once the volume's earlier presence, if any, has let go of its files
@@ -74,7 +76,7 @@ type volume struct {
 
 func newVolume(a *Archive, v Volume) *volume {
 	vol := &volume{arch: a, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
-		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now()}
+		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now()}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
 	}
@@ -88,35 +90,14 @@ func (v *volume) start() {
 		v.ioError(err)
 	}
 	v.arch.noteSize(v)
-	for range workers {
-		v.wg.Go(v.worker)
+	var own bool
+	if err := v.disk(func() (err error) { own, err = ownFilesystem(v.path); return err }); err != nil {
+		v.ioError(err)
 	}
+	v.own = own
+	v.wg.Go(v.write)
+	v.wg.Go(v.closer)
 	v.wg.Go(v.keep)
-}
-
-func (v *volume) enqueue(s *Segment) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.queue = append(v.queue, s)
-	v.more.Signal()
-}
-
-func (v *volume) worker() {
-	for {
-		v.mu.Lock()
-		for len(v.queue) == 0 && !v.done {
-			v.more.Wait()
-		}
-		if len(v.queue) == 0 {
-			v.mu.Unlock()
-			return
-		}
-		s := v.queue[0]
-		v.queue[0] = nil
-		v.queue = v.queue[1:]
-		v.mu.Unlock()
-		s.work()
-	}
 }
 
 // disk runs one disk operation under the eye of the archive's ticker.
@@ -140,16 +121,9 @@ func (v *volume) tick(now time.Time) {
 	for _, began := range v.ops {
 		stalled = stalled || now.Sub(began) > v.arch.cfg.StallAfter
 	}
-	segments := make([]*Segment, 0, len(v.open))
-	for s := range v.open {
-		segments = append(segments, s)
-	}
 	v.mu.Unlock()
 	if stalled {
 		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", v.arch.cfg.StallAfter))
-	}
-	for _, s := range segments {
-		s.tick(now)
 	}
 }
 
@@ -297,7 +271,7 @@ func (v *volume) usable() bool {
 
 // load is the share of open segments in relation to size, for choosing; extra segments are added. mu is held.
 func (v *volume) load(extra int) float64 {
-	return float64(len(v.open)+extra) / float64(max(v.size, 1))
+	return float64(len(v.open)+v.coming+extra) / float64(max(v.size, 1))
 }
 
 // close ends a volume that goes away: segments are closed in order if the disk lets them, within StallAfter.
@@ -317,8 +291,8 @@ func (v *volume) close() {
 	v.stop()
 	v.mu.Lock()
 	v.done = true
-	v.more.Broadcast()
 	v.mu.Unlock()
+	v.kick()
 	gone := make(chan struct{})
 	go func() {
 		v.wg.Wait()

@@ -11,7 +11,7 @@
 //   - What closing a file changes (size, SeekHead, Cues, Duration) was laid out when it was opened: nothing moves.
 //
 // Times: TimestampScale is 100 µs. A block's timestamp is 16 bits signed relative to its cluster's, so the scale bounds a
-// cluster to 3.2 s, more than the 0.5 s that they have here, while one tick stays below the length of one sample of
+// cluster to 3.2 s, more than the 0.5 s that they have at most here, while one tick stays below the length of one sample of
 // 8 kHz audio (125 µs): G.711 comes back exact to the sample, and AAC is exact because its frames lie on a grid of
 // known pitch which a tick (4.8 samples at 48 kHz) cannot miss. The customary 1 ms could do neither.
 //
@@ -93,7 +93,7 @@ const (
 
 	// A cluster ends when it is this long, so that what a power cut can take is bounded: its length plus one sync.
 	clusterTicks = 5000
-	// A keyframe starts a new cluster (and gets a cue) once the present one has this length.
+	// A keyframe starts a new cluster (and gets a cue) once the last that did is this far behind.
 	keyframeTicks = 1000
 	clusterBytes  = 8 << 20 // or this large
 	maxBlockRel   = 32767   // ticks; blocks count relative to the cluster in 16 bits

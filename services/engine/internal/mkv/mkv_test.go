@@ -394,6 +394,29 @@ func TestSeekStartsAtTheKeyframeBefore(t *testing.T) {
 }
 
 // TestTornAtEveryByte: wherever a file ends, what was whole before is read, nothing else, and repairing never fails.
+func TestEveryKeyframeHasACueWhereverClustersEnd(t *testing.T) {
+	c := interleave("h264", cameratest.EncodeVideo(t, cameratest.VideoOptions{}), nil, 8)
+	w, err := NewWriter(c.run, c.meta())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := 0
+	for i, f := range c.frames {
+		if err := w.Add(f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Keyframe {
+			keys++
+		}
+		if i+2 < len(c.frames) && c.frames[i+2].Keyframe { // a round of writing, one frame before the keyframe
+			w.EndCluster()
+		}
+	}
+	if len(w.cues) != keys || keys < 4 {
+		t.Errorf("%d cues for %d keyframes", len(w.cues), keys)
+	}
+}
+
 func TestTornAtEveryByte(t *testing.T) {
 	c := synthetic(40)
 	path := filepath.Join(t.TempDir(), "a.mkv")

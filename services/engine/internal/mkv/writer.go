@@ -79,7 +79,8 @@ func (w *Writer) Add(f *media.Frame) error {
 	}
 	if w.open {
 		age := tick - w.start
-		if age >= clusterTicks || isKey && age >= keyframeTicks || age < -maxBlockRel || len(w.buf)-w.whole+len(f.Payload) > clusterBytes {
+		cued := isKey && (len(w.cues) == 0 || tick-w.cues[len(w.cues)-1].tick >= keyframeTicks)
+		if age >= clusterTicks || cued || age < -maxBlockRel || len(w.buf)-w.whole+len(f.Payload) > clusterBytes {
 			w.EndCluster()
 		}
 	}

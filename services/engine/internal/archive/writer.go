@@ -1,0 +1,302 @@
+package archive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vigie/internal/atomicfile"
+	"vigie/services/engine/internal/index"
+)
+
+const (
+	// roundEvery is the time between rounds of writing: with the time that a round takes, all that a power cut can
+	// take of a frame that has reached its segment.
+	roundEvery = 300 * time.Millisecond
+	// roundBytes bounds a round, so that the end of one says that the disk still answers.
+	roundBytes = 64 << 20
+	// parallel is how many files are synced at a time where each needs a sync of its own.
+	parallel = 8
+)
+
+// piece is what a round writes of one segment.
+type piece struct {
+	seg    *Segment
+	data   []byte
+	off    int64
+	frames int   // of the segment on disk once this is
+	endNs  int64 // of the footage then
+	named  bool
+}
+
+// kick asks for a round now.
+func (v *volume) kick() {
+	select {
+	case v.due <- struct{}{}:
+	default:
+	}
+}
+
+// write is the volume's writer: round after round it takes what all open segments have, writes it, and makes it durable
+// with one sync of the file system, names included. Syncing each file by itself costs a disk as many flushes as there
+// are cameras. The sync is asked for on a file of this round, so that it is the right file system's whatever has become
+// of the mount, and reports what failed since that file was opened (Linux 5.8).
+func (v *volume) write() {
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.over = true
+		v.more.Broadcast()
+	}()
+	t := time.NewTicker(roundEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-v.due:
+		}
+		for v.round() {
+		}
+		if v.hand() {
+			return
+		}
+	}
+}
+
+// round writes what is there; more tells that it left something.
+func (v *volume) round() (more bool) {
+	pieces, more := v.gather()
+	if len(pieces) == 0 {
+		return false
+	}
+	whole := 0 // pieces that are written
+	var err error
+	serr := v.disk(func() error {
+		for _, p := range pieces {
+			if _, err = p.seg.file.WriteAt(p.data, p.off); err != nil {
+				break
+			}
+			whole++
+		}
+		return v.sync(pieces[:whole])
+	})
+	if serr != nil {
+		err, whole = serr, 0
+	}
+	for _, p := range pieces[:whole] {
+		p.written(v)
+	}
+	if err != nil {
+		v.ioError(err) // ends all segments of the volume
+	}
+	return more && err == nil
+}
+
+// gather ends the clusters being built and takes what is to be written, what has waited longest first.
+func (v *volume) gather() (pieces []piece, more bool) {
+	v.mu.Lock()
+	open := make([]*Segment, 0, len(v.open))
+	for s := range v.open {
+		open = append(open, s)
+	}
+	v.mu.Unlock()
+	type waiting struct {
+		s     *Segment
+		since time.Time
+	}
+	list := make([]waiting, 0, len(open))
+	for _, s := range open {
+		s.mu.Lock()
+		if (s.err == nil || s.closing) && !s.leaving && (s.closing || !s.since.IsZero()) {
+			list = append(list, waiting{s, s.since})
+		}
+		s.mu.Unlock()
+	}
+	slices.SortFunc(list, func(a, b waiting) int { return a.since.Compare(b.since) })
+	sum := 0
+	for i, w := range list {
+		if sum >= roundBytes {
+			return pieces, i < len(list)
+		}
+		s := w.s
+		s.mu.Lock()
+		if s.err == nil {
+			s.endCluster()
+		}
+		p := piece{seg: s, frames: s.ready, endNs: s.readyEnd, named: s.named}
+		p.data, p.off = s.w.Take()
+		s.since = time.Time{}
+		s.mu.Unlock()
+		sum += len(p.data)
+		pieces = append(pieces, p)
+	}
+	return pieces, false
+}
+
+// sync makes what was written, and the files' names, durable.
+func (v *volume) sync(pieces []piece) error {
+	if v.own && len(pieces) > 0 {
+		return unix.Syncfs(int(pieces[0].seg.file.Fd()))
+	}
+	var mu sync.Mutex
+	var errs []error
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for _, p := range pieces {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			err := unix.Fdatasync(int(p.seg.file.Fd()))
+			if !p.named {
+				day := filepath.Dir(p.seg.path)
+				err = errors.Join(err, atomicfile.SyncDir(day), atomicfile.SyncDir(filepath.Dir(day)), atomicfile.SyncDir(filepath.Dir(filepath.Dir(day))))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// written notes that a piece is on disk.
+func (p piece) written(v *volume) {
+	s := p.seg
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.named = true
+	s.durable, s.durEnd, s.size = p.frames, p.endNs, p.off+int64(len(p.data))
+	v.written.Add(int64(len(p.data)))
+	s.w.Recycle(p.data)
+	s.wakeWriter()
+}
+
+// hand gives the segments that have ended to the closer. It returns true when there is nothing more to be written, ever.
+func (v *volume) hand() (over bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	over = v.done
+	for s := range v.open {
+		s.mu.Lock()
+		given := s.err != nil && !s.closing
+		if !s.leaving && (given || s.closing && s.named && s.w.Ready() == 0) {
+			s.leaving = true
+			v.ended = append(v.ended, s)
+			v.more.Signal()
+		}
+		over = over && s.leaving
+		s.mu.Unlock()
+	}
+	return over
+}
+
+// closer ends segments: those closed in order get their final form and name, those given up are left as they are. It is
+// apart from the writer because it waits for the index.
+func (v *volume) closer() {
+	for {
+		v.mu.Lock()
+		for len(v.ended) == 0 && !v.over {
+			v.more.Wait()
+		}
+		list := v.ended
+		v.ended = nil
+		v.mu.Unlock()
+		if len(list) == 0 {
+			return
+		}
+		v.finish(slices.DeleteFunc(list, func(s *Segment) bool {
+			s.mu.Lock()
+			given := !s.closing
+			s.mu.Unlock()
+			if given {
+				v.abandon(s)
+			}
+			return given
+		}))
+	}
+}
+
+// finish closes files in order and indexes them, many at a time: all patches, one sync, all names, one sync, one
+// transaction.
+func (v *volume) finish(list []*Segment) {
+	if len(list) == 0 {
+		return
+	}
+	pieces := make([]piece, 0, len(list))
+	segments := make([]index.Segment, 0, len(list))
+	renamed := 0
+	err := v.disk(func() error {
+		for _, s := range list {
+			s.mu.Lock()
+			patches, size, end, frames := s.w.Close(), s.w.Size(), s.readyEnd, s.given
+			s.mu.Unlock()
+			if frames == 0 { // opened for a frame that never came
+				if err := os.Remove(s.path); err != nil {
+					return err
+				}
+				continue
+			}
+			for _, p := range patches {
+				if _, err := s.file.WriteAt(p.Data, p.Offset); err != nil {
+					return err
+				}
+			}
+			endMs := min(max(end/1e6, s.key.StartMs), s.key.StartMs+index.MaxDurationMs)
+			pieces = append(pieces, piece{seg: s, named: true})
+			segments = append(segments, index.Segment{Key: s.key, EndMs: endMs, SizeBytes: size, Volume: v.id})
+		}
+		if err := v.sync(pieces); err != nil {
+			return err
+		}
+		days := map[string]bool{}
+		for i, p := range pieces {
+			to := filepath.Join(v.path, relPath(segments[i]))
+			if err := os.Rename(p.seg.path, to); err != nil {
+				return err
+			}
+			renamed++
+			days[filepath.Dir(to)] = true
+		}
+		if v.own {
+			return v.sync(pieces)
+		}
+		for day := range days {
+			if err := atomicfile.SyncDir(day); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		v.ioError(err)
+	}
+	if renamed > 0 { // also when only the last sync failed: the file is there by its new name
+		v.arch.put(segments[:renamed]...)
+	}
+	for _, s := range list {
+		i := slices.IndexFunc(pieces, func(p piece) bool { return p.seg == s })
+		if err != nil && (i < 0 || i >= renamed) {
+			v.abandon(s)
+			continue
+		}
+		_ = s.file.Close() // synced
+		v.forget(s)
+	}
+}
+
+// ownFilesystem tells whether a volume is a file system of its own: only there may a sync of all of it be asked for, as
+// it waits for what anybody has written.
+func ownFilesystem(path string) (bool, error) {
+	var in, out syscall.Stat_t
+	if err := errors.Join(syscall.Stat(path, &in), syscall.Stat(filepath.Dir(path), &out)); err != nil {
+		return false, err
+	}
+	return in.Dev != out.Dev, nil
+}
