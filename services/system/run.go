@@ -51,17 +51,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer os.Remove(o.socket)
 
-	boot := bootOptions(o, say, log)
+	given, start := bootOptions(o, say, log), newBoot(o.runDir)
 	b := board.New(time.Now(), firstStatus(o, log))
 	var control supervisor.Init
 	if o.init != "" && !o.observe {
 		control = initctl.Client{Socket: o.init}
 	}
 	link := supervisor.New(control, b.SetServices, log)
-	names := &naming{observe: o.observe, boot: boot.Hostname, publish: b.SetHostname, log: log}
+	names := &naming{observe: o.observe, boot: given.Hostname, publish: b.SetHostname, log: log}
 	wall := clock.Kernel{RTC: "/dev/rtc0"}
 	watch := clock.New(clock.Config{
-		Clock: wall, Query: clock.NTP(ntpPort, wall.Now), Built: built(), Boot: boot.NTPServers, Observe: o.observe,
+		Clock: wall, Query: clock.NTP(ntpPort, wall.Now), Built: built(), Boot: given.NTPServers, Observe: o.observe,
 		Publish: func(c api.Clock) {
 			b.SetClock(c)
 			if started, err := facts.Started(time.Now()); err == nil { // the clock may have been set
@@ -79,9 +79,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		keeper.Attach(id, path)
 	}
 	disks := storage.New(storage.Config{
-		Root: o.volumes, FormatBlank: boot.FormatBlank, Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
+		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
-		Attach: attach, Detach: keeper.Detach, Settled: keeper.Settle,
+		Attach: attach, Detach: keeper.Detach,
+		Settled: func() {
+			keeper.Settle()
+			if err := start.end(); err != nil {
+				log.Error("disks", "err", err)
+			}
+		},
 		Now: time.Now, Console: say, Log: log,
 	}, b)
 	if err := keeper.Open(); err != nil {
