@@ -37,6 +37,9 @@ const (
 	maxLength = 55 * time.Minute
 	// tail is how long the last segment stays open for audio that comes after the video it belongs before.
 	tail = time.Second
+	// maxHeld bounds, in bytes, what is held of a GOP although it is on disk: a camera that hardly ever sends a keyframe
+	// must not fill the memory. Past it a failing volume costs the rest of the GOP.
+	maxHeld = 32 << 20
 	// gapMin is the shortest span without frames that is called a gap. Jitter and a slow camera stay below.
 	gapMin = 2 * time.Second
 
@@ -98,7 +101,7 @@ type Recorder struct {
 	run     *media.Run
 	startNs int64
 	bytes   int64
-	held    []*media.Frame // written to seg and not yet known to be on disk; begins at a keyframe
+	held    []*media.Frame // written to seg and not yet known to be on disk; begins at a keyframe, if not past maxHeld
 	heldAt  int            // how many frames of seg came before held
 	old     Segment        // ends at startNs; still open for late audio
 	oldEnd  int64
@@ -261,9 +264,19 @@ func (r *Recorder) write(ctx context.Context, f *media.Frame) error {
 		}
 		r.log.Error("volume failed while recording; going on elsewhere", "volume", r.seg.Volume(), "err", err)
 		r.confirm()
-		again = append([]*media.Frame(nil), r.held...)
 		r.blame(index.Disk)
 		r.seg = nil
+		first := 0
+		for first < len(r.held) && !keyframe(r.held[first]) {
+			first++
+		}
+		again = append([]*media.Frame(nil), r.held[first:]...)
+		if len(again) == 0 { // nothing that could be played alone: the next keyframe begins a segment
+			clear(r.held)
+			r.held, r.heldAt = r.held[:0], 0
+			r.setState(State{Reason: "A disk failed; waiting for the camera's next keyframe."})
+			return nil
+		}
 		// The archive ends the failed segment by itself. What it did not confirm comes again from here.
 		if err := r.begin(ctx, again[0]); err != nil {
 			return err
@@ -292,9 +305,12 @@ func (r *Recorder) confirm() {
 	durable := r.seg.Durable() - r.heldAt
 	keep := 0
 	for i := 1; i <= durable && i < len(r.held); i++ {
-		if r.held[i].Keyframe && r.held[i].Run.Tracks[r.held[i].Track].Codec.IsVideo() {
+		if keyframe(r.held[i]) {
 			keep = i
 		}
+	}
+	if keep == 0 && size(r.held) > maxHeld {
+		keep = min(durable, len(r.held))
 	}
 	if keep == 0 {
 		return
@@ -302,6 +318,18 @@ func (r *Recorder) confirm() {
 	n := copy(r.held, r.held[keep:])
 	clear(r.held[n:])
 	r.held, r.heldAt = r.held[:n], r.heldAt+keep
+}
+
+func keyframe(f *media.Frame) bool {
+	return f.Keyframe && f.Run.Tracks[f.Track].Codec.IsVideo()
+}
+
+// size is the payload bytes of frames.
+func size(frames []*media.Frame) (n int) {
+	for _, f := range frames {
+		n += len(f.Payload)
+	}
+	return n
 }
 
 // cut ends the segment before a keyframe of the same run; late audio still goes to it.

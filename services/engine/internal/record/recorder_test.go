@@ -126,6 +126,40 @@ func (g *rig) next(after time.Duration) {
 	g.run, g.frame = newRun(end+int64(after), g.audio), 0
 }
 
+func TestAGOPWithoutEndIsNotHeldForEver(t *testing.T) {
+	arch := &memory{}
+	r := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: arch, Log: slog.New(slog.DiscardHandler),
+		Written: new(atomic.Uint64), Offline: func() bool { return false }})
+	run, payload, n := newRun(t0, false), make([]byte, 1<<20), int64(0)
+	give := func(key bool) {
+		t.Helper()
+		f := &media.Frame{Run: run, Keyframe: key, PTSTicks: n * 9000, DTSTicks: n * 9000, DurationTicks: 9000, Payload: payload}
+		if n++; r.frame(t.Context(), f) != nil {
+			t.Fatal("frame refused")
+		}
+		r.confirm()
+	}
+	give(true)
+	for range 200 {
+		arch.segments[0].durable = len(arch.segments[0].frames)
+		give(false)
+		if held := size(r.held); held > maxHeld+2<<20 {
+			t.Fatalf("%d bytes are held", held)
+		}
+	}
+	arch.segments[0].failAfter = 1
+	give(false)
+	if r.State().Recording || len(arch.segments) != 1 {
+		t.Fatalf("after its volume failed: %+v, %d segments", r.State(), len(arch.segments))
+	}
+	give(false)
+	give(true)
+	give(false)
+	if len(arch.segments) != 2 || len(arch.segments[1].frames) != 2 || !arch.segments[1].frames[0].Keyframe || !r.State().Recording {
+		t.Fatalf("after the next keyframe: %+v, %d segments", r.State(), len(arch.segments))
+	}
+}
+
 func TestSegmentsAreCutAtKeyframesWithoutLosingOrRepeatingAFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, true, 0, "")
