@@ -36,6 +36,7 @@ const (
 	maxBytes        = 16 << 20
 	maxAnswers      = 8 // collected at a time, which bounds memory; others wait
 	lookahead       = 64
+	writeTimeout    = 20 * time.Second // for the client to take a GOP
 )
 
 // Footage is one recorded segment.
@@ -63,14 +64,15 @@ type Archive interface {
 
 // Playback answers requests. Make one with New.
 type Playback struct {
-	archive Archive
-	log     *slog.Logger
-	slots   chan struct{}
+	archive  Archive
+	log      *slog.Logger
+	slots    chan struct{}
+	patience time.Duration // for the client to take a GOP
 }
 
 // New returns a Playback.
 func New(archive Archive, log *slog.Logger) *Playback {
-	return &Playback{archive: archive, log: log, slots: make(chan struct{}, maxAnswers)}
+	return &Playback{archive: archive, log: log, slots: make(chan struct{}, maxAnswers), patience: writeTimeout}
 }
 
 // ServeHTTP answers one request for a camera's footage.
@@ -118,10 +120,31 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 	if c.nextMs > 0 {
 		h.Set("Vigie-Next-Ms", strconv.FormatInt(c.nextMs, 10))
 	}
-	if _, err := w.Write(init); err != nil {
+	out := &patient{w: w, control: http.NewResponseController(w), patience: p.patience}
+	defer out.done()
+	if _, err := out.Write(init); err != nil {
 		return nil // the client is gone
 	}
-	return write(w, mux, c.frames)
+	return write(out, mux, c.frames)
+}
+
+// patient gives the client so long for each write: one that takes nothing must not keep others from playing.
+type patient struct {
+	w        io.Writer
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.patience)) // a recorder of tests has none
+	return p.w.Write(b)
+}
+
+// done frees the connection for its next request.
+func (p *patient) done() {
+	if f := p.control.Flush(); f == nil {
+		_ = p.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // write sends frames, a fragment for each GOP.

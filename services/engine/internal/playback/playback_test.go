@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -365,6 +366,46 @@ func TestAnswersAreBoundedInSize(t *testing.T) {
 	}
 	if total != 300 {
 		t.Errorf("%d pictures", total)
+	}
+}
+
+func TestClientsThatTakeNothingKeepNobodyFromPlaying(t *testing.T) {
+	frames := cameratest.Frames(epoch, cameratest.EncodeVideo(t, cameratest.VideoOptions{GOP: 5, Frames: 5}), nil, 100)
+	filler := append([]byte{0, 1, 0xff, 0xfc, 6}, make([]byte, 0x1fffb)...) // an SEI of 128 KiB
+	for _, f := range frames {
+		f.Payload = append(slices.Clone(f.Payload), filler...)
+	}
+	a := newFolder(t)
+	a.add(t, frames, false)
+	p := New(a, slog.New(slog.DiscardHandler))
+	p.patience = 100 * time.Millisecond
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, camera) }))
+	defer s.Close()
+	for range maxAnswers {
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET /?%s&durationMs=60000 HTTP/1.1\r\nHost: x\r\n\r\n", from(ms(epoch)))
+		if _, err := conn.Read(make([]byte, 1)); err != nil { // it is being answered
+			t.Fatal(err)
+		}
+	}
+	client := &http.Client{Timeout: 10 * time.Second}
+	for range 2 { // the same connection serves again
+		r, err := client.Get(s.URL + "/?" + from(ms(epoch)) + "&durationMs=100")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r.Body)
+		if r.Body.Close(); err != nil || n < 5*0x20000 {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		time.Sleep(2 * p.patience) // a deadline left behind would cut the next answer
 	}
 }
 
