@@ -77,6 +77,17 @@ func (r *machineRoom) mount(paths ...string) {
 	r.changed = make(chan struct{})
 }
 
+// fail tells that a volume's disk is there and cannot be used, beside the volumes there are.
+func (r *machineRoom) fail(path, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Revision++
+	r.status.Volumes = append(slices.Clone(r.status.Volumes),
+		api.Volume{ID: filepath.Base(path), Name: "Disk " + filepath.Base(path), Path: path, Status: api.VolumeStatusFailed, Reason: why, Disk: "disk"})
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
 // volume makes a folder as the system service lays out a volume.
 func volume(t *testing.T, name string) string {
 	p := filepath.Join(t.TempDir(), name)
@@ -192,6 +203,14 @@ func (e *running) camera(id string) api.Camera {
 		e.t.Fatal(err)
 	}
 	return c
+}
+
+func (e *running) recording() (r api.Recording) {
+	e.t.Helper()
+	if err := e.ask.Call(e.t.Context(), "GET", "/v1/recording", nil, &r); err != nil {
+		e.t.Fatal(err)
+	}
+	return r
 }
 
 func (e *running) timeline(id string) api.Timeline {
@@ -331,10 +350,7 @@ func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {
 	})
 	room.mount(v1, v2)
 	e.eventually("the index is on both volumes", func() bool {
-		var r api.Recording
-		if err := e.ask.Call(t.Context(), "GET", "/v1/recording", nil, &r); err != nil {
-			t.Fatal(err)
-		}
+		r := e.recording()
 		return len(r.IndexCopies) == 2 && !slices.ContainsFunc(r.IndexCopies, func(c api.IndexCopy) bool { return c.Status != api.IndexCopyStatusOk })
 	})
 	room.mount(v2)
@@ -345,6 +361,19 @@ func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {
 		t.Errorf("footage is missing between %d and %d; gaps %+v", tl.Segments[0].EndMs, tl.Segments[1].StartMs, tl.Gaps)
 	}
 	e.do("getRecording", "GET", "/v1/recording", "", 200, "is not connected")
+	room.fail(v1, "The disk returns errors.")
+	e.eventually("a disk that is there and fails is not called absent", func() bool {
+		r := e.recording()
+		i := slices.IndexFunc(r.Volumes, func(v api.RecordingVolume) bool { return v.ID == "v1" })
+		return i >= 0 && r.Volumes[i].Status == api.RecordingVolumeStatusDegraded && r.Volumes[i].Reason == "The disk returns errors." &&
+			r.Volumes[i].Segments == 1 && slices.Contains(r.Warnings, "Volume Disk v1: The disk returns errors.")
+	})
+	room.mount()
+	room.fail(v1, "The disk returns errors.")
+	e.eventually("it is why nothing is recorded", func() bool {
+		s := e.camera(id).State
+		return !s.Recording && strings.Contains(s.RecordingReason, "Volume Disk v1: The disk returns errors.")
+	})
 	e.stop()
 
 	// The first volume comes back, to an engine that knows nothing: camera, index and both recordings are there.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -60,13 +61,16 @@ func (m *machine) settled(ctx context.Context, within time.Duration) bool {
 	}
 }
 
-// volumes returns the mounted volumes.
+// volumes returns the mounted volumes, and those that cannot be used although their disks are there.
 func (m *machine) volumes() []archive.Volume {
 	s, _ := m.get()
 	var out []archive.Volume
 	for _, v := range s.Volumes {
 		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
 			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
+		}
+		if v.Status == api.VolumeStatusFailed && v.Disk != "" {
+			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Unusable: cmp.Or(v.Reason, "It cannot be used.")})
 		}
 	}
 	slices.SortFunc(out, func(a, b archive.Volume) int { return strings.Compare(a.ID, b.ID) })
@@ -98,7 +102,7 @@ func (m *machine) memoryBytes() int64 {
 func copies(volumes []archive.Volume) []mirror.Dir {
 	var out []mirror.Dir
 	for _, v := range volumes {
-		if !v.ReadOnly {
+		if !v.ReadOnly && v.Unusable == "" {
 			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index")})
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +43,7 @@ type Volume struct {
 	ID, Name string
 	Path     string // where it is mounted
 	ReadOnly bool
+	Unusable string // why it cannot be used although its disk is there, for people; then nothing is done with it
 }
 
 // Archive is all volumes together. Make one with New; Run must run for segments to be synced.
@@ -51,6 +54,7 @@ type Archive struct {
 
 	mu      sync.Mutex
 	volumes map[string]*volume         // present ones
+	broken  map[string]Volume          // unusable ones
 	known   map[string]knownRow        // every volume ever seen
 	home    map[string]string          // camera → volume of its last segment
 	last    map[string]lastOne         // camera and stream → its last segment
@@ -143,10 +147,19 @@ func (a *Archive) present() []*volume {
 }
 
 // SetVolumes tells which volumes are present. New ones are usable at once, and reconciled in the background; segments on
-// those that are gone are ended.
-func (a *Archive) SetVolumes(list []Volume) {
+// those that are gone, or unusable, are ended.
+func (a *Archive) SetVolumes(all []Volume) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.broken = map[string]Volume{}
+	list := make([]Volume, 0, len(all))
+	for _, n := range all {
+		if n.Unusable != "" {
+			a.broken[n.ID] = n
+			continue
+		}
+		list = append(list, n)
+	}
 	for id, v := range a.volumes {
 		keep := slices.ContainsFunc(list, func(n Volume) bool {
 			return n.ID == id && n.Path == v.path && n.ReadOnly == v.isReadOnly()
@@ -398,7 +411,10 @@ func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) 
 // refusal says to people why no volume takes a segment.
 func (a *Archive) refusal() string {
 	list := a.present()
-	if len(list) == 0 {
+	a.mu.Lock()
+	broken := slices.SortedFunc(maps.Values(a.broken), func(x, y Volume) int { return strings.Compare(x.ID, y.ID) })
+	a.mu.Unlock()
+	if len(list) == 0 && len(broken) == 0 {
 		return "There is no data volume to record to. Connect a disk, or format one on the system page."
 	}
 	slices.SortFunc(list, func(x, y *volume) int {
@@ -418,6 +434,9 @@ func (a *Archive) refusal() string {
 			text += fmt.Sprintf(" Volume %s has no room left.", v.name)
 		}
 		v.mu.Unlock()
+	}
+	for _, n := range broken {
+		text += fmt.Sprintf(" Volume %s: %s", n.Name, n.Unusable)
 	}
 	return text
 }

@@ -15,8 +15,9 @@
 //	full      no room for another cluster although the oldest recordings went; takes segments again once there is
 //	readonly  mounted so, or turned so by the kernel; read from only
 //	degraded  a write or sync failed or took longer than StallAfter: its open segments are given up as suspect, their
-//	          recorders go elsewhere; tried again from time to time with a new file, never with the same descriptor
-//	absent    not mounted now; its rows are kept
+//	          recorders go elsewhere; tried again from time to time with a new file, never with the same descriptor.
+//	          Also one of which the system service says that it cannot be used although its disk is there
+//	absent    its disk is not there now; its rows are kept
 //
 // Concurrency: a segment belongs to its recorder's goroutine. Each volume has three of its own: the writer writes and
 // syncs what all segments have made ready, so that a recorder waits for a disk only when 16 MiB are behind; the closer

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -177,11 +178,19 @@ func (a *Archive) Recording() api.Recording {
 	for id := range a.known {
 		ids = append(ids, id)
 	}
+	for id := range a.broken {
+		if _, known := a.known[id]; !known {
+			ids = append(ids, id)
+		}
+	}
+	usable := len(a.volumes)
 	a.mu.Unlock()
 	slices.Sort(ids)
 	for _, id := range ids {
 		a.mu.Lock()
 		row, v := a.known[id], a.volumes[id]
+		broken, isBroken := a.broken[id]
+		row.Name = cmp.Or(row.Name, broken.Name)
 		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes}
 		a.mu.Unlock()
 		t := a.idx.Totals(id)
@@ -189,13 +198,16 @@ func (a *Archive) Recording() api.Recording {
 		if oldest, err := a.idx.Oldest(id, 1); err == nil && len(oldest) > 0 {
 			av.OldestMs = oldest[0].StartMs
 		}
-		if v == nil {
-			if t.Segments == 0 {
-				continue // nothing is missed
-			}
+		switch {
+		case v == nil && isBroken:
+			av.Status, av.Reason = api.RecordingVolumeStatus(Degraded), broken.Unusable
+			r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s: %s", row.Name, av.Reason))
+		case v == nil && t.Segments == 0:
+			continue // nothing is missed
+		case v == nil:
 			av.Reason = "The volume is not connected."
 			r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s is not connected; its recordings cannot be played until it is.", row.Name))
-		} else {
+		default:
 			v.mu.Lock()
 			av.Status, av.Reason = api.RecordingVolumeStatus(v.status), v.reason
 			av.SizeBytes, av.FreeBytes, av.WriteBps = v.size, v.free, v.writeBps
@@ -221,8 +233,8 @@ func (a *Archive) Recording() api.Recording {
 		r.TotalSegments += av.Segments
 		r.Volumes = append(r.Volumes, av)
 	}
-	if len(a.present()) == 0 {
-		r.Warnings = append(r.Warnings, "There is no data volume: nothing is being recorded.")
+	if usable == 0 {
+		r.Warnings = append(r.Warnings, "There is no data volume that can be used: nothing is being recorded.")
 	}
 	return r
 }

@@ -75,7 +75,7 @@ func (s *server) segmentFile(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, archive.ErrNoSegment):
 		return answer.Refuse(http.StatusNotFound, "no_segment", "This recording does not exist; it may have been deleted to make room.")
 	case errors.Is(err, archive.ErrAbsent):
-		return answer.Refuse(http.StatusServiceUnavailable, "volume_absent", "The volume with this recording is not connected.")
+		return answer.Refuse(http.StatusServiceUnavailable, "volume_absent", "The volume with this recording is not connected, or cannot be used now.")
 	case err != nil:
 		return err
 	}
