@@ -136,21 +136,6 @@ func (w *Writer) EndCluster() {
 // Ready is the number of bytes ready to take.
 func (w *Writer) Ready() int { return w.whole }
 
-// Building tells whether frames have been added that are not yet ready to take.
-func (w *Writer) Building() bool { return w.open }
-
-// BuildingTicks is the length so far, in units of 100 µs, of the cluster being built.
-func (w *Writer) BuildingTicks() int64 {
-	if !w.open {
-		return 0
-	}
-	var newest int64
-	for _, t := range w.last {
-		newest = max(newest, t)
-	}
-	return newest - w.start
-}
-
 // Take hands over what is ready and the offset at which it belongs in the file; the caller gives the buffer back with
 // Recycle once it is written. Nothing ready: nil.
 func (w *Writer) Take() (b []byte, offset int64) {
