@@ -69,7 +69,8 @@ type DB struct {
 	wmu  sync.Mutex // serialises updates; taken before mu
 	bolt atomic.Pointer[bolt.DB]
 
-	imageSize atomic.Int64 // of the last snapshot, bytes
+	imageSize atomic.Int64  // of the last snapshot, bytes
+	turns     chan struct{} // holds one entry while a copy rotates
 
 	mu       sync.Mutex
 	st       state // written under wmu and mu
@@ -104,7 +105,7 @@ func Open(cfg Config, dirs []Dir) (*DB, Recovery, error) {
 	if cfg.RetryAfter == 0 {
 		cfg.RetryAfter = time.Second
 	}
-	db := &DB{cfg: cfg, log: cfg.Log.With("database", cfg.Name), epoch: time.Now(), id: rand.Uint64(), changed: make(chan struct{})}
+	db := &DB{cfg: cfg, log: cfg.Log.With("database", cfg.Name), epoch: time.Now(), turns: make(chan struct{}, 1), id: rand.Uint64(), changed: make(chan struct{})}
 	scans := make([]*found, len(dirs))
 	var wg sync.WaitGroup
 	for i, d := range dirs {

@@ -75,8 +75,32 @@ func (c *copyDir) rotate() error {
 		return err
 	}
 	c.snap = make(chan error, 1)
-	go func() { c.snap <- c.writeSnapshot(nil) }() // drop and serve wait for it
+	go func() { // drop and serve wait for it
+		defer c.turn()()
+		err := c.ctx.Err()
+		if err == nil {
+			err = c.writeSnapshot(nil)
+		}
+		c.snap <- err
+	}()
 	return nil
+}
+
+// turnWithin is how long a snapshot waits for another copy's: a disk that hangs in one must not keep the rest from theirs.
+const turnWithin = time.Minute
+
+// turn waits until no other copy rotates, and returns what ends the turn. All journals grow alike, so all copies rotate
+// at once, and each has an image of the whole database in RAM meanwhile.
+func (c *copyDir) turn() (end func()) {
+	late := time.NewTimer(turnWithin)
+	defer late.Stop()
+	select {
+	case c.db.turns <- struct{}{}:
+		return func() { <-c.db.turns }
+	case <-late.C:
+	case <-c.ctx.Done():
+	}
+	return func() {}
 }
 
 // snapshot brings a folder up to date: journal first (attach has started it), then the image.
