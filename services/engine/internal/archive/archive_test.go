@@ -426,17 +426,20 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 	}
 	src := newSource(camera, r.start)
 	src.size = 100_000
-	first := r.closed(src, 10)
-	for range 19 {
-		r.closed(src, 10)
-	}
-	await(t, "volume is under its limit", func() bool {
-		var st unix.Statfs_t // the archive's own figure may be a moment old
+	full := func() retention.Volume { // the archive's own figure may be a moment old
+		var st unix.Statfs_t
 		if err := unix.Statfs(a.Path, &st); err != nil {
 			t.Fatal(err)
 		}
-		return retention.Volume{SizeBytes: int64(st.Blocks) * st.Bsize, FreeBytes: int64(st.Bavail) * st.Bsize, LimitPercent: 50}.Excess() == 0
-	})
+		return retention.Volume{SizeBytes: int64(st.Blocks) * st.Bsize, FreeBytes: int64(st.Bavail) * st.Bsize, LimitPercent: 50}
+	}
+	first := r.closed(src, 10)
+	for range 19 {
+		// A camera is slower than its volume's keeper; this source is as fast as the machine.
+		await(t, "there is room for the next segment", func() bool { return full().FreeBytes > 4<<20 })
+		r.closed(src, 10)
+	}
+	await(t, "volume is under its limit", func() bool { return full().Excess() == 0 })
 	if _, found, _ := r.idx.Get(first.Key); found {
 		t.Error("the oldest is still there")
 	}
@@ -455,6 +458,48 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 	if err := r.arch.SetLimit("nope", 50); !errors.Is(err, ErrUnknownVolume) {
 		t.Errorf("limit of an unknown volume: %v", err)
 	}
+}
+
+func TestAVolumeThatIsNoLongerMountedLosesNoRecording(t *testing.T) {
+	r := newRig(t)
+	under := filepath.Join(r.dir, "a") // what shows when the volume goes: another file system, over its limit
+	if err := os.MkdirAll(under, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	tmpfs(t, under, "16m")
+	if err := os.WriteFile(filepath.Join(under, "strange"), make([]byte, 14<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := r.mounted("a", "64m")
+	identity := filepath.Join(a.Path, "vigie", "volume.json")
+	if err := os.WriteFile(identity, []byte(`{"id":"a"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.use(a)
+	if err := r.arch.SetLimit("a", 50); err != nil {
+		t.Fatal(err)
+	}
+	src := newSource(camera, r.start)
+	list := []index.Segment{r.closed(src, 10), r.closed(src, 10), r.closed(src, 10)}
+	if err := unix.Unmount(a.Path, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the volume is given up", func() bool { s, _ := r.status("a"); return s == Degraded })
+	for _, s := range list {
+		if _, found, err := r.idx.Get(s.Key); err != nil || !found {
+			t.Errorf("segment %s is no longer in the index: %v", s.ID(), err)
+		}
+	}
+	if marks, err := r.idx.Marks(); err != nil || len(marks) != 0 {
+		t.Errorf("marked for deletion: %v, %v", marks, err)
+	}
+	// It comes back under another device number, and is known by its identity.
+	r.mounted("a", "64m")
+	if err := os.WriteFile(identity, []byte(`{"id":"a"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the volume is taken up again", func() bool { s, _ := r.status("a"); return s == OK })
+	r.closed(src, 10)
 }
 
 func TestFullVolumeIsSaidAndRecordingGoesOnElsewhere(t *testing.T) {
@@ -760,6 +805,53 @@ func TestReadOnlyVolumePlaysAndIsNotWritten(t *testing.T) {
 	a.ReadOnly = false
 	r.use(a, b)
 	await(t, "volume is well again", func() bool { st, _ := r.status("a"); return st == OK })
+}
+
+// TestNothingIsLostOnAReadOnlyVolume: it was pulled while it was written to, so its newest files may not show before its
+// log is replayed.
+func TestNothingIsLostOnAReadOnlyVolume(t *testing.T) {
+	r := newRig(t)
+	a := r.volume("a")
+	r.use(a)
+	s := r.closed(newSource(camera, r.start), 10)
+	r.use()
+	path := filepath.Join(a.Path, relPath(s))
+	if err := os.Rename(path, path+".unseen"); err != nil {
+		t.Fatal(err)
+	}
+	found := index.Segment{Key: s.Key, EndMs: s.EndMs, SizeBytes: s.SizeBytes, Volume: "a"}
+	found.StartMs, found.EndMs = s.StartMs+60_000, s.EndMs+60_000
+	b, err := os.ReadFile(path + ".unseen")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(a.Path, relPath(found)), b, 0o640)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ReadOnly = true
+	r.use(a)
+	await(t, "what does show is indexed", func() bool { _, there, err := r.idx.Get(found.Key); return err == nil && there })
+	r.use() // waits for the volume's keeper
+	await(t, "the keeper has ended", func() bool { r.arch.mu.Lock(); defer r.arch.mu.Unlock(); return isClosed(r.arch.leaving["a"]) })
+	gaps, err := r.idx.Gaps(camera, 0, 1<<50)
+	if _, there, gerr := r.idx.Get(s.Key); !there || gerr != nil || err != nil || len(gaps) != 0 {
+		t.Errorf("indexed: %v, %v; gaps %+v, %v", there, gerr, gaps, err)
+	}
+	if err := os.Rename(path+".unseen", path); err != nil {
+		t.Fatal(err)
+	}
+	a.ReadOnly = false
+	r.use(a)
+	consecutive(t, r.frames(s.ID()), 0, 10)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func TestFolderThatVanishesIsSaid(t *testing.T) {

@@ -126,6 +126,9 @@ func keys(list []index.Segment) []index.Key {
 func (v *volume) remove(list []index.Segment) bool {
 	days := map[string]bool{}
 	err := v.disk(func() error {
+		if err := v.here(); err != nil {
+			return err
+		}
 		for _, s := range list {
 			path := filepath.Join(v.path, relPath(s))
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -222,6 +225,9 @@ func (v *volume) heal() {
 
 // probe writes, syncs and removes a file of its own.
 func (v *volume) probe() error {
+	if err := v.here(); err != nil {
+		return err
+	}
 	path := filepath.Join(v.path, recDir, ".probe")
 	if err := atomicfile.Write(path, make([]byte, 4096), 0o600); err != nil {
 		return err

@@ -236,7 +236,8 @@ func (v *volume) reconcileCamera(camera string, breathe func()) {
 		}
 	})
 	flush()
-	if !complete || len(rows) == 0 {
+	// A write-protected disk is mounted without its file system's log: what was written last may not show.
+	if !complete || len(rows) == 0 || v.isReadOnly() {
 		return
 	}
 	lost := make([]index.Key, 0, len(rows))

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -47,6 +48,7 @@ type volume struct {
 	wake chan struct{} // for the keeper
 	due  chan struct{} // for the writer
 	own  bool          // a file system of its own; set before there is a writer
+	dev  atomic.Uint64 // the device that path was on at first; 0: not known yet
 
 	written atomic.Int64 // bytes
 
@@ -131,6 +133,8 @@ func (v *volume) tick(now time.Time) {
 func (v *volume) ioError(err error) {
 	switch {
 	case errors.Is(err, errGivenUp): // no news
+	case errors.Is(err, errElsewhere):
+		v.degrade(Degraded, "The volume is no longer mounted where it was. Check the disk and its cable.")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		v.degrade(Full, "There is no room left, and nothing old enough to delete.")
 	case errors.Is(err, syscall.EROFS):
@@ -249,10 +253,35 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 	return s, nil
 }
 
+// errElsewhere: something else is at the volume's path than the file system that was there at first.
+var errElsewhere = errors.New("the volume is no longer mounted")
+
+// here makes sure that the volume is still mounted at its path. When a disk is pulled the path leads to an empty folder
+// of another file system: judged by that one's fullness, recordings that nobody can see would be deleted.
+func (v *volume) here() error {
+	var st syscall.Stat_t
+	if err := syscall.Stat(v.path, &st); err != nil {
+		return err
+	}
+	if v.dev.CompareAndSwap(0, st.Dev) || v.dev.Load() == st.Dev {
+		return nil
+	}
+	// A disk that was plugged in anew, or repaired, may have come back under another number.
+	var identity struct {
+		ID string `json:"id"`
+	}
+	b, err := os.ReadFile(filepath.Join(v.path, "vigie", "volume.json"))
+	if err != nil || json.Unmarshal(b, &identity) != nil || identity.ID != v.id {
+		return errElsewhere
+	}
+	v.dev.Store(st.Dev)
+	return nil
+}
+
 // measure asks the file system for its size and free space.
 func (v *volume) measure() error {
 	var st syscall.Statfs_t
-	if err := v.disk(func() error { return syscall.Statfs(v.path, &st) }); err != nil {
+	if err := v.disk(func() error { return errors.Join(syscall.Statfs(v.path, &st), v.here()) }); err != nil {
 		return err
 	}
 	v.mu.Lock()

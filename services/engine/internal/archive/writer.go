@@ -21,6 +21,9 @@ const (
 	roundEvery = 300 * time.Millisecond
 	// roundBytes bounds a round, so that the end of one says that the disk still answers.
 	roundBytes = 64 << 20
+	// lonelyFor is how long a segment's first frame waits for the second: how long a frame lasts shows with the next,
+	// so that a file that a crash leaves with a single one has no length.
+	lonelyFor = 400 * time.Millisecond
 	// parallel is how many files are synced at a time where each needs a sync of its own.
 	parallel = 8
 )
@@ -113,7 +116,8 @@ func (v *volume) gather() (pieces []piece, more bool) {
 	list := make([]waiting, 0, len(open))
 	for _, s := range open {
 		s.mu.Lock()
-		if (s.err == nil || s.closing) && !s.leaving && (s.closing || !s.since.IsZero()) {
+		lonely := s.err == nil && s.given == 1 && time.Since(s.since) < lonelyFor
+		if (s.err == nil || s.closing) && !s.leaving && !lonely && (s.closing || !s.since.IsZero()) {
 			list = append(list, waiting{s, s.since})
 		}
 		s.mu.Unlock()
