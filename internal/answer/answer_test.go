@@ -55,3 +55,17 @@ func TestFailKeepsAProblemsStatusAndShape(t *testing.T) {
 		t.Fatalf("got %d", w.Code)
 	}
 }
+
+func TestMuxAnswersErrorsOfHandlersAndUnknownPaths(t *testing.T) {
+	h := Mux("test", Routes{
+		"GET /v1/good": func(w http.ResponseWriter, _ *http.Request) error { JSON(w, http.StatusOK, 1); return nil },
+		"GET /v1/bad":  func(http.ResponseWriter, *http.Request) error { return Field("x", "bad_x", "No.") },
+	})
+	for path, want := range map[string]string{"/v1/good": "1", "/v1/bad": `"bad_x"`, "/v1/other": `"not_found"`} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}

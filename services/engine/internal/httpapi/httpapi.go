@@ -32,8 +32,7 @@ type server struct{ Parts }
 // New returns the handler.
 func New(p Parts) http.Handler {
 	s := &server{p}
-	mux := http.NewServeMux()
-	for pattern, h := range map[string]func(w http.ResponseWriter, r *http.Request) error{
+	return answer.Mux("engine", answer.Routes{
 		"GET /v1/cameras":                    s.listCameras,
 		"POST /v1/cameras":                   s.addCamera,
 		"POST /v1/cameras/test":              s.testCamera,
@@ -47,17 +46,7 @@ func New(p Parts) http.Handler {
 		"GET /v1/segments/{segment}/file":    s.segmentFile,
 		"GET /v1/recording":                  s.recording,
 		"PUT /v1/recording/volumes/{volume}": s.putVolume,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
-				answer.Fail(w, err)
-			}
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer.Fail(w, answer.Refuse(http.StatusNotFound, "not_found", "The engine has nothing at "+r.Method+" "+r.URL.Path+"."))
 	})
-	return mux
 }
 
 // cameraID returns the id in the path; one that cannot exist is refused before it becomes a folder name or a key.

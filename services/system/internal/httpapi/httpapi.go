@@ -45,25 +45,14 @@ type server struct {
 // New returns the handler. When done is closed, waiting requests are answered at once, so that the service can stop.
 func New(board Board, machine Machine, now func() time.Time, done <-chan struct{}) http.Handler {
 	s := &server{board: board, machine: machine, now: now, done: done}
-	mux := http.NewServeMux()
-	for pattern, h := range map[string]func(w http.ResponseWriter, r *http.Request) error{
+	return answer.Mux("system", answer.Routes{
 		"GET /v1/status":                      s.status,
 		"PUT /v1/clock":                       s.clock,
 		"POST /v1/disks/{disk}/format":        s.format,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
 		"GET /v1/services/{service}/log":      s.log,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
-				answer.Fail(w, err)
-			}
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer.Fail(w, answer.Refuse(http.StatusNotFound, "not_found", "The system service has nothing at "+r.Method+" "+r.URL.Path+"."))
 	})
-	return mux
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request) error {
