@@ -325,3 +325,18 @@ func run(t *testing.T, name string, args ...string) {
 		t.Fatalf("%s: %v: %s", name, err, out)
 	}
 }
+
+func TestACopyCutOffInItsFirstStepIsEmptyNotDamaged(t *testing.T) {
+	d := Dir{ID: "a", Path: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(d.Path, journalName("engine", 0)), make([]byte, 10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, rec, err := Open(Config{Path: filepath.Join(t.TempDir(), "engine.db"), Name: "engine"}, []Dir{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if rec.Copies[0].Status != "empty" || db.Copies()[0].Status != StatusOK {
+		t.Errorf("found %+v, now %+v", rec.Copies[0], db.Copies()[0])
+	}
+}

@@ -106,6 +106,7 @@ func scan(dir Dir, name string) *found {
 		break
 	}
 	f.follow(name, journals)
+	f.none = !f.ok && !f.corrupt() // a first journal that a power cut left without its header: nothing was ever kept here
 	return f
 }
 
