@@ -244,6 +244,38 @@ func TestADiskBecomesAVolumeOnTheAdminsWordOnly(t *testing.T) {
 	})
 }
 
+func TestAWriteProtectedDiskIsSaidAndNotWrittenTo(t *testing.T) {
+	l := lab(t)
+	node := l.loop(320 * mib)
+	l.plug("sda", node, 320*mib)
+	t.Cleanup(func() { // or it would stay so for whoever gets the loop device next
+		if out, err := exec.Command("blockdev", "--setrw", node).CombinedOutput(); err != nil {
+			t.Errorf("%v %s", err, out)
+		}
+	})
+	stop := l.start(func(c *Config) { c.FormatBlank = true })
+	v := l.until("mounted", mountedOn("sda")).Volumes[0]
+	stop()
+	for _, command := range [][]string{{"umount", v.Path}, {"blockdev", "--setro", node}} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v %s", command, err, out)
+		}
+	}
+	l.pull("sda")
+	delete(l.attached, v.ID) // with the first service
+	l.plug("sda", node, 320*mib, func(d *blockdev.Disk) { d.ReadOnly = true })
+	l.start()
+	s := l.until("said", func(s api.Status) bool { return len(s.Volumes) == 1 && s.Volumes[0].Status == api.VolumeStatusReadonly })
+	if got := s.Volumes[0]; got.ID != v.ID || got.Name != v.Name || !strings.Contains(got.Reason, "write-protected") || got.FreeBytes <= 0 {
+		t.Errorf("got %+v", got)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.attached[v.ID] {
+		t.Error("it is to be written to")
+	}
+}
+
 // TestAFileSystemThatTheKernelShutDownIsMountedAnew: a disk failed for a moment, and is well again.
 func TestAFileSystemThatTheKernelShutDownIsMountedAnew(t *testing.T) {
 	l := lab(t)
