@@ -21,7 +21,6 @@ import (
 type machine struct {
 	mu      sync.Mutex
 	status  api.Status
-	heard   bool
 	changed chan struct{} // closed and replaced with each word
 }
 
@@ -31,7 +30,11 @@ func newMachine() *machine { return &machine{changed: make(chan struct{})} }
 func (m *machine) set(s api.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.status, m.heard = s, true
+	if m.status.StorageSettled && !s.StorageSettled {
+		// The system service was restarted and has not looked at the disks yet: nothing that is mounted went away.
+		s.StorageSettled, s.Volumes = true, m.status.Volumes
+	}
+	m.status = s
 	close(m.changed)
 	m.changed = make(chan struct{})
 }
