@@ -47,6 +47,7 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 	}
 	b.on(t, first) // by their sizes, both cameras belong there
 	b.goesOn(t, 4*time.Second)
+	firstMs := b.firstMs(t)
 	answers := b.watch(t)
 
 	// Pulled.
@@ -140,6 +141,11 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 	t.Logf("the disk is used again %.1f s after it was well", time.Since(healed).Seconds())
 	answers()
 
+	for own, ms := range b.firstMs(t) {
+		if ms != firstMs[own] {
+			t.Errorf("%s: the oldest footage is of %d, want %d, from before the first disk was pulled", own, ms, firstMs[own])
+		}
+	}
 	b.whole(t)
 	after, err := b.Status(t.Context())
 	if err != nil {

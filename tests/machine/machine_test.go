@@ -183,6 +183,20 @@ func (b *bench) footage(t *testing.T, id string, beyond time.Time) time.Time {
 	return time.UnixMilli(end)
 }
 
+// firstMs is where each camera's footage begins.
+func (b *bench) firstMs(t *testing.T) map[string]int64 {
+	t.Helper()
+	first := make(map[string]int64)
+	for own, id := range b.cameras {
+		line, err := b.timeline(t.Context(), id)
+		if err != nil || line.FirstMs == 0 {
+			t.Fatalf("%s: %+v, %v", own, line, err)
+		}
+		first[own] = line.FirstMs
+	}
+	return first
+}
+
 // verify downloads each of a camera's segments, and holds each against what the camera sent. It returns the stamps of all
 // frames.
 func (b *bench) verify(t *testing.T, own string) (all []stamp.Stamp) {
@@ -267,14 +281,7 @@ func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) 
 		}
 		b.verify(t, own)
 	}
-	firstMs := make(map[string]int64)
-	for own, id := range b.cameras {
-		line, err := b.timeline(t.Context(), id)
-		if err != nil || line.FirstMs == 0 {
-			t.Fatalf("%s: %+v, %v", own, line, err)
-		}
-		firstMs[own] = line.FirstMs
-	}
+	firstMs := b.firstMs(t)
 	b.powerOff(t)
 
 	b.boot(t)
@@ -290,15 +297,10 @@ func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
 	b.checkMachine(t, api.StatusFirmwareUefi, 1)
 	started := time.Now()
 	acknowledged := make(map[string]time.Time)
-	firstMs := make(map[string]int64)
 	for own, id := range b.cameras {
 		acknowledged[own] = b.footage(t, id, started.Add(6*time.Second))
-		line, err := b.timeline(t.Context(), id)
-		if err != nil || line.FirstMs == 0 {
-			t.Fatalf("%s: %+v, %v", own, line, err)
-		}
-		firstMs[own] = line.FirstMs
 	}
+	firstMs := b.firstMs(t)
 	if err := b.Cut(); err != nil {
 		t.Fatal(err)
 	}
