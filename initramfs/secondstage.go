@@ -340,8 +340,8 @@ func (a *appliance) Status() initctl.Status {
 }
 
 // Restart implements control.Machine.
-func (a *appliance) Restart(ctx context.Context, service string) error {
-	return a.supervisor.Restart(ctx, service)
+func (a *appliance) Restart(ctx context.Context, service string, force bool) error {
+	return a.supervisor.Restart(ctx, service, force)
 }
 
 // Log implements control.Machine. "init" is init's own log.

@@ -706,6 +706,12 @@ type RecordingVolumeRequest struct {
 	LimitPercent int `json:"limitPercent"`
 }
 
+// RestartRequest defines model for RestartRequest.
+type RestartRequest struct {
+	// AtOnce Kill it, without the time to end by itself: for a service that hangs
+	AtOnce bool `json:"atOnce,omitempty,omitzero"`
+}
+
 // Segment defines model for Segment.
 type Segment struct {
 	EndMs int64 `json:"endMs"`
@@ -903,6 +909,9 @@ type PostPowerJSONRequestBody = PowerRequest
 
 // PutRecordingVolumeJSONRequestBody defines body for PutRecordingVolume for application/json ContentType.
 type PutRecordingVolumeJSONRequestBody = RecordingVolumeRequest
+
+// RestartServiceJSONRequestBody defines body for RestartService for application/json ContentType.
+type RestartServiceJSONRequestBody = RestartRequest
 
 // PostSetupJSONRequestBody defines body for PostSetup for application/json ContentType.
 type PostSetupJSONRequestBody = SetupRequest

@@ -42,6 +42,12 @@ func (c Client) Restart(ctx context.Context, service string) error {
 	return err
 }
 
+// Kill asks for a service to be killed and started again; it does not wait for that.
+func (c Client) Kill(ctx context.Context, service string) error {
+	_, err := c.Do(ctx, Request{Op: OpKill, Service: service})
+	return err
+}
+
 // Log returns the newest lines of a service's log, oldest first.
 func (c Client) Log(ctx context.Context, service string) ([]string, error) {
 	r, err := c.Do(ctx, Request{Op: OpLog, Service: service})

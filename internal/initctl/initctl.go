@@ -26,6 +26,7 @@ const (
 const (
 	OpStatus   = "status"   // what runs and how
 	OpRestart  = "restart"  // stop Service and start it again
+	OpKill     = "kill"     // the same, without giving it the time to end by itself
 	OpLog      = "log"      // the newest lines of Service's log; Service "init" is init's own
 	OpPowerOff = "poweroff" // stop everything, power off
 	OpReboot   = "reboot"   // stop everything, start again
@@ -40,9 +41,9 @@ type Request struct {
 // Validate says whether the request makes sense by itself.
 func (r Request) Validate() error {
 	switch {
-	case !slices.Contains([]string{OpStatus, OpRestart, OpLog, OpPowerOff, OpReboot}, r.Op):
+	case !slices.Contains([]string{OpStatus, OpRestart, OpKill, OpLog, OpPowerOff, OpReboot}, r.Op):
 		return fmt.Errorf("unknown operation %q", r.Op)
-	case r.Service == "" && (r.Op == OpRestart || r.Op == OpLog):
+	case r.Service == "" && (r.Op == OpRestart || r.Op == OpKill || r.Op == OpLog):
 		return fmt.Errorf("operation %q needs a service", r.Op)
 	}
 	return nil

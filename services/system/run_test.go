@@ -89,7 +89,7 @@ func TestObserveShowsThisMachineAndChangesNothing(t *testing.T) {
 		"power":   c.Power(t.Context(), api.PowerRequestActionReboot),
 		"clock":   c.PutClock(t.Context(), api.ClockRequest{NtpServers: []string{"a"}}),
 		"format":  c.FormatDisk(t.Context(), "x", api.FormatRequest{ConfirmSerial: "x"}),
-		"restart": c.RestartService(t.Context(), "engine"),
+		"restart": c.RestartService(t.Context(), "engine", false),
 	} {
 		var refusal *ask.Error
 		if !errors.As(err, &refusal) || refusal.Status != http.StatusConflict || refusal.Detail.Message == "" {

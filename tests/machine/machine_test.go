@@ -255,7 +255,7 @@ func (b *bench) powerOff(t *testing.T) {
 	}
 }
 
-func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) {
+func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30, 2 << 30}})
 	b.boot(t)
 	b.setUp(t)
@@ -263,10 +263,11 @@ func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) 
 	b.checkMachine(t, api.StatusFirmwareBios, 2)
 
 	started := time.Now()
-	for _, id := range b.cameras {
-		b.footage(t, id, started.Add(5*time.Second))
+	acknowledged := make(map[string]time.Time)
+	for own, id := range b.cameras {
+		acknowledged[own] = b.footage(t, id, started.Add(5*time.Second))
 	}
-	if err := b.Call(t.Context(), http.MethodPost, "/services/engine/restart", nil, nil); err != nil {
+	if err := b.Call(t.Context(), http.MethodPost, "/services/engine/restart", api.RestartRequest{AtOnce: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	restarted := time.Now()
@@ -277,7 +278,11 @@ func TestBIOSMachineRecordsThroughARestartOfTheEngineAndAPowerOff(t *testing.T) 
 			t.Fatal(err)
 		}
 		if len(line.Segments) < 2 {
-			t.Errorf("%s: segments %+v, want one before the restart and one after", own, line.Segments)
+			t.Errorf("%s: segments %+v, want one from before the engine was killed and one from after", own, line.Segments)
+		}
+		// the timeline's end is the end of the last frame; one frame of doubt
+		if got, want := time.UnixMilli(line.Segments[0].EndMs), acknowledged[own]; got.Before(want.Add(-100 * time.Millisecond)) {
+			t.Errorf("%s: footage up to %v from before the engine was killed, but the timeline had shown it up to %v", own, got.UTC(), want.UTC())
 		}
 		b.verify(t, own)
 	}

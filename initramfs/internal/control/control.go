@@ -29,7 +29,7 @@ const (
 // Machine is what is controlled.
 type Machine interface {
 	Status() initctl.Status
-	Restart(ctx context.Context, service string) error
+	Restart(ctx context.Context, service string, force bool) error
 	Log(service string) ([]string, error)
 	PowerOff()
 	Reboot()
@@ -151,9 +151,9 @@ func (s *Server) do(ctx context.Context, request initctl.Request) (response init
 		response.Status = &status
 	case initctl.OpLog:
 		response.Lines, err = s.machine.Log(request.Service)
-	case initctl.OpRestart:
-		s.log.Info("asked to restart", "service", request.Service)
-		err = s.machine.Restart(ctx, request.Service)
+	case initctl.OpRestart, initctl.OpKill:
+		s.log.Info("asked to "+request.Op, "service", request.Service)
+		err = s.machine.Restart(ctx, request.Service, request.Op == initctl.OpKill)
 	case initctl.OpPowerOff:
 		after = s.machine.PowerOff
 	case initctl.OpReboot:

@@ -37,7 +37,11 @@ func (m *machine) Status() initctl.Status {
 	return initctl.Status{Version: "1", Services: []initctl.Service{{Name: "web"}}}
 }
 
-func (m *machine) Restart(_ context.Context, service string) error {
+func (m *machine) Restart(_ context.Context, service string, force bool) error {
+	if force {
+		m.note("kill " + service)
+		return nil
+	}
 	m.note("restart " + service)
 	if service == "panics" {
 		panic("boom")
@@ -102,6 +106,9 @@ func TestRequestsReachTheMachine(t *testing.T) {
 	if err := client.Restart(ctx, "web"); err != nil {
 		t.Error(err)
 	}
+	if err := client.Kill(ctx, "web"); err != nil {
+		t.Error(err)
+	}
 	if err := client.Restart(ctx, "x"); !errors.Is(err, initctl.ErrRefused) {
 		t.Error(err)
 	}
@@ -112,7 +119,7 @@ func TestRequestsReachTheMachine(t *testing.T) {
 	<-m.ended
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if want := []string{"status", "log web", "restart web", "restart x"}; !slices.Equal(m.calls[:4], want) || len(m.calls) != 6 {
+	if want := []string{"status", "log web", "restart web", "kill web", "restart x"}; !slices.Equal(m.calls[:5], want) || len(m.calls) != 7 {
 		t.Errorf("calls %q", m.calls)
 	}
 }

@@ -45,6 +45,7 @@ type machine struct {
 	blame   string        // why, for when it has ended
 	termAt  time.Time     // SIGTERM was due; zero: not asked to end
 	termed  bool          // and sent
+	force   bool          // not to be given the time to end by itself
 	stopped bool          // must not run any more
 }
 
@@ -71,6 +72,9 @@ func (m *machine) decide(now time.Time) action {
 		return actNothing
 	}
 	if !m.termAt.IsZero() {
+		if m.force {
+			return m.kill(now, "killed on request")
+		}
 		if !m.termed {
 			m.termed = true
 			return actTerminate
@@ -150,7 +154,7 @@ func (m *machine) ended(now time.Time, why string) (pause time.Duration) {
 	}
 	m.running, m.readyAt, m.lastOK = false, time.Time{}, time.Time{}
 	// What was asked of this run is not asked of the next, even if that one cannot be started.
-	m.killed, m.blame, m.termAt, m.termed = false, "", time.Time{}, false
+	m.killed, m.blame, m.termAt, m.termed, m.force = false, "", time.Time{}, false, false
 	if m.stopped {
 		m.become(now, initctl.StatusStopped, "")
 		return 0
@@ -171,8 +175,9 @@ func (m *machine) ended(now time.Time, why string) (pause time.Duration) {
 	return pause
 }
 
-// restart asks for the service to be stopped and started again, without a pause.
-func (m *machine) restart(now time.Time) {
+// restart asks for the service to be stopped, by force or in order, and started again, without a pause.
+func (m *machine) restart(now time.Time, force bool) {
+	m.force = m.force || force && m.running && !m.stopped
 	switch {
 	case m.stopped:
 	case m.running && m.termAt.IsZero():

@@ -134,7 +134,7 @@ func TestStopIsTermThenKill(t *testing.T) {
 		t.Errorf("%v, %s", pause, m.status)
 	}
 	expect(t, &m, 100, actNothing)
-	m.restart(at(101))
+	m.restart(at(101), false)
 	expect(t, &m, 102, actNothing)
 }
 
@@ -153,7 +153,7 @@ func TestRestartOnRequestHasNoPause(t *testing.T) {
 	m := fresh()
 	m.started(t0)
 	m.answered(at(1), 1, "")
-	m.restart(at(2))
+	m.restart(at(2), false)
 	expect(t, &m, 2, actTerminate)
 	if pause := m.ended(at(3), "ended with status 0"); pause != 0 {
 		t.Errorf("pause %v", pause)
@@ -163,8 +163,27 @@ func TestRestartOnRequestHasNoPause(t *testing.T) {
 	if pause := m.ended(at(4), "x"); pause != 500*time.Millisecond {
 		t.Errorf("the request was taken for a fault: %v", pause)
 	}
-	m.restart(at(4.1)) // in the pause: at once
+	m.restart(at(4.1), false) // in the pause: at once
 	expect(t, &m, 4.1, actStart)
+}
+
+func TestRestartByForceKillsAtOnceAndIsForgotten(t *testing.T) {
+	m := fresh()
+	m.restart(t0, true) // not running yet: nothing to kill
+	m.started(t0)
+	m.answered(at(1), 1, "")
+	expect(t, &m, 1, actNothing)
+	m.restart(at(2), true)
+	expect(t, &m, 2, actKill)
+	if pause := m.ended(at(2), "killed"); pause != 0 {
+		t.Errorf("pause %v", pause)
+	}
+	expect(t, &m, 2, actStart)
+	m.started(at(2))
+	m.restart(at(3), false)
+	expect(t, &m, 3, actTerminate)
+	m.restart(at(3.1), true) // it does not end: now by force
+	expect(t, &m, 3.1, actKill)
 }
 
 func TestAStandstillOfInitIsNotTheServicesFault(t *testing.T) {
@@ -181,7 +200,7 @@ func TestAStartThatFailsAfterARequestHasItsPause(t *testing.T) {
 	m := fresh()
 	m.started(t0)
 	m.answered(at(1), 1, "")
-	m.restart(at(2))
+	m.restart(at(2), false)
 	expect(t, &m, 2, actTerminate)
 	m.ended(at(3), "ended with status 0")
 	expect(t, &m, 3, actStart)

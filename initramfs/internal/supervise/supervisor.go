@@ -86,6 +86,7 @@ type service struct {
 type (
 	eventRestart struct {
 		name  string
+		force bool
 		known chan<- bool
 	}
 	eventStop struct{}
@@ -110,11 +111,11 @@ func New(cfg Config) *Supervisor {
 // Stop asks for every service to be stopped, in order; Run returns when they are.
 func (s *Supervisor) Stop() { s.events <- eventStop{} }
 
-// Restart asks for a service to be stopped and started again.
-func (s *Supervisor) Restart(ctx context.Context, name string) error {
+// Restart asks for a service to be stopped and started again; by force, it is not given the time to end by itself.
+func (s *Supervisor) Restart(ctx context.Context, name string, force bool) error {
 	known := make(chan bool, 1)
 	select {
-	case s.events <- eventRestart{name, known}:
+	case s.events <- eventRestart{name, force, known}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -237,7 +238,7 @@ func (s *Supervisor) handle(now time.Time, event any) {
 	case eventRestart:
 		sv := s.find(e.name)
 		if sv != nil {
-			sv.machine.restart(now)
+			sv.machine.restart(now, e.force)
 		}
 		e.known <- sv != nil
 	case eventStop:

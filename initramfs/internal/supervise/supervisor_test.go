@@ -341,14 +341,14 @@ func TestRestartOnRequest(t *testing.T) {
 	r := newRig(t, quick(), "web:works")
 	r.until("ready", is(initctl.StatusReady, 0))
 	pid := r.Snapshot().Services[0].PID
-	if err := r.Restart(t.Context(), "web"); err != nil {
+	if err := r.Restart(t.Context(), "web", false); err != nil {
 		t.Fatal(err)
 	}
 	r.until("ready again", is(initctl.StatusReady, 1))
 	if r.Snapshot().Services[0].PID == pid {
 		t.Error("the same process")
 	}
-	if err := r.Restart(t.Context(), "nobody"); !errors.Is(err, ErrNoService) {
+	if err := r.Restart(t.Context(), "nobody", false); !errors.Is(err, ErrNoService) {
 		t.Error(err)
 	}
 }

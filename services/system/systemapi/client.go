@@ -58,9 +58,9 @@ func (c *Client) Power(ctx context.Context, action api.PowerRequestAction) error
 	return c.ask.Call(ctx, http.MethodPost, "/v1/power", api.PowerRequest{Action: action}, nil)
 }
 
-// RestartService restarts a service by name.
-func (c *Client) RestartService(ctx context.Context, service string) error {
-	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/restart", nil, nil)
+// RestartService restarts a service by name, in order or at once.
+func (c *Client) RestartService(ctx context.Context, service string, atOnce bool) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/restart", api.RestartRequest{AtOnce: atOnce}, nil)
 }
 
 // ServiceLog returns the newest lines of a service's log, oldest first.

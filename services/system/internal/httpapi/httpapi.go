@@ -30,7 +30,7 @@ type Machine interface {
 	SetNTPServers(ctx context.Context, servers []string) error
 	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
 	Power(ctx context.Context, action api.PowerRequestAction) error
-	RestartService(ctx context.Context, name string) error
+	RestartService(ctx context.Context, name string, atOnce bool) error
 	ServiceLog(ctx context.Context, name string) ([]string, error)
 	Memory() (api.Memory, error)
 }
@@ -126,7 +126,13 @@ func (s *server) power(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) restart(w http.ResponseWriter, r *http.Request) error {
-	if err := s.machine.RestartService(r.Context(), r.PathValue("service")); err != nil {
+	var req api.RestartRequest
+	if r.ContentLength != 0 { // the body may be left out
+		if err := answer.Read(w, r, &req); err != nil {
+			return err
+		}
+	}
+	if err := s.machine.RestartService(r.Context(), r.PathValue("service"), req.AtOnce); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)

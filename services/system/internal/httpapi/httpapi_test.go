@@ -40,7 +40,12 @@ func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) err
 func (f *fakes) Power(_ context.Context, a api.PowerRequestAction) error {
 	return f.do("power " + string(a))
 }
-func (f *fakes) RestartService(_ context.Context, n string) error { return f.do("restart " + n) }
+func (f *fakes) RestartService(_ context.Context, n string, atOnce bool) error {
+	if atOnce {
+		return f.do("kill " + n)
+	}
+	return f.do("restart " + n)
+}
 func (f *fakes) ServiceLog(_ context.Context, n string) ([]string, error) {
 	if n == "broken" {
 		return nil, errors.New("disk on fire")
@@ -89,6 +94,8 @@ var requests = []struct {
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},
 	{"restartService", "POST", "/v1/services/bad/restart", "", 409, "", "refused"},
+	{"restartService", "POST", "/v1/services/engine/restart", `{"atOnce":true}`, 202, "kill engine", ""},
+	{"restartService", "POST", "/v1/services/engine/restart", `{"atOnce":1}`, 400, "", "bad_json"},
 	{"getServiceLog", "GET", "/v1/services/web/log", "", 200, "log web", ""},
 	{"getServiceLog", "GET", "/v1/services/broken/log", "", 500, "", "internal"},
 }

@@ -22,6 +22,7 @@ const interval = 2 * time.Second
 type Init interface {
 	Status(ctx context.Context) (initctl.Status, error)
 	Restart(ctx context.Context, service string) error
+	Kill(ctx context.Context, service string) error
 	Log(ctx context.Context, service string) ([]string, error)
 	PowerOff(ctx context.Context) error
 	Reboot(ctx context.Context) error
@@ -92,15 +93,18 @@ func (l *Link) Power(ctx context.Context, action api.PowerRequestAction) error {
 	return answer.Field("action", "bad_action", "The action must be poweroff or reboot.")
 }
 
-// RestartService restarts a service by name.
-func (l *Link) RestartService(ctx context.Context, name string) error {
+// RestartService restarts a service by name, in order or at once.
+func (l *Link) RestartService(ctx context.Context, name string, atOnce bool) error {
 	if l.init == nil {
 		return noInit()
 	}
 	if err := l.known(ctx, name); err != nil {
 		return err
 	}
-	l.log.Info("restart", "service", name)
+	l.log.Info("restart", "service", name, "at_once", atOnce)
+	if atOnce {
+		return word(l.init.Kill(ctx, name))
+	}
 	return word(l.init.Restart(ctx, name))
 }
 

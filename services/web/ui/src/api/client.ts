@@ -111,7 +111,7 @@ export const api = {
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
-  restartService: (service: string) => nothing('POST', `/services/${id(service)}/restart`),
+  restartService: (service: string, atOnce: boolean) => nothing('POST', `/services/${id(service)}/restart`, { body: { atOnce } }),
   serviceLog: (service: string, signal?: AbortSignal) =>
     json<ServiceLog>('GET', `/services/${id(service)}/log`, { signal }),
 };

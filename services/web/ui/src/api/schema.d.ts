@@ -798,6 +798,10 @@ export interface components {
             /** @enum {string} */
             action: "poweroff" | "reboot";
         };
+        RestartRequest: {
+            /** @description Kill it, without the time to end by itself: for a service that hangs */
+            atOnce?: boolean;
+        };
         LiveMessage: {
             /** @enum {string} */
             type: "init" | "state";
@@ -1389,7 +1393,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestartRequest"];
+            };
+        };
         responses: {
             /** @description Restarting */
             202: {
