@@ -73,7 +73,7 @@ func (m *machine) decide(now time.Time) action {
 	}
 	if !m.termAt.IsZero() {
 		if m.force {
-			return m.kill(now, "killed on request")
+			return m.kill(now, "asked to end at once")
 		}
 		if !m.termed {
 			m.termed = true
