@@ -136,6 +136,10 @@ func (m *Manager) announce(d *disk) {
 		api.DiskUseBlank: "blank", api.DiskUseBoot: "the boot medium", api.DiskUseOther: "not ours: " + d.contents,
 		api.DiskUseVolume: "data volume",
 	}[d.use]
+	if d.use == api.DiskUseBoot {
+		m.cfg.Console.Say("disk "+d.name, "disk %s: %s, %s, %s", d.name, orUnknown(d.dev.Model), size(d.dev.SizeBytes), use)
+		return
+	}
 	m.cfg.Console.Say("disk "+d.name, "disk %s: %s, serial %s, %s, %s", d.name, orUnknown(d.dev.Model), d.dev.Serial, size(d.dev.SizeBytes), use)
 }
 
