@@ -63,7 +63,7 @@ func (db *DB) AddDir(d Dir) {
 func (db *DB) add(d Dir, f *found) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.closed || slices.ContainsFunc(db.copies, func(c *copyDir) bool { return c.dir.ID == d.ID }) {
+	if d.ReadOnly || db.closed || slices.ContainsFunc(db.copies, func(c *copyDir) bool { return c.dir.ID == d.ID }) {
 		return
 	}
 	c := &copyDir{db: db, dir: d, status: StatusStale, first: f, wake: make(chan struct{}, 1), done: make(chan struct{})}

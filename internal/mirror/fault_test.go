@@ -108,7 +108,7 @@ func TestMain(m *testing.M) {
 // child updates from several goroutines until it is killed, and prints each update that was acknowledged.
 func child(dir string) {
 	db, _, err := Open(Config{Path: filepath.Join(dir, "ram.db"), Name: "engine", RotateBytes: 4000},
-		[]Dir{{"a", filepath.Join(dir, "a")}, {"b", filepath.Join(dir, "b")}})
+		[]Dir{{ID: "a", Path: filepath.Join(dir, "a")}, {ID: "b", Path: filepath.Join(dir, "b")}})
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -173,7 +173,7 @@ func TestAcknowledgedUpdatesSurviveKill(t *testing.T) {
 		var dirs []Dir
 		if round%3 != 1 {
 			os.Remove(filepath.Join(dir, "ram.db"))
-			dirs = []Dir{{"a", filepath.Join(dir, "a")}, {"b", filepath.Join(dir, "b")}}
+			dirs = []Dir{{ID: "a", Path: filepath.Join(dir, "a")}, {ID: "b", Path: filepath.Join(dir, "b")}}
 		}
 		db, rec, err := Open(Config{Path: filepath.Join(dir, "ram.db"), Name: "engine"}, dirs)
 		if err != nil {

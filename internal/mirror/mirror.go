@@ -40,6 +40,8 @@ type Config struct {
 type Dir struct {
 	ID   string // of the volume
 	Path string
+	// ReadOnly: what the folder holds may be taken up, and nothing is written to it; it has no entry in Copies.
+	ReadOnly bool
 }
 
 // Status values of a copy.

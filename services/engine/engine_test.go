@@ -22,6 +22,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
+	"golang.org/x/sys/unix"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
@@ -408,6 +409,43 @@ func TestWithoutAVolumeCamerasCanBeChangedAndRemoved(t *testing.T) {
 	if err := e.ask.Call(patience, "DELETE", "/v1/cameras/"+id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestCamerasAndRecordingsAreKnownFromAWriteProtectedVolume(t *testing.T) {
+	cam := cameratest.Start(t, cameratest.CameraOptions{Video: cameratest.EncodeVideo(t, cameratest.VideoOptions{})})
+	room := newMachineRoom(t)
+	v1 := volume(t, "v1")
+	room.mount(v1)
+	e := start(t, room)
+	id := e.add("Door", cam.URL)
+	e.eventually("something is recorded", func() bool { return len(e.timeline(id).Segments) > 0 })
+	e.stop()
+
+	if err := unix.Mount(v1, v1, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(v1, unix.MNT_DETACH) })
+	if err := unix.Mount("", v1, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	room.mount(v1)
+	room.mu.Lock()
+	room.status.Volumes[0].Status = api.VolumeStatusReadonly
+	room.mu.Unlock()
+	e = start(t, room)
+	if c := e.camera(id); c.Name != "Door" {
+		t.Errorf("the camera came back as %+v", c)
+	}
+	segments := e.timeline(id).Segments
+	if len(segments) == 0 {
+		t.Fatal("nothing in the timeline")
+	}
+	e.do("getSegmentFile", "GET", "/v1/segments/"+segments[0].ID+"/file", "", 200, "matroska")
+	e.do("getRecording", "GET", "/v1/recording", "", 200, "read-only")
+	e.eventually("it is said why nothing is recorded", func() bool {
+		s := e.camera(id).State
+		return s.Status == api.CameraStateStatusLive && !s.Recording && strings.Contains(s.RecordingReason, "read-only")
+	})
 }
 
 func TestAVolumeThatComesLateBringsItsCameras(t *testing.T) {

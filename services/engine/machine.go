@@ -105,8 +105,8 @@ func (m *machine) memoryBytes() int64 {
 func copies(volumes []archive.Volume) []mirror.Dir {
 	var out []mirror.Dir
 	for _, v := range volumes {
-		if !v.ReadOnly && v.Unusable == "" {
-			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index")})
+		if v.Unusable == "" {
+			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index"), ReadOnly: v.ReadOnly})
 		}
 	}
 	return out

@@ -59,8 +59,8 @@ type Keeper struct {
 	// Of Run's goroutine only:
 	db     *mirror.DB
 	store  *accounts.Store
-	stored bool // the certificate is in the database
-	dirs   map[string]bool
+	stored bool                  // the certificate is in the database
+	dirs   map[string]mirror.Dir // by volume
 }
 
 // served is a certificate in both forms.
@@ -71,7 +71,7 @@ type served struct {
 
 // New makes a Keeper with a provisional certificate.
 func New(c Config, hostname string, addresses []netip.Addr) (*Keeper, error) {
-	k := &Keeper{Config: c, wake: make(chan struct{}, 1), settled: make(chan struct{}), dirs: map[string]bool{}}
+	k := &Keeper{Config: c, wake: make(chan struct{}, 1), settled: make(chan struct{}), dirs: map[string]mirror.Dir{}}
 	pair, err := certificate.New(time.Now(), hostname, addresses)
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (k *Keeper) open() error {
 	var dirs []mirror.Dir
 	for _, v := range k.Machine().Volumes {
 		dirs = append(dirs, dir(v))
-		k.dirs[v.ID] = true
+		k.dirs[v.ID] = dir(v)
 	}
 	db, found, err := mirror.Open(mirror.Config{
 		Path:    filepath.Join(k.Dir, name+".db"),
@@ -178,23 +178,25 @@ func (k *Keeper) open() error {
 }
 
 func dir(v machine.Volume) mirror.Dir {
-	return mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", name)}
+	return mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", name), ReadOnly: v.ReadOnly}
 }
 
 // look follows volumes, certificate and announcement.
 func (k *Keeper) look() error {
-	present := map[string]bool{}
+	present := map[string]mirror.Dir{}
 	for _, v := range k.Machine().Volumes {
-		present[v.ID] = true
-		if !k.dirs[v.ID] {
-			k.dirs[v.ID] = true
-			k.db.AddDir(dir(v))
-		}
+		present[v.ID] = dir(v)
 	}
-	for id := range k.dirs {
-		if !present[id] {
+	for id, d := range k.dirs {
+		if present[id] != d {
 			delete(k.dirs, id)
 			k.db.RemoveDir(id)
+		}
+	}
+	for id, d := range present {
+		if _, known := k.dirs[id]; !known {
+			k.dirs[id] = d
+			k.db.AddDir(d)
 		}
 	}
 	if !k.stored {

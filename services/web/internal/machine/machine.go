@@ -25,11 +25,14 @@ type State struct {
 	Hostname  string
 	Settled   bool         // every disk present at boot has been looked at
 	Addresses []netip.Addr // where browsers on the network can reach the machine, sorted
-	Volumes   []Volume     // mounted and writable, sorted by id
+	Volumes   []Volume     // mounted, sorted by id
 }
 
 // Volume is a mounted data volume.
-type Volume struct{ ID, Path string }
+type Volume struct {
+	ID, Path string
+	ReadOnly bool
+}
 
 // Follower holds the newest state.
 type Follower struct {
@@ -83,8 +86,12 @@ func read(s api.Status) *State {
 	slices.SortFunc(state.Addresses, netip.Addr.Compare)
 	state.Addresses = slices.Compact(state.Addresses)
 	for _, v := range s.Volumes {
-		if v.Status == api.VolumeStatusMounted && v.Path != "" {
-			state.Volumes = append(state.Volumes, Volume{ID: v.ID, Path: v.Path})
+		if v.Path == "" {
+			continue
+		}
+		switch v.Status {
+		case api.VolumeStatusMounted, api.VolumeStatusReadonly:
+			state.Volumes = append(state.Volumes, Volume{ID: v.ID, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
 		}
 	}
 	slices.SortFunc(state.Volumes, func(a, b Volume) int {

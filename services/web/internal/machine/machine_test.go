@@ -59,7 +59,7 @@ func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 			netip.MustParseAddr("169.254.3.4"), netip.MustParseAddr("192.0.2.10"),
 			netip.MustParseAddr("192.0.2.20"), netip.MustParseAddr("2001:db8::20"),
 		},
-		Volumes: []Volume{{"a", "/volumes/a"}, {"b", "/volumes/b"}},
+		Volumes: []Volume{{"a", "/volumes/a", false}, {"b", "/volumes/b", false}, {"c", "/volumes/c", true}},
 	}
 	if diff := cmp.Diff(want, got[0], cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
