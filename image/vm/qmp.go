@@ -180,11 +180,6 @@ func (v *VM) PowerButton(ctx context.Context) error {
 	return v.Execute(ctx, "system_powerdown", nil, nil)
 }
 
-// Reset presses the reset button.
-func (v *VM) Reset(ctx context.Context) error {
-	return v.Execute(ctx, "system_reset", nil, nil)
-}
-
 // SetLink plugs in (up) or pulls the cable of a NIC.
 func (v *VM) SetLink(ctx context.Context, nic string, up bool) error {
 	return v.Execute(ctx, "set_link", map[string]any{"name": nic, "up": up}, nil)

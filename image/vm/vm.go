@@ -157,9 +157,6 @@ func (v *VM) greet(ctx context.Context, conn net.Conn) (*qmp, error) {
 // Console is the machine's first serial port.
 func (v *VM) Console() *Console { return v.console }
 
-// PID is the process id of the machine's QEMU, for measuring it.
-func (v *VM) PID() int { return v.process.Pid }
-
 // Exited is closed when the machine is off and its process gone.
 func (v *VM) Exited() <-chan struct{} { return v.exited }
 

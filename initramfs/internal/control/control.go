@@ -67,10 +67,7 @@ func Listen(log *slog.Logger, path string, machine Machine) (*Server, error) {
 	return &Server{log: log, machine: machine, file: file, conn: conn}, nil
 }
 
-// Close ends Run.
-func (s *Server) Close() error { return s.file.Close() }
-
-// Run answers until ctx is cancelled or Close is called.
+// Run answers until ctx is cancelled.
 func (s *Server) Run(ctx context.Context) error {
 	var conversations sync.WaitGroup
 	defer conversations.Wait()

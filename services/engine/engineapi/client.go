@@ -44,11 +44,6 @@ func (c *Client) PutCamera(ctx context.Context, id string, r api.CameraRequest) 
 	return out, err
 }
 
-// DeleteCamera removes a camera; its recordings stay.
-func (c *Client) DeleteCamera(ctx context.Context, id string) error {
-	return c.ask.Call(ctx, http.MethodDelete, "/v1/cameras/"+url.PathEscape(id), nil, nil)
-}
-
 // Timeline returns what a camera has between two instants (milliseconds since the Unix epoch).
 func (c *Client) Timeline(ctx context.Context, id string, fromMs, toMs int64) (api.Timeline, error) {
 	var out api.Timeline

@@ -1,6 +1,5 @@
 // Package systemapi speaks to the system service over its unix socket: the typed form of the paths tagged "system" in
-// internal/api/openapi.yaml, and the transport that a proxy of these paths uses. It is the only package of the system
-// service that others may import.
+// internal/api/openapi.yaml. It is the only package of the system service that others may import.
 //
 // A Client holds no state but idle connections and may be used from many goroutines.
 package systemapi
@@ -25,9 +24,6 @@ func New(socket string) *Client { return &Client{ask.New("system", socket)} }
 
 // Close drops idle connections.
 func (c *Client) Close() { c.ask.Close() }
-
-// Transport carries any request to the service, whatever its URL's host: for a proxy of whole paths.
-func (c *Client) Transport() http.RoundTripper { return c.ask.Transport() }
 
 // Status returns the machine's state at once.
 func (c *Client) Status(ctx context.Context) (api.Status, error) {

@@ -83,19 +83,6 @@ func (x *Index) Totals(volume string) Totals {
 	return x.totals[volume]
 }
 
-// Volumes returns the ids of all volumes that hold, or held, a segment.
-func (x *Index) Volumes() []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	out := make([]string, 0, len(x.totals))
-	for v, t := range x.totals {
-		if t.Segments > 0 {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
 // change runs an update and, when it took effect, counts what came and went.
 func (x *Index) change(fn func(tx *mirror.Tx, came, went func(Segment)) error) error {
 	var came, went []Segment

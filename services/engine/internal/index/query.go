@@ -115,12 +115,6 @@ func (x *Index) Oldest(volume string, limit int) ([]Segment, error) {
 	return out, err
 }
 
-// All calls fn with every segment of a volume, in order of start, until fn returns false. The view is of one instant;
-// fn must be quick and must not use the index.
-func (x *Index) All(volume string, fn func(Segment) bool) error {
-	return x.db.View(func(tx *mirror.Tx) error { return volumeRows(tx, volume, fn) })
-}
-
 func volumeRows(tx *mirror.Tx, volume string, fn func(Segment) bool) error {
 	prefix := volumePrefix(volume)
 	end := append(bytes.Clone(prefix[:len(prefix)-1]), 1)
