@@ -359,7 +359,7 @@ func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Me
 		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", a.cfg.StallAfter))
 		go func() { // if it comes to life again, nobody wants the file any more
 			if r := <-made; r.err == nil {
-				r.s.Close(meta.StartNs)
+				r.s.Close()
 			}
 		}()
 		return nil, fmt.Errorf("volume %s does not answer", v.id)

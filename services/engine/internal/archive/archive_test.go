@@ -158,7 +158,7 @@ func (s *source) endNs() int64 { return s.run.StartNs + s.n*1e8 }
 func (r *rig) closed(src *source, n int) index.Segment {
 	r.t.Helper()
 	seg := r.record(src, n)
-	seg.Close(src.endNs())
+	seg.Close()
 	var s index.Segment
 	await(r.t, "segment is indexed", func() (found bool) {
 		s, found, _ = r.idx.Get(seg.Key())
@@ -231,7 +231,7 @@ func TestSegmentIsPlayableWhileOpenAndIndexedWhenClosed(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	consecutive(t, r.frames(list[0].ID()), 0, 25)
-	seg.Close(src.endNs())
+	seg.Close()
 	await(t, "segment is closed", func() bool {
 		tl, err := r.arch.Timeline(camera, 0, 1<<50)
 		return err == nil && len(tl.Segments) == 1 && !tl.Segments[0].Open
@@ -604,7 +604,7 @@ func TestWhatIsRecordedAgainElsewhereReplacesNothing(t *testing.T) {
 	if seg.Volume() != "b" {
 		t.Fatalf("went on on volume %s", seg.Volume())
 	}
-	seg.Close(again.endNs())
+	seg.Close()
 	await(t, "volume a is well, its segment repaired", func() bool {
 		s, found, _ := r.idx.Get(first.Key())
 		st, _ := r.status("a")

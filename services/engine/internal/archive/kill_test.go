@@ -68,7 +68,7 @@ func childCamera(arch *Archive, camera string) error {
 		copy(f.Payload, fmt.Sprintf("frame %d ", f.TimeNs()/1e8))
 		if seg == nil || f.Keyframe && written >= 200 {
 			if seg != nil {
-				seg.Close(src.endNs() - 1e8)
+				seg.Close()
 			}
 			for seg = nil; seg == nil; time.Sleep(time.Millisecond) { // the volume is being looked at
 				seg, _ = arch.Create(src.run, index.Standard, f.TimeNs())
@@ -237,6 +237,6 @@ func pace(b *testing.B, r *rig, camera string, seconds int) (worst time.Duration
 			worst = max(worst, time.Since(came[durable]))
 		}
 	}
-	seg.Close(src.run.StartNs + int64(seconds)*1e9)
+	seg.Close()
 	return worst
 }

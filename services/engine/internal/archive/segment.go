@@ -111,8 +111,8 @@ func (s *Segment) endCluster() {
 	s.ready, s.readyEnd = s.given, s.w.EndNs()
 }
 
-// Close ends the segment in the background. Where its footage ends, the segment knows itself.
-func (s *Segment) Close(int64) {
+// Close ends the segment in the background; its end is that of its last frame.
+func (s *Segment) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing || s.err != nil {

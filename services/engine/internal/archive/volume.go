@@ -312,10 +312,7 @@ func (v *volume) close() {
 	}
 	v.mu.Unlock()
 	for _, s := range segments {
-		s.mu.Lock()
-		end := s.w.EndNs()
-		s.mu.Unlock()
-		s.Close(end)
+		s.Close()
 	}
 	v.stop()
 	v.mu.Lock()

@@ -58,8 +58,8 @@ type Segment interface {
 	Write(ctx context.Context, f *media.Frame) error
 	// Durable returns how many of the frames given to Write are on disk.
 	Durable() int
-	// Close ends the segment in the background: endNs is the UTC end of its last frame.
-	Close(endNs int64)
+	// Close ends the segment in the background; its end is that of its last frame.
+	Close()
 	// Volume is the id of the volume it is on.
 	Volume() string
 }
@@ -104,7 +104,6 @@ type Recorder struct {
 	held    []*media.Frame // written to seg and not yet known to be on disk; begins at a keyframe, if not past maxHeld
 	heldAt  int            // how many frames of seg came before held
 	old     Segment        // ends at startNs; still open for late audio
-	oldEnd  int64
 	oldRun  *media.Run
 	endNs   int64 // of the newest frame written; 0: none yet
 	cause   index.Cause
@@ -335,7 +334,7 @@ func size(frames []*media.Frame) (n int) {
 // cut ends the segment before a keyframe of the same run; late audio still goes to it.
 func (r *Recorder) cut() {
 	r.closeOld()
-	r.old, r.oldRun, r.oldEnd = r.seg, r.run, r.endNs
+	r.old, r.oldRun = r.seg, r.run
 	r.seg = nil
 	if len(r.run.Tracks) == 1 {
 		r.closeOld()
@@ -346,7 +345,7 @@ func (r *Recorder) cut() {
 func (r *Recorder) end() {
 	r.closeOld()
 	if r.seg != nil {
-		r.seg.Close(r.endNs)
+		r.seg.Close()
 		r.seg = nil
 		r.held, r.heldAt = r.held[:0], 0
 	}
@@ -357,14 +356,13 @@ func (r *Recorder) writeOld(ctx context.Context, f *media.Frame) error {
 		r.old = nil // its archive ends it; the few samples are not worth another file
 		return ctx.Err()
 	}
-	r.oldEnd = max(r.oldEnd, end(f))
 	r.cfg.Written.Add(1)
 	return nil
 }
 
 func (r *Recorder) closeOld() {
 	if r.old != nil {
-		r.old.Close(r.oldEnd)
+		r.old.Close()
 		r.old = nil
 	}
 }

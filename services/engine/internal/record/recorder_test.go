@@ -65,9 +65,14 @@ func (s *memSegment) Write(_ context.Context, f *media.Frame) error {
 	s.frames = append(s.frames, f)
 	return nil
 }
-func (s *memSegment) Durable() int      { return s.durable }
-func (s *memSegment) Volume() string    { return s.volume }
-func (s *memSegment) Close(endNs int64) { s.closed, s.endNs = true, endNs }
+func (s *memSegment) Durable() int   { return s.durable }
+func (s *memSegment) Volume() string { return s.volume }
+func (s *memSegment) Close() {
+	s.closed = true
+	for _, f := range s.frames {
+		s.endNs = max(s.endNs, end(f))
+	}
+}
 
 // rig is a recorder on a real ring with a stream of its own making: 10 frames/s, a keyframe a second, audio 20 ms late.
 type rig struct {
