@@ -27,6 +27,30 @@ func (e CameraStateStatus) Valid() bool {
 	}
 }
 
+// Defines values for CameraUsagePromise.
+const (
+	CameraUsagePromiseBroken  CameraUsagePromise = "broken"
+	CameraUsagePromiseNone    CameraUsagePromise = "none"
+	CameraUsagePromiseOk      CameraUsagePromise = "ok"
+	CameraUsagePromiseWarning CameraUsagePromise = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CameraUsagePromise enum.
+func (e CameraUsagePromise) Valid() bool {
+	switch e {
+	case CameraUsagePromiseBroken:
+		return true
+	case CameraUsagePromiseNone:
+		return true
+	case CameraUsagePromiseOk:
+		return true
+	case CameraUsagePromiseWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ClockStatus.
 const (
 	ClockStatusNoServer     ClockStatus = "no_server"
@@ -113,8 +137,11 @@ const (
 	GapCauseDisk           GapCause = "disk"
 	GapCauseEngineRestart  GapCause = "engine_restart"
 	GapCauseLostFile       GapCause = "lost_file"
+	GapCauseNetwork        GapCause = "network"
 	GapCauseOverload       GapCause = "overload"
 	GapCausePower          GapCause = "power"
+	GapCauseUnknown        GapCause = "unknown"
+	GapCauseUnscheduled    GapCause = "unscheduled"
 )
 
 // Valid indicates whether the value is a known member of the GapCause enum.
@@ -132,9 +159,15 @@ func (e GapCause) Valid() bool {
 		return true
 	case GapCauseLostFile:
 		return true
+	case GapCauseNetwork:
+		return true
 	case GapCauseOverload:
 		return true
 	case GapCausePower:
+		return true
+	case GapCauseUnknown:
+		return true
+	case GapCauseUnscheduled:
 		return true
 	default:
 		return false
@@ -231,6 +264,24 @@ func (e PowerRequestAction) Valid() bool {
 	case PowerRequestActionPoweroff:
 		return true
 	case PowerRequestActionReboot:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingStateKind.
+const (
+	RecordingStateKindAlarm    RecordingStateKind = "alarm"
+	RecordingStateKindStandard RecordingStateKind = "standard"
+)
+
+// Valid indicates whether the value is a known member of the RecordingStateKind enum.
+func (e RecordingStateKind) Valid() bool {
+	switch e {
+	case RecordingStateKindAlarm:
+		return true
+	case RecordingStateKindStandard:
 		return true
 	default:
 		return false
@@ -348,6 +399,63 @@ func (e StatusFirmware) Valid() bool {
 	}
 }
 
+// Defines values for StreamClockSource.
+const (
+	StreamClockSourceArrival StreamClockSource = "arrival"
+	StreamClockSourceRtcp    StreamClockSource = "rtcp"
+)
+
+// Valid indicates whether the value is a known member of the StreamClockSource enum.
+func (e StreamClockSource) Valid() bool {
+	switch e {
+	case StreamClockSourceArrival:
+		return true
+	case StreamClockSourceRtcp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamName.
+const (
+	StreamNameMain StreamName = "main"
+	StreamNameSub  StreamName = "sub"
+)
+
+// Valid indicates whether the value is a known member of the StreamName enum.
+func (e StreamName) Valid() bool {
+	switch e {
+	case StreamNameMain:
+		return true
+	case StreamNameSub:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamStateStatus.
+const (
+	StreamStateStatusConnecting StreamStateStatus = "connecting"
+	StreamStateStatusLive       StreamStateStatus = "live"
+	StreamStateStatusOffline    StreamStateStatus = "offline"
+)
+
+// Valid indicates whether the value is a known member of the StreamStateStatus enum.
+func (e StreamStateStatus) Valid() bool {
+	switch e {
+	case StreamStateStatusConnecting:
+		return true
+	case StreamStateStatusLive:
+		return true
+	case StreamStateStatusOffline:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TrackKind.
 const (
 	TrackKindAudio TrackKind = "audio"
@@ -360,6 +468,33 @@ func (e TrackKind) Valid() bool {
 	case TrackKindAudio:
 		return true
 	case TrackKindVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Transport.
+const (
+	TransportAuto      Transport = "auto"
+	TransportHTTP      Transport = "http"
+	TransportMulticast Transport = "multicast"
+	TransportTCP       Transport = "tcp"
+	TransportUDP       Transport = "udp"
+)
+
+// Valid indicates whether the value is a known member of the Transport enum.
+func (e Transport) Valid() bool {
+	switch e {
+	case TransportAuto:
+		return true
+	case TransportHTTP:
+		return true
+	case TransportMulticast:
+		return true
+	case TransportTCP:
+		return true
+	case TransportUDP:
 		return true
 	default:
 		return false
@@ -387,28 +522,90 @@ func (e VolumeStatus) Valid() bool {
 	}
 }
 
+// Calendar defines model for Calendar.
+type Calendar struct {
+	// Builtin Cannot be changed or deleted
+	Builtin bool `json:"builtin"`
+
+	// Cameras How many cameras use it
+	Cameras int    `json:"cameras"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+
+	// Week The spans of each day, in the machine's time zone. On a holiday its spans count instead of the weekday's.
+	Week CalendarWeek `json:"week"`
+}
+
+// CalendarRequest defines model for CalendarRequest.
+type CalendarRequest struct {
+	Name string `json:"name"`
+
+	// Week The spans of each day, in the machine's time zone. On a holiday its spans count instead of the weekday's.
+	Week CalendarWeek `json:"week"`
+}
+
+// CalendarWeek The spans of each day, in the machine's time zone. On a holiday its spans count instead of the weekday's.
+type CalendarWeek struct {
+	Friday    []DaySpan `json:"friday"`
+	Holiday   []DaySpan `json:"holiday"`
+	Monday    []DaySpan `json:"monday"`
+	Saturday  []DaySpan `json:"saturday"`
+	Sunday    []DaySpan `json:"sunday"`
+	Thursday  []DaySpan `json:"thursday"`
+	Tuesday   []DaySpan `json:"tuesday"`
+	Wednesday []DaySpan `json:"wednesday"`
+}
+
 // Camera defines model for Camera.
 type Camera struct {
+	Audio       bool  `json:"audio"`
 	CreatedMs   int64 `json:"createdMs"`
 	Enabled     bool  `json:"enabled"`
 	HasPassword bool  `json:"hasPassword"`
 
 	// ID Example: k3f9x2ab
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	State    CameraState `json:"state"`
-	URL      string      `json:"url"`
-	Username string      `json:"username,omitempty,omitzero"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+
+	// Recording When a camera is recorded. Absent in a request - as it was; a new camera - main always, alarms always.
+	Recording RecordingPlan `json:"recording"`
+
+	// Retention How long recordings are kept. Absent in a request - as it was; a new camera - no bound but the disks' size.
+	Retention Retention   `json:"retention"`
+	State     CameraState `json:"state"`
+	SubURL    string      `json:"subUrl,omitempty,omitzero"`
+
+	// Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
+	// address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
+	Transport Transport `json:"transport"`
+	URL       string    `json:"url"`
+	Username  string    `json:"username,omitempty,omitzero"`
 }
 
 // CameraRequest defines model for CameraRequest.
 type CameraRequest struct {
+	// Audio Whether sound is recorded. Absent: as it was; a new camera: yes
+	Audio *bool `json:"audio,omitempty"`
+
 	// Enabled Whether the camera is connected to and recorded
 	Enabled bool   `json:"enabled"`
 	Name    string `json:"name"`
 
 	// Password Never given back
 	Password *string `json:"password,omitempty"`
+
+	// Recording When a camera is recorded. Absent in a request - as it was; a new camera - main always, alarms always.
+	Recording *RecordingPlan `json:"recording,omitempty"`
+
+	// Retention How long recordings are kept. Absent in a request - as it was; a new camera - no bound but the disks' size.
+	Retention *Retention `json:"retention,omitempty"`
+
+	// SubURL Address of the second stream, mostly of lower resolution; empty: there is none. Absent: as it was
+	SubURL *string `json:"subUrl,omitempty"`
+
+	// Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
+	// address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
+	Transport Transport `json:"transport,omitempty,omitzero"`
 
 	// URL Without user and password
 	//
@@ -419,10 +616,15 @@ type CameraRequest struct {
 
 // CameraState defines model for CameraState.
 type CameraState struct {
-	BitrateBps int64 `json:"bitrateBps,omitempty,omitzero"`
+	// AlarmUntilMs An alarm recording runs, until then unless triggered again
+	AlarmUntilMs int64 `json:"alarmUntilMs,omitempty,omitzero"`
+	BitrateBps   int64 `json:"bitrateBps,omitempty,omitzero"`
 
 	// Code When offline: why, for programs (refused, unauthorized, not_found, timeout, no_video, bad_codec, ended, …)
-	Code            string  `json:"code,omitempty,omitzero"`
+	Code string `json:"code,omitempty,omitzero"`
+
+	// ForcedUntilMs Somebody has it recorded, until then
+	ForcedUntilMs   int64   `json:"forcedUntilMs,omitempty,omitzero"`
 	FramesPerSecond float64 `json:"framesPerSecond,omitempty,omitzero"`
 
 	// GopMs The last distance between keyframes
@@ -445,7 +647,10 @@ type CameraState struct {
 	RetryMs int64             `json:"retryMs,omitempty,omitzero"`
 	SinceMs int64             `json:"sinceMs"`
 	Status  CameraStateStatus `json:"status"`
-	Tracks  []Track           `json:"tracks,omitempty,omitzero"`
+
+	// Streams Each stream apart, main first; the fields above are those of the main stream
+	Streams []StreamState `json:"streams,omitempty,omitzero"`
+	Tracks  []Track       `json:"tracks,omitempty,omitzero"`
 
 	// Volume The volume that is written to
 	Volume string `json:"volume,omitempty,omitzero"`
@@ -459,6 +664,9 @@ type CameraTest struct {
 	// FirstKeyframeMs From connecting to the first keyframe
 	FirstKeyframeMs int64   `json:"firstKeyframeMs"`
 	Tracks          []Track `json:"tracks"`
+
+	// Transport The one that worked
+	Transport string `json:"transport,omitempty,omitzero"`
 }
 
 // CameraTestRequest defines model for CameraTestRequest.
@@ -466,9 +674,35 @@ type CameraTestRequest struct {
 	// Camera An existing camera whose password to use
 	Camera   string  `json:"camera,omitempty,omitzero"`
 	Password *string `json:"password,omitempty"`
-	URL      string  `json:"url"`
-	Username string  `json:"username,omitempty,omitzero"`
+
+	// Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
+	// address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
+	Transport Transport `json:"transport,omitempty,omitzero"`
+	URL       string    `json:"url"`
+	Username  string    `json:"username,omitempty,omitzero"`
 }
+
+// CameraUsage What a camera's recordings take, and whether what was promised for them holds.
+type CameraUsage struct {
+	AlarmBytes int64 `json:"alarmBytes"`
+
+	// BytesPerDay Mean of the last days
+	BytesPerDay int64  `json:"bytesPerDay"`
+	Camera      string `json:"camera"`
+	Name        string `json:"name"`
+	OldestMs    int64  `json:"oldestMs,omitempty,omitzero"`
+
+	// Promise Of the minimum days: none was made, it holds, it will not hold at the present rate, it does not hold
+	Promise       CameraUsagePromise `json:"promise"`
+	PromiseReason string             `json:"promiseReason,omitempty,omitzero"`
+
+	// ProtectedBytes Of both
+	ProtectedBytes int64 `json:"protectedBytes"`
+	StandardBytes  int64 `json:"standardBytes"`
+}
+
+// CameraUsagePromise Of the minimum days: none was made, it holds, it will not hold at the present rate, it does not hold
+type CameraUsagePromise string
 
 // Clock defines model for Clock.
 type Clock struct {
@@ -487,6 +721,11 @@ type Clock struct {
 	// Servers In use
 	Servers []string    `json:"servers"`
 	Status  ClockStatus `json:"status"`
+
+	// TimeZone IANA name; absent: UTC
+	//
+	// Example: Europe/Paris
+	TimeZone string `json:"timeZone,omitempty,omitzero"`
 }
 
 // ClockStatus defines model for Clock.Status.
@@ -495,6 +734,57 @@ type ClockStatus string
 // ClockRequest defines model for ClockRequest.
 type ClockRequest struct {
 	NtpServers []string `json:"ntpServers"`
+
+	// TimeZone IANA name. Absent: as it was; empty: UTC
+	TimeZone *string `json:"timeZone,omitempty"`
+}
+
+// Coverage How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly
+type Coverage struct {
+	Camera string        `json:"camera"`
+	Days   []CoverageDay `json:"days"`
+	FromMs int64         `json:"fromMs"`
+	ToMs   int64         `json:"toMs"`
+}
+
+// CoverageCause defines model for CoverageCause.
+type CoverageCause struct {
+	// Cause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
+	// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+	Cause   GapCause `json:"cause"`
+	Message string   `json:"message"`
+	Ms      int64    `json:"ms"`
+}
+
+// CoverageDay defines model for CoverageDay.
+type CoverageDay struct {
+	Causes []CoverageCause `json:"causes"`
+
+	// Date In the machine's time zone
+	//
+	// Example: 2026-11-26
+	Date string `json:"date"`
+
+	// EndMs End of the day, or the instant of the answer
+	EndMs int64 `json:"endMs"`
+
+	// Percent recordedMs of scheduledMs; 100 when nothing was scheduled
+	Percent     float64 `json:"percent"`
+	RecordedMs  int64   `json:"recordedMs"`
+	ScheduledMs int64   `json:"scheduledMs"`
+	StartMs     int64   `json:"startMs"`
+
+	// UnscheduledMs Time in which nothing was to be recorded
+	UnscheduledMs int64 `json:"unscheduledMs"`
+}
+
+// DaySpan Quarter hours of a day by the wall clock: `to` is not included; 24:00 is the end of the day. The hour that a clock change repeats counts both times
+type DaySpan struct {
+	// From Example: 08:00
+	From string `json:"from"`
+
+	// To Example: 18:15
+	To string `json:"to"`
 }
 
 // Dhcp defines model for Dhcp.
@@ -557,6 +847,12 @@ type Error struct {
 	RetryAfterMs int64 `json:"retryAfterMs,omitempty,omitzero"`
 }
 
+// ForcedRequest defines model for ForcedRequest.
+type ForcedRequest struct {
+	// Seconds From now
+	Seconds int `json:"seconds"`
+}
+
 // FormatRequest defines model for FormatRequest.
 type FormatRequest struct {
 	// ConfirmSerial The disk's serial, typed or sent back as a sign that this disk is meant
@@ -568,16 +864,50 @@ type FormatRequest struct {
 
 // Gap defines model for Gap.
 type Gap struct {
+	// Cause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
+	// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
 	Cause GapCause `json:"cause"`
 	EndMs int64    `json:"endMs"`
 
 	// Message The cause in words
-	Message string `json:"message"`
-	StartMs int64  `json:"startMs"`
+	Message string     `json:"message"`
+	StartMs int64      `json:"startMs"`
+	Stream  StreamName `json:"stream,omitempty,omitzero"`
 }
 
-// GapCause defines model for Gap.Cause.
+// GapCause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
+// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
 type GapCause string
+
+// History How a stream was, in steps. A step without data is absent.
+type History struct {
+	Camera string         `json:"camera"`
+	Points []HistoryPoint `json:"points"`
+	StepMs int64          `json:"stepMs"`
+	Stream string         `json:"stream"`
+}
+
+// HistoryPoint defines model for HistoryPoint.
+type HistoryPoint struct {
+	// AtMs Start of the step
+	AtMs            int64   `json:"atMs"`
+	BitrateBps      int64   `json:"bitrateBps"`
+	FramesPerSecond float64 `json:"framesPerSecond"`
+	GopMs           int64   `json:"gopMs"`
+	LostFrames      int64   `json:"lostFrames"`
+	OnlinePercent   int     `json:"onlinePercent"`
+	Reconnects      int64   `json:"reconnects"`
+}
+
+// Holiday defines model for Holiday.
+type Holiday struct {
+	// Date Example: 2026-12-25
+	Date string `json:"date"`
+	Name string `json:"name"`
+
+	// Yearly On this day and month of every year
+	Yearly bool `json:"yearly"`
+}
 
 // IndexCopy defines model for IndexCopy.
 type IndexCopy struct {
@@ -672,6 +1002,35 @@ type PowerRequest struct {
 // PowerRequestAction defines model for PowerRequest.Action.
 type PowerRequestAction string
 
+// Protection A range of a camera's recordings that no automatic deletion takes.
+type Protection struct {
+	// By The user
+	By string `json:"by"`
+
+	// Bytes What the recordings in the range take
+	Bytes     int64  `json:"bytes,omitempty,omitzero"`
+	Camera    string `json:"camera"`
+	CreatedMs int64  `json:"createdMs"`
+	FromMs    int64  `json:"fromMs"`
+	ID        string `json:"id"`
+	Reason    string `json:"reason"`
+	ToMs      int64  `json:"toMs"`
+
+	// UntilMs It ends by itself then; absent: when somebody lifts it
+	UntilMs int64 `json:"untilMs,omitempty,omitzero"`
+}
+
+// ProtectionRequest defines model for ProtectionRequest.
+type ProtectionRequest struct {
+	Camera string `json:"camera"`
+	FromMs int64  `json:"fromMs"`
+	Reason string `json:"reason"`
+	ToMs   int64  `json:"toMs"`
+
+	// UntilMs 0 or absent: until somebody lifts it
+	UntilMs int64 `json:"untilMs,omitempty,omitzero"`
+}
+
 // Recording defines model for Recording.
 type Recording struct {
 	IndexCopies   []IndexCopy       `json:"indexCopies"`
@@ -683,13 +1042,62 @@ type Recording struct {
 	Warnings []string `json:"warnings"`
 }
 
+// RecordingPlan When a camera is recorded. Absent in a request - as it was; a new camera - main always, alarms always.
+type RecordingPlan struct {
+	Alarm RecordingRule `json:"alarm"`
+
+	// PostSeconds How long an alarm recording goes on after its last trigger has ended
+	PostSeconds int `json:"postSeconds"`
+
+	// PreMb and by size, for each stream; whichever is reached first
+	PreMb int `json:"preMb"`
+
+	// PreSeconds Footage kept in memory from before a trigger, by time
+	PreSeconds int `json:"preSeconds"`
+
+	// SegmentMb or once it is this large
+	SegmentMb int `json:"segmentMb"`
+
+	// SegmentSeconds A file ends at the first keyframe after this long
+	SegmentSeconds int           `json:"segmentSeconds"`
+	Standard       RecordingRule `json:"standard"`
+}
+
+// RecordingRule defines model for RecordingRule.
+type RecordingRule struct {
+	// Calendar Id of the calendar that says when; `always` and `never` are built in
+	Calendar string `json:"calendar"`
+
+	// Streams Streams to record; none means never
+	Streams []StreamName `json:"streams"`
+}
+
+// RecordingState One recording of a stream.
+type RecordingState struct {
+	Kind RecordingStateKind `json:"kind"`
+
+	// Reason Why nothing is recorded though it should be
+	Reason    string `json:"reason,omitempty,omitzero"`
+	Recording bool   `json:"recording"`
+
+	// Scheduled It should be recorded now, by calendar or trigger
+	Scheduled bool   `json:"scheduled"`
+	Volume    string `json:"volume,omitempty,omitzero"`
+}
+
+// RecordingStateKind defines model for RecordingState.Kind.
+type RecordingStateKind string
+
 // RecordingVolume defines model for RecordingVolume.
 type RecordingVolume struct {
-	FreeBytes      int64                 `json:"freeBytes"`
-	ID             string                `json:"id"`
-	LimitPercent   int                   `json:"limitPercent"`
-	Name           string                `json:"name"`
-	OldestMs       int64                 `json:"oldestMs,omitempty,omitzero"`
+	FreeBytes    int64  `json:"freeBytes"`
+	ID           string `json:"id"`
+	LimitPercent int    `json:"limitPercent"`
+	Name         string `json:"name"`
+	OldestMs     int64  `json:"oldestMs,omitempty,omitzero"`
+
+	// ProtectedBytes Of them under protection
+	ProtectedBytes int64                 `json:"protectedBytes,omitempty,omitzero"`
 	Reason         string                `json:"reason,omitempty,omitzero"`
 	RecordingBytes int64                 `json:"recordingBytes"`
 	Segments       int64                 `json:"segments"`
@@ -710,6 +1118,18 @@ type RecordingVolumeRequest struct {
 type RestartRequest struct {
 	// AtOnce Kill it, without the time to end by itself: for a service that hangs
 	AtOnce bool `json:"atOnce,omitempty,omitzero"`
+}
+
+// Retention How long recordings are kept. Absent in a request - as it was; a new camera - no bound but the disks' size.
+type Retention struct {
+	AlarmDays    int `json:"alarmDays"`
+	AlarmMinDays int `json:"alarmMinDays"`
+
+	// StandardDays Standard recordings are deleted once they are this old, and space is shared out in proportion to it; 0: kept while there is room
+	StandardDays int `json:"standardDays"`
+
+	// StandardMinDays Nothing younger is deleted to make room as long as anything else can be; 0: no such promise
+	StandardMinDays int `json:"standardMinDays"`
 }
 
 // Segment defines model for Segment.
@@ -811,6 +1231,56 @@ type StatusBootMode string
 // StatusFirmware defines model for Status.Firmware.
 type StatusFirmware string
 
+// StreamClock How the camera's clock relates to this machine's.
+type StreamClock struct {
+	// DriftPpm By how much its media clock is faster than ours
+	DriftPpm float64 `json:"driftPpm,omitempty,omitzero"`
+
+	// JitterUs Of arrival, in microseconds
+	JitterUs int64 `json:"jitterUs,omitempty,omitzero"`
+
+	// OffsetMs Camera's clock minus ours
+	OffsetMs float64 `json:"offsetMs,omitempty,omitzero"`
+
+	// Reason Why its own clock is not used
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Source What frame times are taken from: the camera's own clock (RTCP), or when frames arrive
+	Source StreamClockSource `json:"source"`
+}
+
+// StreamClockSource What frame times are taken from: the camera's own clock (RTCP), or when frames arrive
+type StreamClockSource string
+
+// StreamName defines model for StreamName.
+type StreamName string
+
+// StreamState One stream of a camera as it comes now.
+type StreamState struct {
+	BitrateBps int64 `json:"bitrateBps,omitempty,omitzero"`
+
+	// Clock How the camera's clock relates to this machine's.
+	Clock           StreamClock       `json:"clock,omitempty,omitzero"`
+	Code            string            `json:"code,omitempty,omitzero"`
+	FramesPerSecond float64           `json:"framesPerSecond,omitempty,omitzero"`
+	GopMs           int64             `json:"gopMs,omitempty,omitzero"`
+	LostFrames      int64             `json:"lostFrames"`
+	Name            StreamName        `json:"name"`
+	Reason          string            `json:"reason,omitempty,omitzero"`
+	Reconnects      int64             `json:"reconnects"`
+	Recordings      []RecordingState  `json:"recordings"`
+	RetryMs         int64             `json:"retryMs,omitempty,omitzero"`
+	SinceMs         int64             `json:"sinceMs"`
+	Status          StreamStateStatus `json:"status"`
+	Tracks          []Track           `json:"tracks,omitempty,omitzero"`
+
+	// Transport In use: tcp, udp, multicast, http, with tls in front when encrypted
+	Transport string `json:"transport,omitempty,omitzero"`
+}
+
+// StreamStateStatus defines model for StreamState.Status.
+type StreamStateStatus string
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	// FirstMs Start of the camera's oldest footage
@@ -819,9 +1289,13 @@ type Timeline struct {
 	Gaps    []Gap `json:"gaps"`
 
 	// LastMs End of its newest
-	LastMs   int64     `json:"lastMs,omitempty,omitzero"`
-	Segments []Segment `json:"segments"`
-	ToMs     int64     `json:"toMs"`
+	LastMs      int64        `json:"lastMs,omitempty,omitzero"`
+	Protections []Protection `json:"protections,omitempty,omitzero"`
+	Segments    []Segment    `json:"segments"`
+	ToMs        int64        `json:"toMs"`
+
+	// Triggers Of alarm recordings
+	Triggers []Trigger `json:"triggers,omitempty,omitzero"`
 }
 
 // Track defines model for Track.
@@ -838,6 +1312,35 @@ type Track struct {
 
 // TrackKind defines model for Track.Kind.
 type TrackKind string
+
+// Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
+// address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
+type Transport string
+
+// Trigger A fact that starts, or extends, alarm recording.
+type Trigger struct {
+	AtMs int64 `json:"atMs"`
+
+	// By The user
+	By string `json:"by,omitempty,omitzero"`
+
+	// EndMs When the condition ends; the recording goes on for `postSeconds`
+	EndMs int64 `json:"endMs"`
+
+	// Source What kind of thing set it off: api, forced, …
+	Source string `json:"source"`
+	Text   string `json:"text,omitempty,omitzero"`
+}
+
+// TriggerRequest defines model for TriggerRequest.
+type TriggerRequest struct {
+	// HoldMs How long the condition lasts; 0 for an instant
+	HoldMs int64 `json:"holdMs,omitempty,omitzero"`
+
+	// Source Example: door-contact
+	Source string `json:"source"`
+	Text   string `json:"text,omitempty,omitzero"`
+}
 
 // Volume defines model for Volume.
 type Volume struct {

@@ -35,11 +35,22 @@ type Row struct {
 	Password  string `json:"password,omitempty"`
 	Enabled   bool   `json:"enabled"`
 	CreatedMs int64  `json:"createdMs"` // UTC, since the Unix epoch
+
+	SubURL    string        `json:"subUrl,omitempty"` // of the second stream; empty: there is none
+	Transport api.Transport `json:"transport"`
+	Audio     bool          `json:"audio"`
+	Plan      Plan          `json:"plan"`
+	Retention Retention     `json:"retention"`
 }
+
+// blank is a row of which nothing has been said yet; rows of earlier versions are read over it.
+func blank() Row { return Row{Transport: api.TransportAuto, Audio: true, Plan: defaultPlan()} }
 
 // New makes a row with a fresh id from a request. The error is an *answer.Problem.
 func New(r api.CameraRequest, now time.Time) (Row, error) {
-	return Row{ID: newID(), CreatedMs: now.UnixMilli()}.With(r)
+	row := blank()
+	row.ID, row.CreatedMs = newID(), now.UnixMilli()
+	return row.With(r)
 }
 
 // With returns the row changed as the request says. An absent password keeps the old one, unless the address goes to
@@ -55,18 +66,62 @@ func (row Row) With(r api.CameraRequest) (Row, error) {
 		return Row{}, err
 	}
 	row.Name, row.URL, row.Username, row.Password, row.Enabled = name, a.URL, a.Username, a.Password, r.Enabled
+	if r.SubURL != nil {
+		if row.SubURL = ""; *r.SubURL != "" {
+			sub, err := ingest.ParseURL(*r.SubURL)
+			if err != nil {
+				return Row{}, urlProblem("subUrl", err)
+			}
+			row.SubURL = sub.URL
+		}
+	}
+	switch {
+	case r.Transport == "":
+	case !r.Transport.Valid():
+		return Row{}, answer.Field("transport", "bad_transport", "This transport is not known.")
+	default:
+		row.Transport = r.Transport
+	}
+	if r.Audio != nil {
+		row.Audio = *r.Audio
+	}
+	if r.Recording != nil {
+		if row.Plan, err = planOf(*r.Recording); err != nil {
+			return Row{}, err
+		}
+	}
+	if r.Retention != nil {
+		if row.Retention, err = retentionOf(*r.Retention); err != nil {
+			return Row{}, err
+		}
+	}
+	if row.SubURL == "" && (row.Plan.Standard.Sub || row.Plan.Alarm.Sub) {
+		return Row{}, answer.Field("subUrl", "no_sub_stream", "The second stream is to be recorded, but has no address.")
+	}
 	return row, nil
+}
+
+// api is the row as the API shows it, without its state.
+func (row Row) api() api.Camera {
+	return api.Camera{ID: row.ID, Name: row.Name, URL: row.URL, Username: row.Username, Enabled: row.Enabled,
+		HasPassword: row.Password != "", CreatedMs: row.CreatedMs, SubURL: row.SubURL, Transport: row.Transport,
+		Audio: row.Audio, Recording: row.Plan.api(), Retention: row.Retention.api()}
+}
+
+// urlProblem says what is wrong with an address in a field of a request.
+func urlProblem(field string, err error) error {
+	var f *ingest.Fault
+	if errors.As(err, &f) {
+		return answer.Field(field, f.Code, f.Reason)
+	}
+	return answer.Field(field, "bad_url", err.Error())
 }
 
 // Address returns where and with which credentials a request wants to reach the camera; the rules are those of With.
 func (row Row) Address(rawURL, username string, password *string) (ingest.Address, error) {
 	a, err := ingest.ParseURL(rawURL)
 	if err != nil {
-		var f *ingest.Fault
-		if errors.As(err, &f) {
-			return a, answer.Field("url", f.Code, f.Reason)
-		}
-		return a, answer.Field("url", "bad_url", err.Error())
+		return a, urlProblem("url", err)
 	}
 	if username != "" {
 		if a.Username != username {

@@ -140,8 +140,7 @@ func (s *Set) wake(id string) {
 
 // describe is a camera as the API shows it. The caller holds mu.
 func (sl *slot) describe() api.Camera {
-	r := sl.row
-	c := api.Camera{ID: r.ID, Name: r.Name, URL: r.URL, Username: r.Username, Enabled: r.Enabled, HasPassword: r.Password != "", CreatedMs: r.CreatedMs}
+	c := sl.row.api()
 	if sl.chain != nil {
 		c.State = sl.chain.state()
 	} else {

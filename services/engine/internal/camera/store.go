@@ -90,7 +90,7 @@ func (s *Store) Delete(id string) (Row, error) {
 func list(tx *mirror.Tx) ([]Row, error) {
 	var rows []Row
 	for k, v := range tx.Range(bucket, nil, nil) {
-		var row Row
+		row := blank()
 		if err := json.Unmarshal(v, &row); err != nil {
 			return nil, fmt.Errorf("camera %s: %w", k, err)
 		}
@@ -102,7 +102,7 @@ func list(tx *mirror.Tx) ([]Row, error) {
 func get(tx *mirror.Tx, id string) (Row, error) {
 	if ValidID(id) {
 		if v := tx.Get(bucket, []byte(id)); v != nil {
-			var row Row
+			row := blank()
 			if err := json.Unmarshal(v, &row); err != nil {
 				return Row{}, fmt.Errorf("camera %s: %w", id, err)
 			}

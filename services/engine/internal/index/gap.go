@@ -11,6 +11,7 @@ type Cause string
 // The causes.
 const (
 	CameraOffline  Cause = "camera_offline"
+	Network        Cause = "network"
 	CameraDisabled Cause = "camera_disabled"
 	Disk           Cause = "disk"
 	Overload       Cause = "overload"
@@ -18,6 +19,8 @@ const (
 	Power          Cause = "power"
 	ClockStep      Cause = "clock_step"
 	LostFile       Cause = "lost_file"
+	Unscheduled    Cause = "unscheduled"
+	Unknown        Cause = "unknown"
 )
 
 // Words says a cause to people.
@@ -25,6 +28,8 @@ func (c Cause) Words() string {
 	switch c {
 	case CameraOffline:
 		return "The camera sent nothing."
+	case Network:
+		return "The camera could not be reached over the network."
 	case CameraDisabled:
 		return "The camera was switched off in the settings."
 	case Disk:
@@ -39,6 +44,10 @@ func (c Cause) Words() string {
 		return "The clock was set forward."
 	case LostFile:
 		return "The file is no longer on its disk."
+	case Unscheduled:
+		return "Nothing was to be recorded."
+	case Unknown:
+		return "Nobody noted why."
 	}
 	return string(c)
 }

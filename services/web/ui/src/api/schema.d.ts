@@ -466,6 +466,318 @@ export interface components {
             password?: string;
             /** @description Whether the camera is connected to and recorded */
             enabled: boolean;
+            /** @description Address of the second stream, mostly of lower resolution; empty: there is none. Absent: as it was */
+            subUrl?: string;
+            transport?: components["schemas"]["Transport"];
+            /** @description Whether sound is recorded. Absent: as it was; a new camera: yes */
+            audio?: boolean;
+            recording?: components["schemas"]["RecordingPlan"];
+            retention?: components["schemas"]["Retention"];
+        };
+        /**
+         * @description How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
+         *     address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
+         * @enum {string}
+         */
+        Transport: "auto" | "tcp" | "udp" | "multicast" | "http";
+        /** @enum {string} */
+        StreamName: "main" | "sub";
+        /** @description When a camera is recorded. Absent in a request - as it was; a new camera - main always, alarms always. */
+        RecordingPlan: {
+            standard: components["schemas"]["RecordingRule"];
+            alarm: components["schemas"]["RecordingRule"];
+            /** @description Footage kept in memory from before a trigger, by time */
+            preSeconds: number;
+            /** @description and by size, for each stream; whichever is reached first */
+            preMb: number;
+            /** @description How long an alarm recording goes on after its last trigger has ended */
+            postSeconds: number;
+            /** @description A file ends at the first keyframe after this long */
+            segmentSeconds: number;
+            /** @description or once it is this large */
+            segmentMb: number;
+        };
+        RecordingRule: {
+            /** @description Id of the calendar that says when; `always` and `never` are built in */
+            calendar: string;
+            /** @description Streams to record; none means never */
+            streams: components["schemas"]["StreamName"][];
+        };
+        /** @description How long recordings are kept. Absent in a request - as it was; a new camera - no bound but the disks' size. */
+        Retention: {
+            /** @description Standard recordings are deleted once they are this old, and space is shared out in proportion to it; 0: kept while there is room */
+            standardDays: number;
+            /** @description Nothing younger is deleted to make room as long as anything else can be; 0: no such promise */
+            standardMinDays: number;
+            alarmDays: number;
+            alarmMinDays: number;
+        };
+        Calendar: {
+            id: string;
+            name: string;
+            /** @description Cannot be changed or deleted */
+            builtin: boolean;
+            week: components["schemas"]["CalendarWeek"];
+            /** @description How many cameras use it */
+            cameras: number;
+        };
+        CalendarRequest: {
+            name: string;
+            week: components["schemas"]["CalendarWeek"];
+        };
+        /** @description The spans of each day, in the machine's time zone. On a holiday its spans count instead of the weekday's. */
+        CalendarWeek: {
+            monday: components["schemas"]["DaySpan"][];
+            tuesday: components["schemas"]["DaySpan"][];
+            wednesday: components["schemas"]["DaySpan"][];
+            thursday: components["schemas"]["DaySpan"][];
+            friday: components["schemas"]["DaySpan"][];
+            saturday: components["schemas"]["DaySpan"][];
+            sunday: components["schemas"]["DaySpan"][];
+            holiday: components["schemas"]["DaySpan"][];
+        };
+        /** @description Quarter hours of a day by the wall clock: `to` is not included; 24:00 is the end of the day. The hour that a clock change repeats counts both times */
+        DaySpan: {
+            /** @example 08:00 */
+            from: string;
+            /** @example 18:15 */
+            to: string;
+        };
+        Holiday: {
+            /**
+             * Format: date
+             * @example 2026-12-25
+             */
+            date: string;
+            name: string;
+            /** @description On this day and month of every year */
+            yearly: boolean;
+        };
+        /** @description A fact that starts, or extends, alarm recording. */
+        Trigger: {
+            /** Format: int64 */
+            atMs: number;
+            /**
+             * Format: int64
+             * @description When the condition ends; the recording goes on for `postSeconds`
+             */
+            endMs: number;
+            /** @description What kind of thing set it off: api, forced, … */
+            source: string;
+            text?: string;
+            /** @description The user */
+            by?: string;
+        };
+        TriggerRequest: {
+            /** @example door-contact */
+            source: string;
+            text?: string;
+            /**
+             * Format: int64
+             * @description How long the condition lasts; 0 for an instant
+             */
+            holdMs?: number;
+        };
+        ForcedRequest: {
+            /** @description From now */
+            seconds: number;
+        };
+        /** @description A range of a camera's recordings that no automatic deletion takes. */
+        Protection: {
+            id: string;
+            camera: string;
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            reason: string;
+            /** @description The user */
+            by: string;
+            /** Format: int64 */
+            createdMs: number;
+            /**
+             * Format: int64
+             * @description It ends by itself then; absent: when somebody lifts it
+             */
+            untilMs?: number;
+            /**
+             * Format: int64
+             * @description What the recordings in the range take
+             */
+            bytes?: number;
+        };
+        ProtectionRequest: {
+            camera: string;
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            reason: string;
+            /**
+             * Format: int64
+             * @description 0 or absent: until somebody lifts it
+             */
+            untilMs?: number;
+        };
+        /** @description What a camera's recordings take, and whether what was promised for them holds. */
+        CameraUsage: {
+            camera: string;
+            name: string;
+            /** Format: int64 */
+            standardBytes: number;
+            /** Format: int64 */
+            alarmBytes: number;
+            /**
+             * Format: int64
+             * @description Of both
+             */
+            protectedBytes: number;
+            /** Format: int64 */
+            oldestMs?: number;
+            /**
+             * Format: int64
+             * @description Mean of the last days
+             */
+            bytesPerDay: number;
+            /**
+             * @description Of the minimum days: none was made, it holds, it will not hold at the present rate, it does not hold
+             * @enum {string}
+             */
+            promise: "none" | "ok" | "warning" | "broken";
+            promiseReason?: string;
+        };
+        /** @description How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly */
+        Coverage: {
+            camera: string;
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            days: components["schemas"]["CoverageDay"][];
+        };
+        CoverageDay: {
+            /**
+             * @description In the machine's time zone
+             * @example 2026-11-26
+             */
+            date: string;
+            /** Format: int64 */
+            startMs: number;
+            /**
+             * Format: int64
+             * @description End of the day, or the instant of the answer
+             */
+            endMs: number;
+            /** Format: int64 */
+            scheduledMs: number;
+            /** Format: int64 */
+            recordedMs: number;
+            /**
+             * Format: int64
+             * @description Time in which nothing was to be recorded
+             */
+            unscheduledMs: number;
+            /**
+             * Format: double
+             * @description recordedMs of scheduledMs; 100 when nothing was scheduled
+             */
+            percent: number;
+            causes: components["schemas"]["CoverageCause"][];
+        };
+        CoverageCause: {
+            cause: components["schemas"]["GapCause"];
+            /** Format: int64 */
+            ms: number;
+            message: string;
+        };
+        /** @description One stream of a camera as it comes now. */
+        StreamState: {
+            name: components["schemas"]["StreamName"];
+            /** @enum {string} */
+            status: "connecting" | "live" | "offline";
+            code?: string;
+            reason?: string;
+            /** Format: int64 */
+            sinceMs: number;
+            /** Format: int64 */
+            retryMs?: number;
+            /** @description In use: tcp, udp, multicast, http, with tls in front when encrypted */
+            transport?: string;
+            tracks?: components["schemas"]["Track"][];
+            /** Format: int64 */
+            bitrateBps?: number;
+            /** Format: double */
+            framesPerSecond?: number;
+            /** Format: int64 */
+            gopMs?: number;
+            /** Format: int64 */
+            reconnects: number;
+            /** Format: int64 */
+            lostFrames: number;
+            clock?: components["schemas"]["StreamClock"];
+            recordings: components["schemas"]["RecordingState"][];
+        };
+        /** @description How the camera's clock relates to this machine's. */
+        StreamClock: {
+            /**
+             * @description What frame times are taken from: the camera's own clock (RTCP), or when frames arrive
+             * @enum {string}
+             */
+            source: "rtcp" | "arrival";
+            /**
+             * Format: double
+             * @description Camera's clock minus ours
+             */
+            offsetMs?: number;
+            /**
+             * Format: double
+             * @description By how much its media clock is faster than ours
+             */
+            driftPpm?: number;
+            /**
+             * Format: int64
+             * @description Of arrival, in microseconds
+             */
+            jitterUs?: number;
+            /** @description Why its own clock is not used */
+            reason?: string;
+        };
+        /** @description One recording of a stream. */
+        RecordingState: {
+            /** @enum {string} */
+            kind: "standard" | "alarm";
+            /** @description It should be recorded now, by calendar or trigger */
+            scheduled: boolean;
+            recording: boolean;
+            volume?: string;
+            /** @description Why nothing is recorded though it should be */
+            reason?: string;
+        };
+        /** @description How a stream was, in steps. A step without data is absent. */
+        History: {
+            camera: string;
+            stream: string;
+            /** Format: int64 */
+            stepMs: number;
+            points: components["schemas"]["HistoryPoint"][];
+        };
+        HistoryPoint: {
+            /**
+             * Format: int64
+             * @description Start of the step
+             */
+            atMs: number;
+            onlinePercent: number;
+            /** Format: int64 */
+            bitrateBps: number;
+            /** Format: double */
+            framesPerSecond: number;
+            /** Format: int64 */
+            gopMs: number;
+            /** Format: int64 */
+            lostFrames: number;
+            /** Format: int64 */
+            reconnects: number;
         };
         CameraTestRequest: {
             /** @description An existing camera whose password to use */
@@ -474,8 +786,11 @@ export interface components {
             username?: string;
             /** Format: password */
             password?: string;
+            transport?: components["schemas"]["Transport"];
         };
         CameraTest: {
+            /** @description The one that worked */
+            transport?: string;
             tracks: components["schemas"]["Track"][];
             /**
              * Format: int64
@@ -491,6 +806,11 @@ export interface components {
             username?: string;
             enabled: boolean;
             hasPassword: boolean;
+            subUrl?: string;
+            transport: components["schemas"]["Transport"];
+            audio: boolean;
+            recording: components["schemas"]["RecordingPlan"];
+            retention: components["schemas"]["Retention"];
             /** Format: int64 */
             createdMs: number;
             state: components["schemas"]["CameraState"];
@@ -546,6 +866,18 @@ export interface components {
              * @description Packets or frames known to be missing since the engine started
              */
             lostFrames: number;
+            /** @description Each stream apart, main first; the fields above are those of the main stream */
+            streams?: components["schemas"]["StreamState"][];
+            /**
+             * Format: int64
+             * @description An alarm recording runs, until then unless triggered again
+             */
+            alarmUntilMs?: number;
+            /**
+             * Format: int64
+             * @description Somebody has it recorded, until then
+             */
+            forcedUntilMs?: number;
         };
         Track: {
             /** @enum {string} */
@@ -564,6 +896,9 @@ export interface components {
             toMs: number;
             segments: components["schemas"]["Segment"][];
             gaps: components["schemas"]["Gap"][];
+            /** @description Of alarm recordings */
+            triggers?: components["schemas"]["Trigger"][];
+            protections?: components["schemas"]["Protection"][];
             /**
              * Format: int64
              * @description Start of the camera's oldest footage
@@ -597,11 +932,17 @@ export interface components {
             startMs: number;
             /** Format: int64 */
             endMs: number;
-            /** @enum {string} */
-            cause: "camera_offline" | "camera_disabled" | "disk" | "overload" | "engine_restart" | "power" | "clock_step" | "lost_file";
+            stream?: components["schemas"]["StreamName"];
+            cause: components["schemas"]["GapCause"];
             /** @description The cause in words */
             message: string;
         };
+        /**
+         * @description Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
+         *     on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+         * @enum {string}
+         */
+        GapCause: "camera_offline" | "network" | "camera_disabled" | "disk" | "overload" | "engine_restart" | "power" | "clock_step" | "lost_file" | "unscheduled" | "unknown";
         Recording: {
             volumes: components["schemas"]["RecordingVolume"][];
             indexCopies: components["schemas"]["IndexCopy"][];
@@ -624,6 +965,11 @@ export interface components {
             freeBytes: number;
             /** Format: int64 */
             recordingBytes: number;
+            /**
+             * Format: int64
+             * @description Of them under protection
+             */
+            protectedBytes?: number;
             /** Format: int64 */
             segments: number;
             limitPercent: number;
@@ -705,6 +1051,11 @@ export interface components {
             /** @enum {string} */
             status: "synchronised" | "waiting" | "unreachable" | "no_server" | "observe";
             reason?: string;
+            /**
+             * @description IANA name; absent: UTC
+             * @example Europe/Paris
+             */
+            timeZone?: string;
             /** @description The one followed */
             server?: string;
             /**
@@ -787,6 +1138,8 @@ export interface components {
         };
         ClockRequest: {
             ntpServers: string[];
+            /** @description IANA name. Absent: as it was; empty: UTC */
+            timeZone?: string;
         };
         FormatRequest: {
             /** @description The disk's serial, typed or sent back as a sign that this disk is meant */

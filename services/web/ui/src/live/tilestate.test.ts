@@ -10,6 +10,18 @@ function camera(state: Partial<Camera['state']>, enabled = true): Camera {
     enabled,
     hasPassword: false,
     createdMs: 0,
+    transport: 'auto',
+    audio: true,
+    recording: {
+      standard: { calendar: 'always', streams: ['main'] },
+      alarm: { calendar: 'always', streams: ['main'] },
+      preSeconds: 5,
+      preMb: 16,
+      postSeconds: 10,
+      segmentSeconds: 300,
+      segmentMb: 1024,
+    },
+    retention: { standardDays: 0, standardMinDays: 0, alarmDays: 0, alarmMinDays: 0 },
     state: { status: 'live', sinceMs: 0, recording: true, reconnects: 0, lostFrames: 0, ...state },
   };
 }

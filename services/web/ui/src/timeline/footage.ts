@@ -46,6 +46,7 @@ export function stretches(segments: readonly Segment[], joinMs: number): Stretch
 
 const causes: Record<Gap['cause'], string> = {
   camera_offline: 'Camera offline',
+  network: 'Network trouble',
   camera_disabled: 'Camera switched off',
   disk: 'Disk trouble',
   overload: 'Overload',
@@ -53,6 +54,8 @@ const causes: Record<Gap['cause'], string> = {
   power: 'Power was off',
   clock_step: 'Clock was set',
   lost_file: 'File lost',
+  unscheduled: 'Not scheduled',
+  unknown: 'Unknown cause',
 };
 
 export function causeTitle(cause: Gap['cause']): string {
