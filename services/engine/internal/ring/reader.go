@@ -17,11 +17,13 @@ const (
 	NewestKeyframe Start = iota // the newest keyframe held
 	NextKeyframe                // the first keyframe pushed from now on
 	Oldest                      // the oldest keyframe held
+	At                          // the newest keyframe held of AtNs or before; where all are later, the oldest
 )
 
 // ReaderConfig describes a reader.
 type ReaderConfig struct {
 	Start      Start
+	AtNs       int64         // UTC; for At
 	Guaranteed bool          // the ring grows to its budget rather than let this reader lose a GOP
 	MaxLag     time.Duration // lossy readers: how far behind the newest frame before skipping to the newest keyframe; 0: never
 	Linger     time.Duration // how long Read may wait to fill dst once it has one frame; 0: not at all
@@ -46,17 +48,33 @@ func (r *Ring) NewReader(cfg ReaderConfig) *Reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rd := &Reader{ring: r, cfg: cfg, wake: make(chan struct{}, 1), next: r.head, seeking: true}
-	if g := len(r.gops); g > 0 && cfg.Start != NextKeyframe {
-		at := r.gops[0]
-		if cfg.Start == NewestKeyframe || at.headless {
-			at = r.gops[g-1]
-		}
-		if !at.headless {
-			rd.next, rd.seeking = at.start, false
-		}
+	if at := r.begin(cfg); at >= 0 {
+		rd.next, rd.seeking = r.gops[at].start, false
 	}
 	r.readers = append(r.readers, rd)
 	return rd
+}
+
+// begin returns the GOP that a reader begins with; -1: one yet to come.
+func (r *Ring) begin(cfg ReaderConfig) int {
+	first, last := 0, len(r.gops)-1
+	if last >= 0 && r.gops[0].headless { // only the oldest can be
+		first = 1
+	}
+	if first > last || cfg.Start == NextKeyframe {
+		return -1
+	}
+	switch cfg.Start {
+	case NewestKeyframe:
+		return last
+	case At:
+		for i := last; i > first; i-- {
+			if r.buf[r.gops[i].start&uint64(len(r.buf)-1)].frame.TimeNs() <= cfg.AtNs {
+				return i
+			}
+		}
+	}
+	return first
 }
 
 // Read waits for at least one frame and fills dst with what there is. lostGOPs tells how many GOPs, whole or in part,

@@ -13,7 +13,7 @@
 //     start in it any more, readers already within go on.
 //   - A lossy reader (live) that is further behind than its MaxLag skips to the newest keyframe.
 //
-// Concurrency: Push, NewReader, Stats, Expire and Close may be called from anywhere; one Reader belongs to one
+// Concurrency: Push, NewReader, Configure, Stats, Expire and Close may be called from anywhere; one Reader belongs to one
 // goroutine. A reader that waits is woken through its own channel, and only when there is something for it: with
 // Linger it sleeps through single frames and takes them in batches.
 package ring
@@ -76,6 +76,14 @@ type gop struct {
 func New(cfg Config) *Ring {
 	cfg.BudgetBytes = max(cfg.BudgetBytes, cfg.MaxBytes)
 	return &Ring{cfg: cfg, epoch: time.Now(), buf: make([]entry, 64)}
+}
+
+// Configure changes the bounds; what is held beyond them goes with the next frame.
+func (r *Ring) Configure(cfg Config) {
+	cfg.BudgetBytes = max(cfg.BudgetBytes, cfg.MaxBytes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg = cfg
 }
 
 // Push appends a frame, which nobody may change from now on. A video keyframe begins a GOP; everything else joins the

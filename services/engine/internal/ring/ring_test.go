@@ -73,6 +73,37 @@ func TestReadersStartWhereTheyAsk(t *testing.T) {
 	}
 }
 
+func TestAReaderStartsAtTheKeyframeOfAnInstant(t *testing.T) {
+	s := source{ring: New(Config{MaxBytes: 1 << 20}), gop: 10}
+	s.push(45)
+	tick := func(n int) int64 { return int64(n) * int64(time.Second) / 90000 }
+	for _, c := range []struct{ at, want int }{{-5, 0}, {0, 0}, {9, 0}, {10, 10}, {29, 20}, {30, 30}, {44, 40}, {900, 40}} {
+		rd := s.ring.NewReader(ReaderConfig{Start: At, AtNs: tick(c.at) + 1})
+		got, lost := read(t, rd, 1)
+		wantSpan(t, got, c.want, 1)
+		if lost != 0 {
+			t.Errorf("at %d: %d GOPs lost", c.at, lost)
+		}
+	}
+
+	// A GOP without its beginning is none to begin with.
+	s = source{ring: New(Config{MaxBytes: 3000}), gop: 40}
+	s.push(35)
+	rd := s.ring.NewReader(ReaderConfig{Start: At, AtNs: 0})
+	s.push(10)
+	got, _ := read(t, rd, 100)
+	wantSpan(t, got, 40, 5)
+}
+
+func TestBoundsCanBeChanged(t *testing.T) {
+	s := source{ring: New(Config{MaxBytes: 1 << 20}), gop: 10}
+	s.push(55)
+	s.ring.Configure(Config{MaxBytes: 2500})
+	s.push(1)
+	got, _ := read(t, s.ring.NewReader(ReaderConfig{Start: Oldest}), 100)
+	wantSpan(t, got, 40, 16)
+}
+
 func TestFramesBeforeTheFirstKeyframeAreRefused(t *testing.T) {
 	r := New(Config{MaxBytes: 1 << 20})
 	s := source{ring: r, gop: 10, n: 5}
