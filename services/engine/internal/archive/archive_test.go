@@ -381,7 +381,7 @@ func TestDeletionIsFinishedAfterACrash(t *testing.T) {
 	r.use(a)
 	src := newSource(camera, r.start)
 	s, keep := r.closed(src, 10), r.closed(src, 10)
-	if err := r.idx.Mark(s.Key); err != nil {
+	if _, err := r.idx.Mark(nil, s.Key); err != nil {
 		t.Fatal(err)
 	}
 	r.stop()

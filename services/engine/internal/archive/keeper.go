@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -80,11 +82,17 @@ func (v *volume) retain() {
 		if state.Excess() == 0 || status == Degraded || status == ReadOnly {
 			return
 		}
-		oldest, err := v.arch.idx.Oldest(v.id, batch)
+		heads, err := v.arch.idx.Heads(v.id, batch, func(index.Segment) (bool, int64) { return false, 0 })
 		if err != nil {
 			v.arch.log.Error("cannot list the oldest segments", "volume", v.id, "err", err)
 			return
 		}
+		var oldest []index.Segment
+		for _, h := range heads {
+			oldest = append(oldest, h.Segments...)
+		}
+		slices.SortFunc(oldest, func(a, b index.Segment) int { return cmp.Compare(a.StartMs, b.StartMs) })
+		oldest = oldest[:min(len(oldest), batch)]
 		candidates := make([]retention.Candidate, len(oldest))
 		for i, s := range oldest {
 			candidates[i].SizeBytes = s.SizeBytes
@@ -100,7 +108,7 @@ func (v *volume) retain() {
 			freed += gone[i].SizeBytes
 		}
 		v.arch.log.Info("deleting the oldest recordings", "volume", v.id, "segments", len(gone), "reason", plan[0].Reason)
-		if err := v.arch.idx.Mark(keys(gone)...); err != nil {
+		if gone, err = v.arch.idx.Mark(nil, keys(gone)...); err != nil {
 			v.arch.log.Error("cannot mark segments for deletion", "volume", v.id, "err", err)
 			return
 		}

@@ -195,8 +195,8 @@ func (a *Archive) Recording() api.Recording {
 		a.mu.Unlock()
 		t := a.idx.Totals(id)
 		av.RecordingBytes, av.Segments = t.Bytes, t.Segments
-		if oldest, err := a.idx.Oldest(id, 1); err == nil && len(oldest) > 0 {
-			av.OldestMs = oldest[0].StartMs
+		if oldest, found, err := a.idx.OldestMs(id); err == nil && found {
+			av.OldestMs = oldest
 		}
 		switch {
 		case v == nil && isBroken:

@@ -25,7 +25,7 @@ import (
 // Buckets of the database.
 const (
 	bucketSegments = "segments"
-	bucketVolumes  = "segments-by-volume"
+	bucketLines    = "segments-by-line"
 	bucketMarks    = "deleting"
 	bucketGaps     = "gaps"
 )
@@ -48,11 +48,15 @@ type Index struct {
 
 	mu     sync.Mutex
 	totals map[string]Totals // by volume
+	lines  map[Line]*Tally
 }
 
 // Open reads the totals; it takes about a second a million segments.
 func Open(db DB) (*Index, error) {
-	x := &Index{db: db, totals: map[string]Totals{}}
+	x := &Index{db: db, totals: map[string]Totals{}, lines: map[Line]*Tally{}}
+	if err := x.upgrade(); err != nil {
+		return nil, fmt.Errorf("upgrade index: %w", err)
+	}
 	err := db.View(func(tx *mirror.Tx) error {
 		for k, v := range tx.Range(bucketSegments, nil, nil) {
 			s, err := segmentOf(k, v)
@@ -74,6 +78,14 @@ func (x *Index) count(s Segment, sign int64) {
 	t.Segments += sign
 	t.Bytes += sign * s.SizeBytes
 	x.totals[s.Volume] = t
+	line := x.lines[s.line()]
+	if line == nil {
+		line = &Tally{}
+		x.lines[s.line()] = line
+	}
+	if line.add(s, sign); line.Segments == 0 {
+		delete(x.lines, s.line())
+	}
 }
 
 // Totals returns what a volume holds.
@@ -122,7 +134,7 @@ func (x *Index) Put(segments ...Segment) error {
 					return err
 				}
 			}
-			if err := errors.Join(tx.Put(bucketSegments, row, s.value()), tx.Put(bucketVolumes, s.volumeRow(), []byte{1}), tx.Delete(bucketMarks, row)); err != nil {
+			if err := errors.Join(tx.Put(bucketSegments, row, s.value()), tx.Put(bucketLines, s.lineRow(), []byte{1}), tx.Delete(bucketMarks, row)); err != nil {
 				return err
 			}
 			came(s)
@@ -138,14 +150,17 @@ func drop(tx *mirror.Tx, row, value []byte, went func(Segment)) error {
 		return err
 	}
 	went(s)
-	return errors.Join(tx.Delete(bucketSegments, row), tx.Delete(bucketVolumes, s.volumeRow()))
+	return errors.Join(tx.Delete(bucketSegments, row), tx.Delete(bucketLines, s.lineRow()))
 }
 
 // Mark takes segments out of the timeline, before their files are deleted, and with them the gaps before what is left.
-// Unknown ones are passed over.
-func (x *Index) Mark(keys ...Key) error {
-	return x.change(func(tx *mirror.Tx, _, went func(Segment)) error {
+// Unknown ones are passed over, and those that spare (nil: none), asked within the same transaction, wants spared. It
+// returns those that it marked.
+func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key) ([]Segment, error) {
+	var marked []Segment
+	err := x.change(func(tx *mirror.Tx, _, went func(Segment)) error {
 		cameras := map[string]bool{}
+		marked = marked[:0]
 		for _, k := range keys {
 			row := k.row()
 			v := tx.Get(bucketSegments, row)
@@ -153,9 +168,21 @@ func (x *Index) Mark(keys ...Key) error {
 				continue
 			}
 			v = append([]byte(nil), v...)
+			s, err := segmentOf(row, v)
+			if err != nil {
+				return err
+			}
+			if spare != nil {
+				if spared, err := spare(tx, s); err != nil {
+					return err
+				} else if spared {
+					continue
+				}
+			}
 			if err := errors.Join(drop(tx, row, v, went), tx.Put(bucketMarks, row, v)); err != nil {
 				return err
 			}
+			marked = append(marked, s)
 			cameras[k.Camera] = true
 		}
 		for camera := range cameras {
@@ -165,6 +192,10 @@ func (x *Index) Mark(keys ...Key) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return marked, nil
 }
 
 // forgetGaps removes the gaps that end before a camera's first footage: a timeline begins with footage, and a camera

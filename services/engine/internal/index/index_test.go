@@ -1,7 +1,6 @@
 package index
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -102,7 +101,7 @@ func TestQueriesAnswerLikeAPlainList(t *testing.T) {
 		}
 		return false
 	})
-	if err := x.Mark(dropped...); err != nil {
+	if marked, err := x.Mark(nil, dropped...); err != nil || len(marked) != len(dropped) {
 		t.Fatal(err)
 	}
 	check := func(x *Index) {
@@ -131,14 +130,7 @@ func TestQueriesAnswerLikeAPlainList(t *testing.T) {
 					totals.Bytes += s.SizeBytes
 				}
 			}
-			slices.SortFunc(want, func(a, b Segment) int {
-				return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Camera, b.Camera))
-			})
-			want = want[:min(len(want), 7)]
-			got, err := x.Oldest(vol, 7)
-			if d := gocmp.Diff(want, got); err != nil || d != "" {
-				t.Fatalf("oldest of %s: %v\n%s", vol, err, d)
-			}
+			checkLines(t, x, vol, want)
 			if got := x.Totals(vol); got != totals {
 				t.Fatalf("totals of %s: got %+v, want %+v", vol, got, totals)
 			}
@@ -192,8 +184,8 @@ func TestPuttingASegmentAgainReplacesIt(t *testing.T) {
 	if x.Totals(volX) != (Totals{}) || x.Totals(volY) != (Totals{Segments: 1, Bytes: 50}) {
 		t.Fatalf("totals: %+v, %+v", x.Totals(volX), x.Totals(volY))
 	}
-	if got, _ := x.Oldest(volX, 10); len(got) != 0 {
-		t.Fatalf("still on the old volume: %+v", got)
+	if _, found, _ := x.OldestMs(volX); found {
+		t.Fatal("still on the old volume")
 	}
 }
 
@@ -233,7 +225,7 @@ func TestGapsGoWithTheFootageBeforeThem(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := x.Mark(old.Key); err != nil {
+	if _, err := x.Mark(nil, old.Key); err != nil {
 		t.Fatal(err)
 	}
 	got, err := x.Gaps(camA, 0, 1<<40)
@@ -244,7 +236,7 @@ func TestGapsGoWithTheFootageBeforeThem(t *testing.T) {
 	if got, err := x.Gaps(camB, 0, 1<<40); err != nil || len(got) != 1 {
 		t.Fatalf("another camera's: got %v, %v", got, err)
 	}
-	if err := x.Mark(kept.Key); err != nil {
+	if _, err := x.Mark(nil, kept.Key); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := x.Gaps(camA, 0, 1<<40); err != nil || len(got) != 1 {
@@ -275,23 +267,31 @@ func TestWhatIsNotASegmentIsRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkSegments asks for one hour out of 30 days of 100 cameras at 5 minutes a segment.
-func BenchmarkSegments(b *testing.B) {
-	x := open(b, b.TempDir())
-	const day, step = 86_400_000, 300_000
+// fill puts 30 days of 100 cameras at 10 minutes a segment, standard and alarm.
+func fill(b *testing.B, x *Index) {
+	const step = 600_000
 	for c := range 100 {
 		var batch []Segment
-		for at := int64(0); at < 30*day; at += step {
-			batch = append(batch, seg(fmt.Sprintf("camera%02d", c), at, at+step, volX))
+		for at := int64(0); at < 30*DayMs; at += step {
+			s := seg(fmt.Sprintf("camera%02d", c), at, at+step, volX)
+			batch = append(batch, s)
+			s.Kind = Alarm
+			batch = append(batch, s)
 		}
 		if err := x.Put(batch...); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkSegments asks for one hour out of 30 days of 100 cameras.
+func BenchmarkSegments(b *testing.B) {
+	x := open(b, b.TempDir())
+	fill(b, x)
 	r := rand.New(rand.NewPCG(1, 2))
 	b.ResetTimer()
 	for b.Loop() {
-		from := r.Int64N(29 * day)
+		from := r.Int64N(29 * DayMs)
 		if got, err := x.Segments(fmt.Sprintf("camera%02d", r.IntN(100)), from, from+3_600_000, 0); err != nil || len(got) < 12 {
 			b.Fatal(len(got), err)
 		}

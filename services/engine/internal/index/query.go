@@ -1,8 +1,6 @@
 package index
 
 import (
-	"bytes"
-
 	"vigie/internal/mirror"
 )
 
@@ -101,37 +99,6 @@ func (x *Index) Bounds(camera string) (firstMs, lastMs int64, found bool, err er
 		return nil
 	})
 	return firstMs, lastMs, found, err
-}
-
-// Oldest returns the oldest segments of a volume, of all cameras, in order of start, limit at most.
-func (x *Index) Oldest(volume string, limit int) ([]Segment, error) {
-	var out []Segment
-	err := x.db.View(func(tx *mirror.Tx) error {
-		return volumeRows(tx, volume, func(s Segment) bool {
-			out = append(out, s)
-			return len(out) < limit
-		})
-	})
-	return out, err
-}
-
-func volumeRows(tx *mirror.Tx, volume string, fn func(Segment) bool) error {
-	prefix := volumePrefix(volume)
-	end := append(bytes.Clone(prefix[:len(prefix)-1]), 1)
-	for k := range tx.Range(bucketVolumes, prefix, end) {
-		row, err := rowOfVolumeRow(k[len(prefix):])
-		if err != nil {
-			return err
-		}
-		s, err := segmentOf(row, tx.Get(bucketSegments, row))
-		if err != nil {
-			return err
-		}
-		if !fn(s) {
-			return nil
-		}
-	}
-	return nil
 }
 
 // Cameras returns the ids of all cameras with at least one segment.

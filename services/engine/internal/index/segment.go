@@ -87,7 +87,7 @@ type Segment struct {
 // Rows. Keys begin with the camera and the start, big-endian, so that a camera's rows stand in order of time:
 //
 //	segments, marks   camera (8) · start ms (8) · kind (1: s, a) · stream  →  flags (1) · duration ms · size (uvarints) · volume
-//	by volume         volume · 0 · start ms (8) · camera (8) · kind (1) · stream  →  1
+//	by line           volume · 0 · camera (8) · kind (1) · start ms (8) · stream  →  1
 //	gaps              camera (8) · start ms (8)  →  duration ms (uvarint) · cause
 //
 // A volume is written as the 16 bytes of its UUID behind a 1, or as text behind a 2.
@@ -187,29 +187,4 @@ func unpackVolume(b []byte) (string, error) {
 		return string(b[1:]), nil
 	}
 	return "", errors.New("bad volume")
-}
-
-// volumeRow is the row of a segment in order of its volume. Volume ids hold no zero byte but packed ones are of one
-// length, so that no volume's rows stand among another's.
-func (s Segment) volumeRow() []byte {
-	b := volumePrefix(s.Volume)
-	b = binary.BigEndian.AppendUint64(b, uint64(s.StartMs))
-	b = append(b, s.Camera...)
-	b = append(b, s.Kind[0])
-	return append(b, s.Stream...)
-}
-
-func volumePrefix(volume string) []byte {
-	return append(packVolume(volume), 0)
-}
-
-// rowOfVolumeRow turns the part of a volume row behind its prefix into the segment's row.
-func rowOfVolumeRow(rest []byte) ([]byte, error) {
-	if len(rest) < 8+cameraLen+1 {
-		return nil, errors.New("short volume row")
-	}
-	b := make([]byte, 0, len(rest))
-	b = append(b, rest[8:8+cameraLen]...)
-	b = append(b, rest[:8]...)
-	return append(b, rest[8+cameraLen:]...), nil
 }
