@@ -17,6 +17,7 @@ import (
 // stops no recording.
 type chainConfig struct {
 	id, url, username, password string
+	transport                   api.Transport
 }
 
 // chain is one running camera: ingest → ring → recorder.
@@ -36,7 +37,7 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 	c := &chain{cfg: cfg, ring: ring.New(s.cfg.Ring)}
 	c.ingest = ingest.New(ingest.Config{
 		Camera: cfg.id, Stream: MainStream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
-		Ring: c.ring, Log: s.cfg.Log,
+		Transport: cfg.transport, Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
 			if c.ingest.State().Status == api.CameraStateStatusOffline {
 				c.offline.Store(true)

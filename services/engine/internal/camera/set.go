@@ -109,7 +109,7 @@ func (s *Set) put(row Row, beforeMs int64, cause index.Cause) {
 	old := sl.chain
 	s.mu.Unlock()
 
-	want := chainConfig{row.ID, row.URL, row.Username, row.Password}
+	want := chainConfig{row.ID, row.URL, row.Username, row.Password, row.Transport}
 	next := old
 	if old != nil && (!row.Enabled || old.cfg != want) {
 		old.stop(changeGrace)

@@ -11,7 +11,8 @@
 //     unit stays, parameter sets and SEI included.
 //   - User and password never reach the log, a state or an error.
 //
-// Only RTP over the RTSP connection (TCP, interleaved; RFC 2326 §10.12) is spoken in this version, and only rtsp://.
+// A session plays over one transport: how it is fetched is told at method play, what is made of its packets at type
+// intake.
 //
 // Concurrency: Run belongs to one goroutine; State may be called from anywhere. Frames are made in the RTSP client's
 // read loop, which must never block: the ring does not. A camera that is down costs one timer.
@@ -42,10 +43,12 @@ type Config struct {
 	URL      string // as ParseURL returns it
 	Username string
 	Password string
-	Ring     *ring.Ring
-	Log      *slog.Logger
-	Now      func() time.Time // UTC; nil: time.Now
-	Changed  func()           // called after each change of status, from any goroutine; must not block; may be nil
+	// Transport is how to fetch; auto, or nothing, takes what works.
+	Transport api.Transport
+	Ring      *ring.Ring
+	Log       *slog.Logger
+	Now       func() time.Time // UTC; nil: time.Now
+	Changed   func()           // called after each change of status, from any goroutine; must not block; may be nil
 }
 
 // Ingest fetches one stream. Make one with New.
@@ -136,7 +139,7 @@ func (i *Ingest) session(ctx context.Context) error {
 	stamp := &stamper{camera: i.cfg.Camera, stream: i.cfg.Stream, emit: i.push,
 		clock: func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }}
 	s := &session{
-		address: address, limits: i.limits, clock: i.clock, lost: i.lost,
+		address: address, transport: i.transport(), limits: i.limits, clock: i.clock, lost: i.lost,
 		report: stamp.senderReport,
 		chosen: func(c choice) {
 			if c.refused != "" && c.audio == nil {
@@ -154,6 +157,14 @@ func (i *Ingest) session(ctx context.Context) error {
 	err = s.run(ctx)
 	stamp.flush() // the read loop has ended
 	return err
+}
+
+// transport is how the next session fetches.
+func (i *Ingest) transport() api.Transport {
+	if i.cfg.Transport == "" || i.cfg.Transport == api.TransportAuto {
+		return api.TransportTCP
+	}
+	return i.cfg.Transport
 }
 
 // push takes a frame in the read loop.

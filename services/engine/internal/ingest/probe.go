@@ -24,7 +24,7 @@ func Probe(ctx context.Context, a Address) (api.CameraTest, error) {
 	first := make(chan keyframe, 1)
 	connected := make(chan struct{}, 1)
 	s := &session{
-		address: a, limits: defaultLimits(),
+		address: a, transport: api.TransportTCP, limits: defaultLimits(),
 		clock:  func() time.Duration { return time.Since(begun) },
 		lost:   func(int64) {},
 		report: func(int, time.Duration, int64) {},

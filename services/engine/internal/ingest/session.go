@@ -1,25 +1,16 @@
 package ingest
 
 import (
-	"bufio"
 	"context"
-	"net"
 	"net/url"
 	"sync/atomic"
 	"time"
 
-	"github.com/bluenviron/gortsplib/v5"
-	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
-	"vigie/internal/version"
-)
-
-const (
-	readBuffer = 64 << 10 // saves most of the system calls that reading packet by packet would cost
-	maxDials   = 3        // connections one session may open, being redirected
+	"vigie/internal/api"
 )
 
 // limits bound a session.
@@ -36,13 +27,14 @@ func defaultLimits() limits {
 
 // session is one RTSP connection to a camera. Its callbacks run in the connection's read loop: they must not block.
 type session struct {
-	address Address
-	limits  limits
-	deliver func(unit)                                    // every unit
-	report  func(track int, ntp time.Duration, rtp int64) // RTCP sender reports, RTP time as in units
-	lost    func(int64)                                   // packets or units known to be missing
-	chosen  func(choice)                                  // once it is known what is fetched; may be nil
-	clock   func() time.Duration                          // monotonic
+	address   Address
+	transport api.Transport // never auto
+	limits    limits
+	deliver   func(unit)                                    // every unit
+	report    func(track int, ntp time.Duration, rtp int64) // RTCP sender reports, RTP time as in units
+	lost      func(int64)                                   // packets or units known to be missing
+	chosen    func(choice)                                  // once it is known what is fetched; may be nil
+	clock     func() time.Duration                          // monotonic
 }
 
 // run connects and fetches until the context ends or something goes wrong; the error is a *Fault unless the context's.
@@ -55,154 +47,106 @@ func (s *session) run(ctx context.Context) error {
 	return faultOf(err, s.address.Username != "", played.Load())
 }
 
+// play fetches by the session's transport. It sets played once the camera has agreed to send.
 func (s *session) play(ctx context.Context, played *atomic.Bool) error {
 	target, err := url.Parse(s.address.URL)
 	if err != nil {
 		return badURL("The address cannot be understood.")
 	}
-	u := (*base.URL)(target)
-	if s.address.Username != "" {
-		u.User = url.UserPassword(s.address.Username, s.address.Password)
-	}
-	tcp := gortsplib.ProtocolTCP
-	dials := 0
-	client := &gortsplib.Client{
-		Scheme: u.Scheme, Host: u.Host,
-		Protocol:    &tcp,
-		ReadTimeout: s.limits.request, WriteTimeout: s.limits.request,
-		UserAgent: "Vigie/" + version.Version,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			// A camera can redirect; it must not lead us around forever, or take the password elsewhere.
-			host, _, err := net.SplitHostPort(address)
-			if dials++; err != nil || host != target.Hostname() || dials > maxDials {
-				return nil, errRedirect
-			}
-			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &bufferedConn{Conn: conn, r: bufio.NewReaderSize(conn, readBuffer)}, nil
-		},
-		DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return nil, errTLS },
-		OnPacketsLost:     func(uint64) {}, // we count by track
-		OnDecodeError:     func(error) { s.lost(1) },
-		OnTransportSwitch: func(error) {},
-	}
-	if err := client.Start(); err != nil {
-		return err
-	}
-	defer client.Close()
-	defer context.AfterFunc(ctx, client.Close)()
+	return s.library(ctx, target, played)
+}
 
-	desc, _, err := client.Describe(u)
-	if err != nil {
-		return err
-	}
+// intake turns packets into units, whichever client reads them. Its methods belong to one goroutine at a time, but for
+// watch.
+type intake struct {
+	s *session
+	choice
+	picture *video
+	sound   *audio // nil: none
+
+	packet  atomic.Int64  // session time of the last video packet, ns; what the watchdog looks at
+	key     atomic.Bool   // a keyframe has come
+	goodbye chan struct{} // the camera has said that it ends
+}
+
+// newIntake chooses what to fetch of what a camera offers.
+func (s *session) newIntake(desc *description.Session) (*intake, error) {
 	c, err := choose(desc)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.chosen != nil {
 		s.chosen(c)
 	}
-	p, err := s.receive(client, desc, c)
-	if err != nil {
-		return err
-	}
-	if _, err := client.Play(nil); err != nil {
-		return err
-	}
-	played.Store(true)
-	return s.watch(ctx, client, p)
-}
-
-// progress is what the read loop tells the watchdog.
-type progress struct {
-	packet  atomic.Int64 // session time of the last video packet, ns
-	key     atomic.Bool  // a keyframe has come
-	goodbye chan struct{}
-}
-
-// receive sets the tracks up and installs the callbacks.
-func (s *session) receive(client *gortsplib.Client, desc *description.Session, c choice) (*progress, error) {
-	p := &progress{goodbye: make(chan struct{}, 1)}
-	var sound *audio
+	in := &intake{s: s, choice: c, goodbye: make(chan struct{}, 1)}
 	if c.audio != nil {
-		var err error
-		if sound, err = newAudio(c.audioFormat); err != nil {
+		if in.sound, err = newAudio(c.audioFormat); err != nil {
 			return nil, err
 		}
 	}
-	picture, err := newVideo(c.videoFormat, nil)
-	if err != nil {
+	if in.picture, err = newVideo(c.videoFormat, nil); err != nil {
 		return nil, err
 	}
-	if sound != nil {
-		picture.audio = &sound.track
+	if in.sound != nil {
+		in.picture.audio = &in.sound.track
 	}
-	if _, err := client.Setup(desc.BaseURL, c.video, 0, 0); err != nil {
-		return nil, err
-	}
-	if sound != nil && c.audio != c.video {
-		if _, err := client.Setup(desc.BaseURL, c.audio, 0, 0); err != nil {
-			return nil, err
-		}
-	}
-	client.OnPacketRTP(c.video, c.videoFormat, func(pkt *rtp.Packet) {
-		now := s.clock()
-		p.packet.Store(int64(now))
-		u, ok := picture.packet(pkt, now)
-		if n := picture.takeLost(); n > 0 {
-			s.lost(n)
-		}
-		if ok {
-			p.key.Store(true)
-			s.deliver(u)
-		}
-	})
-	client.OnPacketRTCP(c.video, func(pkt rtcp.Packet) { s.control(p, 0, &picture.clock, pkt) })
-	if sound != nil {
-		client.OnPacketRTP(c.audio, c.audioFormat, func(pkt *rtp.Packet) {
-			sound.packet(pkt, s.clock(), s.deliver)
-			if n := sound.takeLost(); n > 0 {
-				s.lost(n)
-			}
-		})
-		if c.audio != c.video {
-			client.OnPacketRTCP(c.audio, func(pkt rtcp.Packet) { s.control(p, 1, &sound.clock, pkt) })
-		}
-	}
-	return p, nil
+	return in, nil
 }
 
-// control handles RTCP (RFC 3550 §6.4, §6.6).
-func (s *session) control(p *progress, track int, clock *unwrapper, pkt rtcp.Packet) {
+// videoPacket takes an RTP packet of the video.
+func (in *intake) videoPacket(pkt *rtp.Packet) {
+	now := in.s.clock()
+	in.packet.Store(int64(now))
+	u, ok := in.picture.packet(pkt, now)
+	if n := in.picture.takeLost(); n > 0 {
+		in.s.lost(n)
+	}
+	if ok {
+		in.key.Store(true)
+		in.s.deliver(u)
+	}
+}
+
+// audioPacket takes an RTP packet of the audio; only when sound is set.
+func (in *intake) audioPacket(pkt *rtp.Packet) {
+	in.sound.packet(pkt, in.s.clock(), in.s.deliver)
+	if n := in.sound.takeLost(); n > 0 {
+		in.s.lost(n)
+	}
+}
+
+// control takes an RTCP packet (RFC 3550 §6.4, §6.6) of the video, track 0, or the audio, track 1.
+func (in *intake) control(track int, pkt rtcp.Packet) {
+	clock := &in.picture.clock
+	if track == 1 {
+		clock = &in.sound.clock
+	}
 	switch pkt := pkt.(type) {
 	case *rtcp.SenderReport:
 		if pkt.NTPTime != 0 { // zero: the camera has no clock
 			seconds, fraction := pkt.NTPTime>>32, pkt.NTPTime&0xffffffff
-			s.report(track, time.Duration(seconds)*time.Second+time.Duration(fraction*uint64(time.Second)>>32), clock.near(pkt.RTPTime))
+			in.s.report(track, time.Duration(seconds)*time.Second+time.Duration(fraction*uint64(time.Second)>>32), clock.near(pkt.RTPTime))
 		}
 	case *rtcp.Goodbye:
 		if track == 0 {
 			select {
-			case p.goodbye <- struct{}{}:
+			case in.goodbye <- struct{}{}:
 			default:
 			}
 		}
 	}
 }
 
-// watch waits for the end of the session and ends one that has come to nothing.
-func (s *session) watch(ctx context.Context, client *gortsplib.Client, p *progress) error {
-	ended := make(chan error, 1)
-	go func() { ended <- client.Wait() }()
+// watch waits for the end of the session and ends one that has come to nothing. ended says that the client has ended;
+// stop ends it, after which ended speaks.
+func (in *intake) watch(ctx context.Context, ended <-chan error, stop func()) error {
+	s := in.s
 	begun := s.clock()
-	p.packet.CompareAndSwap(0, int64(begun))
+	in.packet.CompareAndSwap(0, int64(begun))
 	tick := time.NewTicker(s.limits.stall / 10)
 	defer tick.Stop()
-	stop := func(err error) error {
-		client.Close()
+	end := func(err error) error {
+		stop()
 		<-ended
 		return err
 	}
@@ -211,24 +155,16 @@ func (s *session) watch(ctx context.Context, client *gortsplib.Client, p *progre
 		case err := <-ended:
 			return err
 		case <-ctx.Done():
-			return stop(ctx.Err())
-		case <-p.goodbye:
-			return stop(errGoodbye)
+			return end(ctx.Err())
+		case <-in.goodbye:
+			return end(errGoodbye)
 		case <-tick.C:
 		}
 		switch now := s.clock(); {
-		case now-time.Duration(p.packet.Load()) > s.limits.stall:
-			return stop(errStalled)
-		case !p.key.Load() && now-begun > s.limits.keyframe:
-			return stop(errNoKeyframe)
+		case now-time.Duration(in.packet.Load()) > s.limits.stall:
+			return end(errStalled)
+		case !in.key.Load() && now-begun > s.limits.keyframe:
+			return end(errNoKeyframe)
 		}
 	}
 }
-
-// bufferedConn reads ahead.
-type bufferedConn struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-func (c *bufferedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
