@@ -57,6 +57,7 @@ type Ingest struct {
 	log     *slog.Logger
 	started time.Time // base of the session clock
 	limits  limits
+	clocks  clockMemory // of Run's sessions
 
 	mu         sync.Mutex
 	state      api.CameraState // without what is derived on reading
@@ -66,6 +67,8 @@ type Ingest struct {
 	sessions   int64         // that delivered frames
 	liveSince  time.Duration // session clock
 	sessionRun bool          // this session has delivered a frame
+	times      api.StreamClock
+	timesAt    time.Duration // session clock
 }
 
 // New returns an Ingest that does nothing until Run.
@@ -74,6 +77,7 @@ func New(cfg Config) *Ingest {
 		cfg.Now = time.Now
 	}
 	i := &Ingest{cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream), started: time.Now(), limits: defaultLimits()}
+	i.times = api.StreamClock{Source: api.StreamClockSourceArrival}
 	i.state = api.CameraState{Status: api.CameraStateStatusConnecting, SinceMs: cfg.Now().UnixMilli()}
 	return i
 }
@@ -136,8 +140,7 @@ func (i *Ingest) session(ctx context.Context) error {
 	i.mu.Lock()
 	i.sessionRun = false
 	i.mu.Unlock()
-	stamp := &stamper{camera: i.cfg.Camera, stream: i.cfg.Stream, emit: i.push,
-		clock: func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }}
+	stamp := newStamper(i.cfg.Camera, i.cfg.Stream, &i.clocks, func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }, i.push)
 	s := &session{
 		address: address, transport: i.transport(), limits: i.limits, clock: i.clock, lost: i.lost,
 		report: stamp.senderReport,
@@ -149,6 +152,7 @@ func (i *Ingest) session(ctx context.Context) error {
 		deliver: func(u unit) {
 			before := stamp.dropped
 			stamp.add(u)
+			i.noteTimes(stamp)
 			if n := stamp.dropped - before; n > 0 {
 				i.lost(n)
 			}
@@ -197,6 +201,26 @@ func (i *Ingest) push(f *media.Frame) {
 		v := &f.Run.Tracks[0]
 		i.log.Info("run begins", "codec", v.Codec, "width", v.Width, "height", v.Height, "audio", audioName(f.Run), "start", time.Unix(0, f.Run.StartNs).UTC())
 	}
+}
+
+// Clock says how the camera's clock relates to ours, as of the last seconds of its last session.
+func (i *Ingest) Clock() api.StreamClock {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.times
+}
+
+// noteTimes keeps what the read loop's stamper knows for Clock, now and then.
+func (i *Ingest) noteTimes(s *stamper) {
+	now := i.clock()
+	if now-i.timesAt < time.Second {
+		return
+	}
+	i.timesAt = now
+	c := s.clockState()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.times = c
 }
 
 // offline notes why a session ended and when the next begins.

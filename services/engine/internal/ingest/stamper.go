@@ -7,57 +7,91 @@ import (
 )
 
 const (
-	settleTime    = 300 * time.Millisecond // how long a run's first frames are held back to find its origin
-	slewPeriod    = time.Second            // how often the mapping is corrected
-	slewWindow    = 4 * time.Second        // over which the least delay is looked for
-	slewLimit     = 500 * time.Microsecond // most that one correction moves the mapping: 500 ppm
-	slewDeadband  = 2 * time.Millisecond   // deviations below are left alone
-	maxDeviation  = time.Second            // beyond, the mapping is wrong and a new run starts
-	maxLate       = 5 * time.Second        // how long frames may be late by more than that before it is the mapping's fault
-	maxJump       = 15 * time.Second       // later than a session can be without having timed out: a jump of the camera's clock
-	maxReportSkew = 2 * time.Second        // sender reports that put audio further from video than this are nonsense
-	maxPending    = 2048                   // frames held back at most
+	settleTime    = 300 * time.Millisecond  // how long a run's first frames are held back to find its origin
+	slewPeriod    = time.Second             // how often the mapping is corrected
+	slewWindow    = 4 * time.Second         // over which the least delay is looked for
+	slewLimit     = 500 * time.Microsecond  // most that one correction moves the mapping: 500 ppm
+	trustedLimit  = 2000 * time.Microsecond // the same towards a trusted camera clock, which may be a few tenths of a second away
+	slewDeadband  = 2 * time.Millisecond    // deviations below are left alone
+	maxDeviation  = time.Second             // beyond, the mapping is wrong and a new run starts
+	maxLate       = 5 * time.Second         // how long frames may be late by more than that before it is the mapping's fault
+	maxJump       = 15 * time.Second        // later than a session can be without having timed out: a jump of the camera's clock
+	maxReportSkew = 2 * time.Second         // sender reports that put audio further from video than this are nonsense
+	maxPending    = 2048                    // frames held back at most
+
+	wildBridges = 5           // jumps of the camera's time stamps within wildWindow after which they are not used any more
+	wildWindow  = time.Minute //
+	wildShare   = 16          // what of a frame's distance from its arrival is corrected with it when time stamps are not used
 )
 
 // stamper puts units on UTC and gives them their run.
 //
-// The camera's own idea of UTC is not used: cameras' clocks are often minutes or years off, and this machine's clock is
-// the one that all cameras share. A run's origin is found from the arrival of its first frames: a frame can only arrive
-// late, never early, so the frame with the least delay within settleTime tells the origin; that also swallows the burst
-// of old frames that some cameras begin with. From then on time advances by the camera's RTP clock, steered towards the
-// least delay of the last seconds by at most slewLimit a second, so that neither a bursty network nor a drifting crystal
-// shows, and times never go back.
+// A run's origin is found from the arrival of its first frames: a frame can only arrive late, never early, so the frame
+// with the least delay within settleTime tells the origin; that also swallows the burst of old frames that some cameras
+// begin with. From then on time advances by the camera's RTP clock, steered towards the least delay of the last seconds
+// by at most slewLimit a second, so that neither a bursty network nor a drifting crystal shows, and times never go back.
 //
-// RTCP sender reports are used for what they are reliable in: both tracks of a camera are stamped by the same clock, so
-// they tell where audio lies relative to video. Without them audio is placed by its own arrival.
+// A camera whose own clock is right says better when a picture was taken than its arrival does, which comes after
+// encoding and the way here. Its RTCP sender reports are believed once they have shown to be trustworthy (see
+// senderClock); the mapping is then steered to them. Cameras' clocks are often minutes or years off: those only place
+// audio relative to video, for both tracks of a camera are stamped by the same clock.
 //
 // A new run starts, with the next keyframe, when the mapping is off by more than maxDeviation for good: a step of this
-// machine's clock, seen at once by wall clock against monotonic clock, or a jump of the camera's.
+// machine's clock, seen at once by wall clock against monotonic clock, or a jump of the camera's. Until that keyframe
+// comes the frames after a jump follow those before it by their arrival: nothing is left out. Time stamps that jump all
+// the time are not used at all; then frames are timed by their arrival, smoothed. A run begins no earlier than the last
+// one ended, unless this machine's clock was set back.
+//
+// Time stamps that count in other units than the session description says are scaled, see rateMeter.
 //
 // Not safe for concurrent use.
 type stamper struct {
 	camera, stream string
 	clock          func() (wall time.Time, session time.Duration)
 	emit           func(*media.Frame)
+	memory         *clockMemory
 
 	run     *media.Run
-	layout  []media.Track // the units' tracks that run is made of
-	offset  time.Duration // wall clock minus session clock when the run began
-	stepped bool          // a new run is due, the present one can be used until then
-	jumped  bool          // a new run is due, the present one cannot be used
-	late    time.Duration // session time since which frames are late by more than maxDeviation; 0: they are not
-	pending []unit        // frames held back
-	since   time.Duration // session time at which holding back began
+	layout  []media.Track   // the units' tracks that run is made of
+	offset  time.Duration   // wall clock minus session clock when the run began
+	stepped bool            // a new run is due; the present one can be used until then
+	late    time.Duration   // session time since which frames are late by more than maxDeviation; 0: they are not
+	pending []unit          // frames held back
+	since   time.Duration   // session time at which holding back began
+	bridges []time.Duration // session times of the last jumps of the camera's clock
+	wild    bool            // time stamps are not used
 	tracks  [2]trackClock
+	rates   [2]rateMeter
+	sender  senderClock
+	drift   driftMeter
+	jitter  jitterMeter
 	dropped int64 // video frames that found no place
+}
+
+// clockMemory is what is known of a camera's clocks from one session to the next.
+type clockMemory struct {
+	trusted bool          // its sender reports were trustworthy
+	lag     time.Duration // by how much frames arrive after the instant that they give
+	rates   [2]int64      // what its time stamps really count in, by track; 0: in what they should
+	endNs   int64         // of the newest video frame, UTC; 0: none yet
+}
+
+// newStamper returns a stamper for one session.
+func newStamper(camera, stream string, memory *clockMemory, clock func() (wall time.Time, session time.Duration), emit func(*media.Frame)) *stamper {
+	return &stamper{camera: camera, stream: stream, clock: clock, emit: emit, memory: memory,
+		sender: senderClock{trusted: memory.trusted, lag: memory.lag}}
 }
 
 // trackClock is the mapping of one track.
 type trackClock struct {
 	rate    int64
-	base    int64 // RTP time of tick 0
-	lastDTS int64 // ticks; -1 before the first frame
+	base    int64         // RTP time of tick 0
+	lastDTS int64         // ticks; -1 before the first frame
+	lastAt  time.Duration // session time of the last frame's arrival
+	step    int64         // ticks between the last two frames
+	mean    int64         // of step, by arrival, when time stamps are not used
 	begun   bool
+	rebase  bool // the next frame's time stamp has nothing to do with the last one's
 
 	slewed time.Duration                          // session time of the last correction
 	least  [slewWindow / slewPeriod]time.Duration // least deviation a period
@@ -71,14 +105,34 @@ type trackClock struct {
 	}
 }
 
-// senderReport notes an RTCP sender report: at ntp of the camera's clock, the track's RTP time was rtp.
+// senderReport notes an RTCP sender report: at ntp of the camera's clock (since 1900), the track's RTP time was rtp.
 func (s *stamper) senderReport(track int, ntp time.Duration, rtp int64) {
 	r := &s.tracks[track].report
-	r.ok, r.ntp, r.rtp = true, ntp, rtp
+	r.ok, r.ntp, r.rtp = true, ntp, s.scaled(track, rtp)
+	if track != 0 || s.run == nil || !s.tracks[0].begun || s.wild {
+		return
+	}
+	v := &s.tracks[0]
+	if least, ok := v.leastDelay(); ok {
+		arrival := time.Duration(s.run.StartNs) + ticksToTime(r.rtp-v.base, v.rate) + least
+		_, session := s.clock()
+		s.sender.report(session, arrival-utcOf(ntp))
+		s.memory.trusted, s.memory.lag = s.sender.trusted, s.sender.lag
+	}
+}
+
+// scaled turns a time stamp into the units that the session description promised.
+func (s *stamper) scaled(track int, ticks int64) int64 {
+	real, rate := s.memory.rates[track], s.tracks[track].rate
+	if real == 0 || rate == 0 {
+		return ticks
+	}
+	return ticks/real*rate + ticks%real*rate/real
 }
 
 // add takes a unit.
 func (s *stamper) add(u unit) {
+	s.measure(&u)
 	switch {
 	case s.pending != nil:
 		s.hold(u)
@@ -90,17 +144,55 @@ func (s *stamper) add(u unit) {
 		}
 	default:
 		s.watch(u)
-		if (s.stepped || s.jumped) && u.track == 0 && u.key {
+		if s.stepped && u.track == 0 && u.key {
 			s.begin(u)
 			return
 		}
-		if s.jumped {
-			if u.track == 0 {
-				s.dropped++
-			}
-			return
-		}
 		s.stamp(u)
+	}
+}
+
+// measure takes the measures of a unit's time stamps, and scales them.
+func (s *stamper) measure(u *unit) {
+	rate := s.rateOf(u)
+	if rate == 0 {
+		return
+	}
+	t, memory := &s.tracks[u.track], s.memory
+	t.rate = rate
+	if real := s.rates[u.track].add(u.dts, u.arrival, rate, memory.rates[u.track]); real != 0 {
+		memory.rates[u.track] = real
+		t.rebase, t.report.ok = true, false
+		s.forgetClock(u.track)
+	}
+	u.pts, u.dts = s.scaled(u.track, u.pts), s.scaled(u.track, u.dts)
+	if u.track == 0 {
+		transit := u.arrival - ticksToTime(u.dts, rate)
+		s.jitter.add(transit)
+		s.drift.add(u.arrival, transit)
+	}
+}
+
+// rateOf is the declared clock rate of a unit's track; 0 while it is not known.
+func (s *stamper) rateOf(u *unit) int64 {
+	tracks := u.tracks
+	switch {
+	case u.track < len(tracks):
+	case s.pending != nil:
+		tracks = s.pending[0].tracks
+	default:
+		tracks = s.layout
+	}
+	if u.track >= len(tracks) {
+		return 0
+	}
+	return int64(tracks[u.track].ClockRate)
+}
+
+// forgetClock gives up what is known of the camera's clock after its time stamps have jumped.
+func (s *stamper) forgetClock(track int) {
+	if track == 0 {
+		s.sender, s.drift = senderClock{}, driftMeter{}
 	}
 }
 
@@ -112,7 +204,7 @@ func (s *stamper) flush() {
 }
 
 func (s *stamper) begin(u unit) {
-	s.run, s.stepped, s.jumped, s.late = nil, false, false, 0
+	s.run, s.stepped, s.late = nil, false, 0
 	s.pending = append(make([]unit, 0, 32), u)
 	s.since = u.arrival
 }
@@ -130,6 +222,7 @@ func (s *stamper) hold(u unit) {
 // settle finds the origin and delivers what was held back.
 func (s *stamper) settle() {
 	first := s.pending[0]
+	offset := s.offset
 	s.offset = s.wallOffset()
 	var origin [2]time.Duration // session time of each track's RTP time 0, relative to its first unit
 	var zero [2]int64
@@ -137,18 +230,28 @@ func (s *stamper) settle() {
 	for i := range first.tracks {
 		s.tracks[i].rate = int64(first.tracks[i].ClockRate)
 	}
+	var before [2]int64 // time stamp of the track's unit before
 	for _, u := range s.pending {
 		if !have[u.track] {
 			have[u.track], zero[u.track] = true, u.pts
 			origin[u.track] = u.arrival
+		} else if step := u.dts - before[u.track]; step <= 0 || step > 2*s.tracks[u.track].rate {
+			break // it jumps: what follows says nothing of the origin
 		}
+		before[u.track] = u.dts
 		origin[u.track] = min(origin[u.track], u.arrival-ticksToTime(u.pts-zero[u.track], s.tracks[u.track].rate))
 	}
 	// Tick 0 is the decode time of the first keyframe.
 	start := origin[0] + ticksToTime(first.dts-zero[0], s.tracks[0].rate)
+	if s.memory.trusted {
+		start -= s.memory.lag
+	}
+	if gap := s.memory.endNs - int64(start+s.offset); gap > 0 && time.Duration(gap) < maxDeviation && abs(s.offset-offset) < maxDeviation {
+		start += time.Duration(gap)
+	}
 	for i := range s.tracks {
 		t := &s.tracks[i]
-		*t = trackClock{rate: t.rate, report: t.report, slewed: s.since, lastDTS: -1}
+		*t = trackClock{rate: t.rate, report: t.report, slewed: s.since, lastDTS: -1, mean: t.mean}
 	}
 	s.tracks[0].base = first.dts
 	if len(first.tracks) > 1 {
@@ -166,10 +269,9 @@ func (s *stamper) settle() {
 	pending := s.pending
 	s.pending = nil
 	for _, u := range pending {
-		switch {
-		case s.pending != nil:
+		if s.pending != nil {
 			s.hold(u)
-		case !s.jumped:
+		} else {
 			s.stamp(u)
 		}
 	}
@@ -205,24 +307,96 @@ func (s *stamper) stamp(u unit) {
 			t.base = base
 		}
 	}
-	s.slew(t, u)
-	pts, dts := u.pts-t.base, u.dts-t.base
-	if dts <= t.lastDTS {
-		switch {
-		case u.track == 1: // before the run began, or a packet sent twice
-		case u.key:
-			s.begin(u)
-		default:
-			s.jumped = true
-			s.dropped++
-		}
-		return
+	if ahead := u.dts - t.base - t.lastDTS; u.track == 1 && !t.rebase && ahead <= 0 && (t.lastDTS < 0 || ahead > -t.rate) {
+		return // before the run began, or a packet sent twice
 	}
-	t.lastDTS = dts
+	usual := true // this frame's distance from the last one is the camera's
+	switch {
+	case s.wild && u.track == 0:
+		s.smooth(t, u)
+	case t.lastDTS >= 0 && (t.rebase || s.jumps(t, u)):
+		s.bridge(t, u)
+		usual = false
+	default:
+		s.slew(t, u)
+	}
+	t.rebase = false
+	pts, dts := u.pts-t.base, u.dts-t.base
+	if dts <= t.lastDTS { // the mapping was steered by more than the frames are apart
+		t.base -= t.lastDTS + 1 - dts
+		pts, dts = u.pts-t.base, u.dts-t.base
+	}
+	if t.lastDTS >= 0 && usual {
+		t.step = dts - t.lastDTS
+	}
+	t.lastDTS, t.lastAt = dts, u.arrival
+	if u.track == 0 {
+		s.memory.endNs = s.run.TimeNs(0, dts+t.step)
+	}
 	s.emit(&media.Frame{
 		Run: s.run, Track: u.track, Keyframe: u.key, PTSTicks: pts, DTSTicks: dts, DurationTicks: u.duration,
 		ArrivalNs: int64(u.arrival + s.offset), Payload: u.payload,
 	})
+}
+
+// jumps tells whether a unit's time stamp cannot follow the last one's.
+func (s *stamper) jumps(t *trackClock, u unit) bool {
+	d := s.deviation(u)
+	return u.dts-t.base <= t.lastDTS || d < -maxDeviation || d > maxJump
+}
+
+// bridge places a unit whose time stamp has jumped behind the last one, as far as it arrived behind it.
+func (s *stamper) bridge(t *trackClock, u unit) {
+	s.placeAfter(t, u, s.gapTicks(t, u))
+	t.report.ok = false
+	s.forgetClock(u.track)
+	if u.track != 0 {
+		return
+	}
+	for len(s.bridges) > 0 && u.arrival-s.bridges[0] > wildWindow {
+		s.bridges = s.bridges[1:]
+	}
+	s.bridges = append(s.bridges, u.arrival)
+	if len(s.bridges) >= wildBridges {
+		s.wild, s.bridges, t.mean = true, nil, 0
+		return
+	}
+	s.stepped = true
+}
+
+// gapTicks is how far a unit arrived behind the last one: the usual step, when that can be.
+func (s *stamper) gapTicks(t *trackClock, u unit) int64 {
+	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), 1)
+	if t.step > 0 && gap > t.step/4 && gap < t.step*3 {
+		return t.step
+	}
+	return gap
+}
+
+// smooth places a unit by its arrival, smoothed.
+func (s *stamper) smooth(t *trackClock, u unit) {
+	if t.lastDTS < 0 {
+		t.base = u.dts
+		return
+	}
+	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), 1)
+	if t.mean == 0 {
+		t.mean = s.gapTicks(t, u)
+	}
+	t.mean = max(1, t.mean+(gap-t.mean)/wildShare)
+	arrived := timeToTicks(u.arrival+s.offset-time.Duration(s.run.StartNs), t.rate)
+	off := arrived - (t.lastDTS + t.mean)
+	step := t.mean + off/wildShare
+	if gap > 4*t.mean || off < -4*t.mean { // frames were left out, or have piled up on the way
+		step = t.mean + off/2
+	}
+	s.placeAfter(t, u, max(1, step))
+}
+
+// placeAfter moves a track's mapping so that the unit comes a number of ticks after the last one.
+func (s *stamper) placeAfter(t *trackClock, u unit, ticks int64) {
+	t.base = u.dts - (t.lastDTS + ticks)
+	t.seen, t.filled = false, 0
 }
 
 // deviation is by how much a unit arrived later than its mapped time.
@@ -236,19 +410,29 @@ func (s *stamper) watch(u unit) {
 	if abs(s.wallOffset()-s.offset) > maxDeviation {
 		s.stepped = true
 	}
-	if s.stepped || s.jumped || u.track != 0 {
+	if s.stepped || s.wild || u.track != 0 {
 		return
 	}
 	switch d := s.deviation(u); {
-	case d < -maxDeviation || d > maxJump:
-		s.jumped = true
-	case d <= maxDeviation:
+	case d <= maxDeviation || d > maxJump: // the latter is bridged
 		s.late = 0
 	case s.late == 0:
 		s.late = u.arrival
 	case u.arrival-s.late > maxLate:
 		s.stepped = true
 	}
+}
+
+// leastDelay is the least deviation of the last seconds.
+func (t *trackClock) leastDelay() (time.Duration, bool) {
+	if t.filled < len(t.least) {
+		return 0, false
+	}
+	off := t.least[0]
+	for _, l := range t.least[1:] {
+		off = min(off, l)
+	}
+	return off, true
 }
 
 // slew steers a track's mapping towards the least delay seen lately.
@@ -264,22 +448,23 @@ func (s *stamper) slew(t *trackClock, u unit) {
 	copy(t.least[1:], t.least[:])
 	t.least[0] = t.now
 	t.seen, t.filled = false, min(t.filled+1, len(t.least))
-	if t.filled < len(t.least) {
+	off, ok := t.leastDelay()
+	if !ok {
 		return
 	}
-	off := t.least[0]
-	for _, l := range t.least[1:] {
-		off = min(off, l)
-	}
-	if u.track == 1 {
+	limit := slewLimit
+	switch {
+	case u.track == 1:
 		if base, ok := s.reported(); ok && abs(ticksToTime(base-t.base, t.rate)) < maxReportSkew {
-			off = ticksToTime(t.base-base, t.rate) // follow video
+			off, limit = ticksToTime(t.base-base, t.rate), trustedLimit // follow video
 		}
+	case s.sender.trusted:
+		off, limit = off-s.sender.lag, trustedLimit
 	}
 	if abs(off) < slewDeadband {
 		return
 	}
-	step := max(-slewLimit, min(slewLimit, off))
+	step := max(-limit, min(limit, off))
 	t.base -= timeToTicks(step, t.rate)
 	for i := range t.least {
 		t.least[i] -= step

@@ -1,15 +1,19 @@
 package ingest
 
 import (
+	"math"
+	"strings"
 	"testing"
 	"time"
 
+	"vigie/internal/api"
 	"vigie/services/engine/internal/media"
 )
 
 // desk drives a stamper on clocks of its own.
 type desk struct {
-	s       stamper
+	s       *stamper
+	memory  clockMemory
 	session time.Duration
 	step    time.Duration // of the wall clock against the session clock
 	out     []*media.Frame
@@ -26,10 +30,15 @@ func newDesk(audio bool) *desk {
 	if audio {
 		d.tracks = append(d.tracks, media.Track{Codec: media.PCMA, ClockRate: 8000, SampleRate: 8000, Channels: 1})
 	}
-	d.s = stamper{emit: func(f *media.Frame) { d.out = append(d.out, f) }, clock: func() (time.Time, time.Duration) {
-		return time.Unix(0, startNs).Add(d.session + d.step), d.session
-	}}
+	d.connect()
 	return d
+}
+
+// connect begins a session, which knows what the ones before have learnt.
+func (d *desk) connect() {
+	d.s = newStamper("k3f9x2ab", "main", &d.memory, func() (time.Time, time.Duration) {
+		return time.Unix(0, startNs).Add(d.session + d.step), d.session
+	}, func(f *media.Frame) { d.out = append(d.out, f) })
 }
 
 // video delivers the picture of camera time at, delay later. ticks is what the camera's RTP clock says.
@@ -146,8 +155,8 @@ func TestClockStepBeginsARunAtTheNextKeyframe(t *testing.T) {
 	}
 }
 
-func TestJumpOfTheCamerasClockLeavesNothingUndecodable(t *testing.T) {
-	for _, jump := range []int64{90000 * 3600, -90000 * 3600, -90000 / 2} {
+func TestJumpOfTheCamerasClockLosesNothing(t *testing.T) {
+	for _, jump := range []int64{90000 * 3600, -90000 * 3600, -90000 / 2, 90000 * 20, -3600} {
 		d := newDesk(false)
 		for i := range 100 {
 			ticks := int64(i) * 3600
@@ -157,11 +166,152 @@ func TestJumpOfTheCamerasClockLeavesNothingUndecodable(t *testing.T) {
 			d.video(ticks, time.Duration(i)*frame, i%25 == 0)
 		}
 		d.s.flush()
-		if runs(d.out) != 2 || len(d.out) != 85 || d.s.dropped != 15 {
+		if runs(d.out) != 2 || len(d.out) != 100 || d.s.dropped != 0 {
 			t.Fatalf("jump %d: %d frames in %d runs, %d dropped", jump, len(d.out), runs(d.out), d.s.dropped)
 		}
-		if f := d.out[60]; !f.Keyframe || f.PTSTicks != 0 || !near(utc(f), 75*frame, time.Millisecond) {
-			t.Errorf("jump %d: goes on at %v, tick %d", jump, utc(f), f.PTSTicks)
+		for i, f := range d.out {
+			if !near(utc(f), time.Duration(i)*frame, time.Millisecond) {
+				t.Fatalf("jump %d: frame %d is at %v", jump, i, utc(f))
+			}
+		}
+		if f := d.out[75]; !f.Keyframe || f.PTSTicks != 0 || f.Run == d.out[74].Run {
+			t.Errorf("jump %d: no run begins with the keyframe behind it", jump)
+		}
+	}
+}
+
+func TestTimeStampsThatKeepJumpingAreNotUsed(t *testing.T) {
+	for name, shift := range map[string]func(i int) int64{
+		"back and forth": func(i int) int64 { return int64(i/100%2) * 90000 * 30 },
+		"none at all":    func(i int) int64 { return -int64(i) * 3600 },
+		"noise":          func(i int) int64 { return int64(i*7919%97) * 90000 },
+	} {
+		d := newDesk(false)
+		last := time.Duration(-1)
+		for i := range 5000 {
+			delay := time.Duration(i*7919%20) * time.Millisecond
+			d.video(int64(i)*3600+shift(i), time.Duration(i)*frame+delay, i%25 == 0)
+		}
+		d.s.flush()
+		if len(d.out) != 5000 || d.s.dropped != 0 || runs(d.out) > wildBridges+1 {
+			t.Fatalf("%s: %d frames in %d runs, %d dropped", name, len(d.out), runs(d.out), d.s.dropped)
+		}
+		for i, f := range d.out {
+			if !near(utc(f), time.Duration(i)*frame, 100*time.Millisecond) || utc(f) <= last {
+				t.Fatalf("%s: frame %d is at %v, the one before at %v", name, i, utc(f), last)
+			}
+			last = utc(f)
+		}
+		if c := d.s.clockState(); c.Source != api.StreamClockSourceArrival || !strings.Contains(c.Reason, "jump") {
+			t.Errorf("%s: told as %+v", name, c)
+		}
+	}
+}
+
+func TestTimeStampsInOtherUnitsThanDeclaredAreScaled(t *testing.T) {
+	for _, hz := range []int64{1000, 8000, 1_000_000} {
+		d := newDesk(false)
+		for i := range int64(25 * 60) {
+			d.video(i*hz/25, time.Duration(i)*frame+time.Duration(i*7919%20)*time.Millisecond, i%25 == 0)
+		}
+		d.s.flush()
+		if len(d.out) != 25*60 || d.s.dropped != 0 || d.memory.rates[0] != hz {
+			t.Fatalf("%d Hz: %d frames, %d dropped, taken for %d Hz", hz, len(d.out), d.s.dropped, d.memory.rates[0])
+		}
+		before := len(d.out)
+		d.connect() // from now on it is known
+		for i := range int64(25 * 20) {
+			d.video(i*hz/25, time.Minute+time.Duration(i)*frame, i%25 == 0)
+		}
+		d.s.flush()
+		if n := runs(d.out[before:]); n != 1 || d.memory.rates[0] != hz {
+			t.Fatalf("%d Hz: %d runs once the rate is known", hz, n)
+		}
+		for i, f := range d.out[before:] {
+			if want := time.Minute + time.Duration(i)*frame; !near(utc(f), want, 25*time.Millisecond) {
+				t.Fatalf("%d Hz: frame %d is at %v, want %v", hz, i, utc(f), want)
+			}
+		}
+	}
+}
+
+func TestARightClockOfTheCameraIsFollowed(t *testing.T) {
+	d := newDesk(true)
+	const lag = 180 * time.Millisecond // encoding, and the way here
+	send := func(i int64) {
+		at := time.Duration(i) * frame
+		if i%125 == 3 {
+			d.session = at + lag
+			ntp := time.Duration(startNs) + ntpToUnix + at
+			d.s.senderReport(0, ntp, rtp0+i*3600)
+			d.s.senderReport(1, ntp, i*320)
+		}
+		d.video(i*3600, at+lag+time.Duration(i*7919%30)*time.Millisecond, i%25 == 0)
+		d.audio(i*320, at+lag+40*time.Millisecond)
+	}
+	for i := range int64(25 * 180) {
+		send(i)
+	}
+	c := d.s.clockState()
+	if c.Source != api.StreamClockSourceRtcp || c.Reason != "" || c.OffsetMs > -175 || c.OffsetMs < -185 {
+		t.Fatalf("told as %+v", c)
+	}
+	if runs(d.out) != 1 {
+		t.Fatalf("%d runs", runs(d.out))
+	}
+	for _, f := range d.out[len(d.out)-100:] {
+		want := time.Duration(f.PTSTicks) * time.Second / time.Duration(f.Run.Tracks[f.Track].ClockRate)
+		if f.Track == 0 && !near(utc(f), want+time.Duration(f.Run.StartNs-startNs), time.Millisecond) {
+			t.Fatal("no sense")
+		}
+		if late := time.Duration(f.ArrivalNs - f.TimeNs()); f.Track == 0 && (late < lag-10*time.Millisecond || late > lag+45*time.Millisecond) {
+			t.Fatalf("a picture arrives %v after its time, want about %v", late, lag)
+		}
+		if late := time.Duration(f.ArrivalNs - f.TimeNs()); f.Track == 1 && !near(late, lag+40*time.Millisecond, 15*time.Millisecond) {
+			t.Fatalf("sound arrives %v after its time", late)
+		}
+	}
+	// A new session has no reports yet, and goes by what the last one learnt.
+	n := len(d.out)
+	d.connect()
+	for i := int64(25 * 181); i < 25*182; i++ {
+		send(i)
+	}
+	d.s.flush()
+	if late := time.Duration(d.out[n].ArrivalNs - d.out[n].TimeNs()); late < lag-15*time.Millisecond || late > lag+45*time.Millisecond {
+		t.Errorf("after a reconnect a picture arrives %v after its time", late)
+	}
+}
+
+func TestAWrongClockOfTheCameraIsShownAndNotFollowed(t *testing.T) {
+	for name, off := range map[string]time.Duration{"behind": -time.Hour, "ahead": 3 * time.Second, "since it was switched on": 10_000*time.Second - time.Duration(startNs)} {
+		d := newDesk(false)
+		for i := range int64(25 * 60) {
+			at := time.Duration(i) * frame
+			if i%125 == 3 {
+				d.session = at
+				d.s.senderReport(0, time.Duration(startNs)+ntpToUnix+at+off, rtp0+i*3600)
+			}
+			d.video(i*3600, at+5*time.Millisecond, i%25 == 0)
+		}
+		c := d.s.clockState()
+		if want := float64(off.Milliseconds()); c.Source != api.StreamClockSourceArrival || c.Reason == "" || math.Abs(c.OffsetMs-want) > 20 {
+			t.Errorf("%s: told as %+v", name, c)
+		}
+		if late := time.Duration(d.out[len(d.out)-1].ArrivalNs - d.out[len(d.out)-1].TimeNs()); !near(late, 0, 5*time.Millisecond) {
+			t.Errorf("%s: a picture arrives %v after its time", name, late)
+		}
+	}
+}
+
+func TestDriftIsMeasured(t *testing.T) {
+	for _, ppm := range []int64{80, -150, 0} {
+		d := newDesk(false)
+		for i := range int64(25 * 300) {
+			d.video(i*3600+i*3600*ppm/1_000_000, time.Duration(i)*frame+time.Duration(i*7919%20)*time.Millisecond, i%25 == 0)
+		}
+		if c := d.s.clockState(); math.Abs(c.DriftPpm-float64(ppm)) > 5 || c.JitterUs < 1000 || c.JitterUs > 20_000 {
+			t.Errorf("%d ppm: told as %+v", ppm, c)
 		}
 	}
 }

@@ -145,7 +145,8 @@ func FuzzVideo(f *testing.F) {
 		}
 		var out []*media.Frame
 		now := time.Duration(0)
-		s := &stamper{emit: func(f *media.Frame) { out = append(out, f) }, clock: func() (time.Time, time.Duration) { return time.Unix(1_795_000_000, 0).Add(now), now }}
+		s := newStamper("k3f9x2ab", "main", &clockMemory{}, func() (time.Time, time.Duration) { return time.Unix(1_795_000_000, 0).Add(now), now },
+			func(f *media.Frame) { out = append(out, f) })
 		// A packet is: flags (1 marker, 2 one was lost before, 4 other source), time in frames, length, payload.
 		for seq := uint16(0); len(data) >= 4; seq++ {
 			flags, ts, n := data[0], data[1], min(int(binary.BigEndian.Uint16(data[2:])), len(data)-4)
@@ -191,7 +192,7 @@ func BenchmarkPicture(b *testing.B) {
 	}
 	r := ring.New(ring.Config{MaxBytes: 4 << 20})
 	now := time.Duration(0)
-	s := &stamper{emit: r.Push, clock: func() (time.Time, time.Duration) { return time.Unix(1_795_000_000, 0).Add(now), now }}
+	s := newStamper("k3f9x2ab", "main", &clockMemory{}, func() (time.Time, time.Duration) { return time.Unix(1_795_000_000, 0).Add(now), now }, r.Push)
 	b.SetBytes(20_000)
 	b.ReportAllocs()
 	seq, n := uint16(0), 0
