@@ -82,6 +82,8 @@ func applyOp(btx *bolt.Tx, o op) error {
 		if err != nil {
 			return fmt.Errorf("bucket %q: %w", o.bucket, err)
 		}
+		// Most rows come in order of time: a page that is split in the middle would stay half empty for ever.
+		b.FillPercent = 0.9
 		// bbolt keeps the value's memory until commit; a caller may reuse its buffer before.
 		if err := b.Put(o.key, bytes.Clone(o.value)); err != nil {
 			return fmt.Errorf("put into %q: %w", o.bucket, err)
@@ -100,6 +102,19 @@ func applyOp(btx *bolt.Tx, o op) error {
 		}
 	}
 	return nil
+}
+
+// Buckets yields the names, in order, of the buckets whose names begin with prefix. No bucket must be made or cleared while
+// ranging.
+func (tx *Tx) Buckets(prefix string) iter.Seq[string] {
+	return func(yield func(name string) bool) {
+		c := tx.btx.Cursor()
+		for k, _ := c.Seek([]byte(prefix)); k != nil && bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Next() {
+			if k[0] != 0 && !yield(string(k)) { // not the database's own
+				return
+			}
+		}
+	}
 }
 
 // Range yields keys and values in order of key from the first one at or after from, up to but without to; nil bounds are

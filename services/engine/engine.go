@@ -196,7 +196,20 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		err = errors.Join(err, following.Wait())
 	}()
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
+	following.Go(func() error { verify(followCtx, idx, log); return nil })
 	return serve(ctx, o.socket, handler, viewers)
+}
+
+// verify looks through the index while everything else runs: what it says must be its rows.
+func verify(ctx context.Context, idx *index.Index, log *slog.Logger) {
+	mended, err := idx.Verify(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.Error("the index cannot be verified", "err", err)
+	case mended > 0:
+		log.Warn("the index had rows or totals that were wrong", "groups", mended)
+	}
 }
 
 // ringConfig shares out the machine's memory: what a stalled disk makes the rings grow by must leave the rest of the

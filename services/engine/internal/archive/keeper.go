@@ -159,7 +159,7 @@ func (v *volume) remove(list []index.Segment) bool {
 		v.ioError(err)
 		return false
 	}
-	if err := v.arch.idx.Unmark(keys(list)...); err != nil {
+	if err := v.arch.idx.Unmark(list...); err != nil {
 		v.arch.log.Error("cannot drop deletion marks", "volume", v.id, "err", err)
 		return false
 	}

@@ -38,7 +38,7 @@ func (a *Archive) Past(known func(camera string) bool) ([]api.PastCamera, error)
 
 // nameOnDisk is what a camera's newest segment calls it; its id when that cannot be read now.
 func (a *Archive) nameOnDisk(camera string, lastMs int64) string {
-	list, err := a.idx.Segments(camera, lastMs-1, lastMs, 0)
+	list, err := a.idx.Segments(camera, lastMs-1, lastMs)
 	if err != nil || len(list) == 0 {
 		return camera
 	}

@@ -23,7 +23,7 @@ type Entry struct {
 // disk, in order of start.
 func (a *Archive) Segments(camera string, fromMs, toMs int64) ([]Entry, error) {
 	open := a.open(camera) // first: a segment that closes meanwhile is then in the index
-	list, err := a.idx.Segments(camera, fromMs, toMs, 0)
+	list, err := a.idx.Segments(camera, fromMs, toMs)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, err
 		return t, err
 	}
 	for _, g := range gaps {
-		t.Gaps = append(t.Gaps, api.Gap{StartMs: g.StartMs, EndMs: g.EndMs, Cause: api.GapCause(g.Cause), Message: g.Cause.Words()})
+		t.Gaps = append(t.Gaps, api.Gap{StartMs: g.StartMs, EndMs: g.EndMs, Stream: api.StreamName(g.Stream), Cause: api.GapCause(g.Cause), Message: g.Cause.Words()})
 	}
 	t.FirstMs, t.LastMs, _, err = a.Bounds(camera)
 	return t, err

@@ -197,7 +197,7 @@ func (v *volume) reconcile() {
 }
 
 func (v *volume) reconcileCamera(camera string, breathe func()) {
-	list, err := v.arch.idx.Segments(camera, index.MaxDurationMs, math.MaxInt64, 0)
+	list, err := v.arch.idx.Segments(camera, 0, math.MaxInt64)
 	if err != nil {
 		v.arch.log.Error("cannot read the index", "volume", v.id, "camera", camera, "err", err)
 		return

@@ -1,33 +1,41 @@
 // Package index knows which segment holds which instant: time → segment, and the gaps between, as rows of the engine's
 // mirrored database.
 //
-// It is a cache of the files: whatever it says can be rebuilt from names and headers on the volumes, and nothing is
-// ever deleted because it is not in here. It does no file I/O; package archive keeps the two in step.
+// It is a cache of the files: whatever it says of segments can be rebuilt from names and headers on the volumes, and
+// nothing is ever deleted because it is not in here. Gaps alone are nowhere else. It does no file I/O; package archive
+// keeps index and files in step.
 //
 // Invariants:
 //   - A segment is in exactly one of: segments (it can be played), marks (its file is being deleted).
 //   - No two segments have one Key. No segment is longer than MaxDurationMs.
-//   - Totals are those of the rows in segments.
+//   - Totals are those of the rows in segments: they are kept in the same transactions. Verify counts them.
+//
+// # Rows
+//
+// The database lives in RAM, so rows are small: a segment takes about 35 bytes with what bbolt adds. All segments of one
+// camera, kind, stream and volume are a group, with a bucket of its own, so that what they have in common is written
+// once and the oldest of any choice of them is one seek. Numbers in keys are big-endian, so that rows stand in order of
+// time; v are unsigned varints.
+//
+//	bucket                              key                    value
+//	seg2/<camera>/<kind>/<stream>/<volume>  start ms (6)       duration ms (v) · size (v) · flags (1, absent when 0)
+//	gap2/<camera>/<stream>              start ms (6)           duration ms (v) · flags (1) · cause
+//	day2/<as of seg2>                   day (3)                segments (v) · bytes (v) that start on that day (UTC)
+//	del2                                segment id/<volume>    as in seg2
+//
+// The 2 is the format: a program that knows another one has buckets of its own and brings them in step with the files,
+// so that going back to an older version costs no recording. What format 1 left is taken over by Open.
 //
 // Concurrency: all methods may be called from any goroutine. Writes return once they are on a disk (see mirror.DB), so
 // they may take as long as an fdatasync; reads never wait for a disk.
 package index
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sync"
 
 	"vigie/internal/mirror"
-)
-
-// Buckets of the database.
-const (
-	bucketSegments = "segments"
-	bucketLines    = "segments-by-line"
-	bucketMarks    = "deleting"
-	bucketGaps     = "gaps"
 )
 
 // DB is the part of mirror.DB that the index uses.
@@ -36,84 +44,84 @@ type DB interface {
 	Update(func(*mirror.Tx) error) error
 }
 
-// Totals of one volume.
-type Totals struct {
-	Segments int64
-	Bytes    int64
-}
-
 // Index is the index in one database.
 type Index struct {
 	db DB
 
-	mu     sync.Mutex
-	totals map[string]Totals // by volume
-	lines  map[Line]*Tally
+	// counting is held from a transaction until its totals are in memory, so that Verify finds the two in step.
+	counting sync.RWMutex
+	mu       sync.Mutex
+	lines    map[Line]*Tally
 }
 
-// Open reads the totals; it takes about a second a million segments.
+// Open takes over what an older format left and reads the totals: a few milliseconds however many segments there are.
 func Open(db DB) (*Index, error) {
-	x := &Index{db: db, totals: map[string]Totals{}, lines: map[Line]*Tally{}}
-	if err := x.upgrade(); err != nil {
-		return nil, fmt.Errorf("upgrade index: %w", err)
+	x := &Index{db: db, lines: map[Line]*Tally{}}
+	if err := x.migrate(); err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
 	}
-	err := db.View(func(tx *mirror.Tx) error {
-		for k, v := range tx.Range(bucketSegments, nil, nil) {
-			s, err := segmentOf(k, v)
-			if err != nil {
-				return err
-			}
-			x.count(s, 1)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := x.load(); err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
 	return x, nil
 }
 
-func (x *Index) count(s Segment, sign int64) {
-	t := x.totals[s.Volume]
-	t.Segments += sign
-	t.Bytes += sign * s.SizeBytes
-	x.totals[s.Volume] = t
-	line := x.lines[s.line()]
-	if line == nil {
-		line = &Tally{}
-		x.lines[s.line()] = line
-	}
-	if line.add(s, sign); line.Segments == 0 {
-		delete(x.lines, s.line())
-	}
+// edit is one transaction of changes to segments, and what it does to the totals.
+type edit struct {
+	tx    *mirror.Tx
+	delta map[groupDay]Totals
 }
 
-// Totals returns what a volume holds.
-func (x *Index) Totals(volume string) Totals {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.totals[volume]
+type groupDay struct {
+	group
+	day int64
 }
 
-// change runs an update and, when it took effect, counts what came and went.
-func (x *Index) change(fn func(tx *mirror.Tx, came, went func(Segment)) error) error {
-	var came, went []Segment
+// change runs an update of segments; totals follow.
+func (x *Index) change(fn func(e *edit) error) error {
+	x.counting.RLock()
+	defer x.counting.RUnlock()
+	e := &edit{}
 	err := x.db.Update(func(tx *mirror.Tx) error {
-		came, went = came[:0], went[:0]
-		return fn(tx, func(s Segment) { came = append(came, s) }, func(s Segment) { went = append(went, s) })
+		*e = edit{tx: tx, delta: map[groupDay]Totals{}}
+		if err := fn(e); err != nil {
+			return err
+		}
+		for g, d := range e.delta {
+			if d == (Totals{}) {
+				continue
+			}
+			if err := addDay(tx, g.group, g.day, d); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, s := range came {
-		x.count(s, 1)
-	}
-	for _, s := range went {
-		x.count(s, -1)
+	for g, d := range e.delta {
+		x.count(g.line(), g.day, d)
 	}
 	return nil
+}
+
+func (e *edit) put(s Segment) error {
+	e.count(s, 1)
+	return e.tx.Put(s.group().bucket(), timeKey(s.StartMs), s.value())
+}
+
+func (e *edit) drop(s Segment) error {
+	e.count(s, -1)
+	return e.tx.Delete(s.group().bucket(), timeKey(s.StartMs))
+}
+
+func (e *edit) count(s Segment, sign int64) {
+	key := groupDay{s.group(), s.StartMs / DayMs}
+	d := e.delta[key]
+	e.delta[key] = Totals{d.Segments + sign, d.Bytes + sign*s.SizeBytes}
 }
 
 // Put adds segments, or replaces those of the same keys, in one transaction.
@@ -126,67 +134,74 @@ func (x *Index) Put(segments ...Segment) error {
 			return fmt.Errorf("index segment %s: bad end, size or volume", s.ID())
 		}
 	}
-	return x.change(func(tx *mirror.Tx, came, went func(Segment)) error {
+	return x.change(func(e *edit) error {
 		for _, s := range segments {
-			row := s.row()
-			if old := tx.Get(bucketSegments, row); old != nil {
-				if err := drop(tx, row, old, went); err != nil {
+			old, found, err := find(e.tx, s.Key)
+			if err != nil {
+				return err
+			}
+			if found {
+				if err := e.drop(old); err != nil {
 					return err
 				}
 			}
-			if err := errors.Join(tx.Put(bucketSegments, row, s.value()), tx.Put(bucketLines, s.lineRow(), []byte{1}), tx.Delete(bucketMarks, row)); err != nil {
+			if err := errors.Join(e.put(s), e.tx.Delete(bucketMarks, s.markKey())); err != nil {
 				return err
 			}
-			came(s)
 		}
 		return nil
 	})
 }
 
-// drop removes a segment's rows.
-func drop(tx *mirror.Tx, row, value []byte, went func(Segment)) error {
-	s, err := segmentOf(row, value)
-	if err != nil {
-		return err
-	}
-	went(s)
-	return errors.Join(tx.Delete(bucketSegments, row), tx.Delete(bucketLines, s.lineRow()))
+// Forget takes segments out of the index because their files are not what their names say. The files stay. Those that
+// are not in the index as they are here are passed over.
+func (x *Index) Forget(segments ...Segment) error {
+	return x.change(func(e *edit) error {
+		for _, s := range segments {
+			if now, found, err := find(e.tx, s.Key); err != nil || !found || now != s {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := e.drop(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Mark takes segments out of the timeline, before their files are deleted, and with them the gaps before what is left.
 // Unknown ones are passed over, and those that spare (nil: none), asked within the same transaction, wants spared. It
 // returns those that it marked.
-func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key) ([]Segment, error) {
-	var marked []Segment
-	err := x.change(func(tx *mirror.Tx, _, went func(Segment)) error {
+func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key) (marked []Segment, err error) {
+	err = x.change(func(e *edit) error {
+		marked = nil
 		cameras := map[string]bool{}
-		marked = marked[:0]
 		for _, k := range keys {
-			row := k.row()
-			v := tx.Get(bucketSegments, row)
-			if v == nil {
-				continue
-			}
-			v = append([]byte(nil), v...)
-			s, err := segmentOf(row, v)
+			s, found, err := find(e.tx, k)
 			if err != nil {
 				return err
 			}
-			if spare != nil {
-				if spared, err := spare(tx, s); err != nil {
+			if found && spare != nil {
+				spared, err := spare(e.tx, s)
+				if err != nil {
 					return err
-				} else if spared {
-					continue
 				}
+				found = !spared
 			}
-			if err := errors.Join(drop(tx, row, v, went), tx.Put(bucketMarks, row, v)); err != nil {
+			if !found {
+				continue
+			}
+			if err := errors.Join(e.drop(s), e.tx.Put(bucketMarks, s.markKey(), s.value())); err != nil {
 				return err
 			}
 			marked = append(marked, s)
 			cameras[k.Camera] = true
 		}
 		for camera := range cameras {
-			if err := forgetGaps(tx, camera); err != nil {
+			if err := forgetGaps(e.tx, camera); err != nil {
 				return err
 			}
 		}
@@ -198,45 +213,11 @@ func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key)
 	return marked, nil
 }
 
-// forgetGaps removes the gaps that end before a camera's first footage: a timeline begins with footage, and a camera
-// that drops out every minute must not fill the memory. Of many it takes the rest with the next deletion.
-func forgetGaps(tx *mirror.Tx, camera string) error {
-	first := int64(-1)
-	for k := range tx.Range(bucketSegments, cameraAt(camera, 0), cameraEnd(camera)) {
-		key, err := keyOf(k)
-		if err != nil {
-			return err
-		}
-		first = key.StartMs
-		break
-	}
-	if first < 0 {
-		return nil
-	}
-	var gone [][]byte
-	for k, v := range tx.Range(bucketGaps, cameraAt(camera, 0), cameraAt(camera, first)) {
-		g, err := gapOf(k, v)
-		if err != nil {
-			return err
-		}
-		if g.EndMs > first || len(gone) == 1000 {
-			break
-		}
-		gone = append(gone, bytes.Clone(k))
-	}
-	for _, k := range gone {
-		if err := tx.Delete(bucketGaps, k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Unmark forgets segments whose files are gone.
-func (x *Index) Unmark(keys ...Key) error {
+func (x *Index) Unmark(segments ...Segment) error {
 	return x.db.Update(func(tx *mirror.Tx) error {
-		for _, k := range keys {
-			if err := tx.Delete(bucketMarks, k.row()); err != nil {
+		for _, s := range segments {
+			if err := tx.Delete(bucketMarks, s.markKey()); err != nil {
 				return err
 			}
 		}
@@ -249,7 +230,7 @@ func (x *Index) Marks() ([]Segment, error) {
 	var out []Segment
 	err := x.db.View(func(tx *mirror.Tx) error {
 		for k, v := range tx.Range(bucketMarks, nil, nil) {
-			s, err := segmentOf(k, v)
+			s, err := markOf(k, v)
 			if err != nil {
 				return err
 			}
@@ -262,36 +243,26 @@ func (x *Index) Marks() ([]Segment, error) {
 
 // Lose replaces segments whose files have vanished by gaps of cause LostFile. Unknown ones are passed over.
 func (x *Index) Lose(keys ...Key) error {
-	return x.change(func(tx *mirror.Tx, _, went func(Segment)) error {
+	return x.change(func(e *edit) error {
 		for _, k := range keys {
-			row := k.row()
-			v := tx.Get(bucketSegments, row)
-			if v == nil {
-				continue
-			}
-			s, err := segmentOf(row, v)
+			s, found, err := find(e.tx, k)
 			if err != nil {
 				return err
 			}
-			g := Gap{Camera: s.Camera, StartMs: s.StartMs, EndMs: s.EndMs, Cause: LostFile}
-			if err := errors.Join(drop(tx, row, v, went), tx.Put(bucketGaps, cameraAt(g.Camera, g.StartMs), g.value())); err != nil {
+			if !found {
+				continue
+			}
+			if err := e.drop(s); err != nil {
+				return err
+			}
+			g := Gap{Camera: s.Camera, Stream: s.Stream, StartMs: s.StartMs, EndMs: s.EndMs, Cause: LostFile}
+			if g.EndMs == g.StartMs {
+				continue
+			}
+			if err := putGap(e.tx, g, true); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
-}
-
-// AddGap stores a gap; one of the same camera and start is replaced.
-func (x *Index) AddGap(g Gap) error {
-	k := Key{Camera: g.Camera, Stream: "main", Kind: Standard, StartMs: g.StartMs}
-	if err := k.check(); err != nil {
-		return fmt.Errorf("index gap: %w", err)
-	}
-	if g.EndMs <= g.StartMs {
-		return fmt.Errorf("index gap of %s at %d: ends before it starts", g.Camera, g.StartMs)
-	}
-	return x.db.Update(func(tx *mirror.Tx) error {
-		return tx.Put(bucketGaps, cameraAt(g.Camera, g.StartMs), g.value())
 	})
 }

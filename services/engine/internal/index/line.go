@@ -1,16 +1,15 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"vigie/internal/mirror"
 )
 
-// Line is what one camera has of one kind on one volume: retention takes from its oldest end.
+// Line is what one camera has of one kind on one volume: retention takes from its oldest end. It is comparable.
 type Line struct {
 	Volume string
 	Camera string
@@ -33,26 +32,38 @@ type DayBytes struct {
 // DayMs is the length of a day.
 const DayMs = 24 * 3_600_000
 
-// Head is the oldest end of a line.
-type Head struct {
-	Line
-	Segments []Segment // in order of start
-	More     bool      // there are younger ones
+// Totals of one volume.
+type Totals struct {
+	Segments int64
+	Bytes    int64
 }
 
-func (s Segment) line() Line { return Line{s.Volume, s.Camera, s.Kind} }
+func (s Segment) line() Line { return s.group().line() }
 
-// add counts a segment that comes (sign 1) or goes (-1).
-func (t *Tally) add(s Segment, sign int64) {
-	t.Segments += sign
-	t.Bytes += sign * s.SizeBytes
-	day := s.StartMs / DayMs
+func (g group) line() Line { return Line{g.volume, g.camera, g.kind} }
+
+// add counts what comes (positive) or goes (negative) on a day.
+func (t *Tally) add(day int64, d Totals) {
+	t.Segments += d.Segments
+	t.Bytes += d.Bytes
 	i, found := slices.BinarySearchFunc(t.Days, day, func(d DayBytes, day int64) int { return int(d.Day - day) })
 	if !found {
 		t.Days = slices.Insert(t.Days, i, DayBytes{Day: day})
 	}
-	if t.Days[i].Bytes += sign * s.SizeBytes; t.Days[i].Bytes == 0 {
+	if t.Days[i].Bytes += d.Bytes; t.Days[i].Bytes == 0 {
 		t.Days = slices.Delete(t.Days, i, i+1)
+	}
+}
+
+// count brings what is kept of a line in memory up to date; mu is held.
+func (x *Index) count(l Line, day int64, d Totals) {
+	t := x.lines[l]
+	if t == nil {
+		t = &Tally{}
+		x.lines[l] = t
+	}
+	if t.add(day, d); t.Segments == 0 {
+		delete(x.lines, l)
 	}
 }
 
@@ -67,159 +78,179 @@ func (x *Index) Lines() map[Line]Tally {
 	return out
 }
 
+// Totals returns what a volume holds.
+func (x *Index) Totals(volume string) (out Totals) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for l, t := range x.lines {
+		if l.Volume == volume {
+			out.Segments += t.Segments
+			out.Bytes += t.Bytes
+		}
+	}
+	return out
+}
+
+// Head is the oldest end of a line.
+type Head struct {
+	Line
+	Segments []Segment // in order of start
+	More     bool      // there are younger ones
+}
+
 // Heads returns the n oldest segments of each line of a volume, but for those that spare wants spared; it says at which
 // start to go on behind one (0: with the next). It costs a few seeks a line, however long the lines are.
 func (x *Index) Heads(volume string, n int, spare func(Segment) (spared bool, nextMs int64)) ([]Head, error) {
 	var out []Head
 	err := x.db.View(func(tx *mirror.Tx) error {
-		prefix := volumePrefix(volume)
-		end := append(bytes.Clone(prefix[:len(prefix)-1]), 1)
-		for from := prefix; ; {
-			key, found, err := firstLine(tx, prefix, from, end)
-			if err != nil || !found {
+		return groups(tx, prefixSegments, func(g group, bucket string) error {
+			if g.volume != volume {
+				return nil
+			}
+			list, err := g.head(tx, bucket, n+1, spare)
+			if err != nil || len(list) == 0 {
 				return err
 			}
-			lineEnd := bytes.Clone(key)
-			lineEnd[len(lineEnd)-1]++ // a letter: no overflow
-			h := Head{}
-			if err := h.read(tx, key, lineEnd, n, spare); err != nil {
-				return err
+			i := slices.IndexFunc(out, func(h Head) bool { return h.Line == g.line() })
+			if i < 0 {
+				i, out = len(out), append(out, Head{Line: g.line()})
 			}
-			if len(h.Segments) > 0 {
-				h.Line = h.Segments[0].line()
-				out = append(out, h)
+			h := &out[i]
+			h.Segments = append(h.Segments, list...)
+			slices.SortFunc(h.Segments, inOrder)
+			if len(h.Segments) > n {
+				h.Segments, h.More = h.Segments[:n], true
 			}
-			from = lineEnd
-		}
+			return nil
+		})
 	})
 	return out, err
 }
 
-// firstLine returns the common start of the rows of the first line at or behind from.
-func firstLine(tx *mirror.Tx, prefix, from, end []byte) (key []byte, found bool, err error) {
-	for k := range tx.Range(bucketLines, from, end) {
-		if len(k) < len(prefix)+cameraLen+1 {
-			return nil, false, errors.New("index: short line row")
-		}
-		return bytes.Clone(k[:len(prefix)+cameraLen+1]), true, nil
-	}
-	return nil, false, nil
-}
-
-// read takes up to n segments of the line between two rows.
-func (h *Head) read(tx *mirror.Tx, from, to []byte, n int, spare func(Segment) (bool, int64)) error {
-	for line := from; ; {
-		next := int64(0)
-		for k := range tx.Range(bucketLines, from, to) {
-			s, err := segmentOfLineRow(tx, k)
+// head returns the first n segments of a group that are not spared.
+func (g group) head(tx *mirror.Tx, bucket string, n int, spare func(Segment) (bool, int64)) (out []Segment, err error) {
+	for from, more := int64(0), true; more; {
+		more = false
+		for k, v := range tx.Range(bucket, timeKey(from), nil) {
+			s, err := g.segmentOf(k, v)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			spared, nextMs := spare(s)
-			switch {
-			case spared && nextMs > s.StartMs+1:
-				next = nextMs
-			case spared:
-				continue
-			case len(h.Segments) == n:
-				h.More = true
-				return nil
-			default:
-				h.Segments = append(h.Segments, s)
+			spared, next := spare(s)
+			if spared && next > s.StartMs+1 {
+				from, more = next, true
+				break
+			}
+			if spared {
 				continue
 			}
-			break
+			if out = append(out, s); len(out) == n {
+				return out, nil
+			}
 		}
-		if next == 0 {
-			return nil
-		}
-		from = binary.BigEndian.AppendUint64(bytes.Clone(line), uint64(next))
 	}
+	return out, nil
 }
 
 // OldestMs returns when the oldest segment of a volume starts.
 func (x *Index) OldestMs(volume string) (ms int64, found bool, err error) {
-	heads, err := x.Heads(volume, 1, func(Segment) (bool, int64) { return false, 0 })
-	for _, h := range heads {
-		if start := h.Segments[0].StartMs; !found || start < ms {
-			ms, found = start, true
-		}
-	}
+	ms = math.MaxInt64
+	err = x.db.View(func(tx *mirror.Tx) error {
+		return groups(tx, prefixSegments, func(g group, bucket string) error {
+			if g.volume != volume {
+				return nil
+			}
+			start, ok, err := firstStart(tx, bucket)
+			if ok {
+				ms, found = min(ms, start), true
+			}
+			return err
+		})
+	})
 	return ms, found, err
 }
 
-// lineRow is the row of a segment in order of its line. Volume ids hold no zero byte but packed ones are of one length,
-// so that no volume's rows stand among another's.
-func (s Segment) lineRow() []byte {
-	b := volumePrefix(s.Volume)
-	b = append(b, s.Camera...)
-	b = append(b, s.Kind[0])
-	b = binary.BigEndian.AppendUint64(b, uint64(s.StartMs))
-	return append(b, s.Stream...)
+// firstStart returns the start of a bucket's first row.
+func firstStart(tx *mirror.Tx, bucket string) (ms int64, found bool, err error) {
+	for k := range tx.Range(bucket, nil, nil) {
+		ms, err = timeOf(k)
+		return ms, err == nil, err
+	}
+	return 0, false, nil
 }
 
-func volumePrefix(volume string) []byte {
-	return append(packVolume(volume), 0)
+// Rows of days.
+
+func (g group) dayBucket() string { return prefixDays + g.bucket()[len(prefixSegments):] }
+
+func dayKey(day int64) []byte { return []byte{byte(day >> 16), byte(day >> 8), byte(day)} }
+
+func dayOf(key []byte) (int64, error) {
+	if len(key) != 3 {
+		return 0, fmt.Errorf("index day %x: bad key", key)
+	}
+	return int64(key[0])<<16 | int64(key[1])<<8 | int64(key[2]), nil
 }
 
-// segmentOfLineRow looks up the segment that a line row stands for.
-func segmentOfLineRow(tx *mirror.Tx, k []byte) (Segment, error) {
-	rest := k
-	switch {
-	case len(k) > 18 && k[0] == 1:
-		rest = k[18:]
-	case len(k) > 1 && k[0] == 2:
-		rest = k[bytes.IndexByte(k, 0)+1:]
-	}
-	if len(rest) < cameraLen+9+1 {
-		return Segment{}, fmt.Errorf("index line row %x: too short", k)
-	}
-	row := make([]byte, 0, len(rest))
-	row = append(row, rest[:cameraLen]...)
-	row = append(row, rest[cameraLen+1:cameraLen+9]...)
-	row = append(row, rest[cameraLen])
-	row = append(row, rest[cameraLen+9:]...)
-	return segmentOf(row, tx.Get(bucketSegments, row))
+func (t Totals) value() []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(t.Segments)), uint64(t.Bytes))
 }
 
-// bucketByStart stood in place of bucketLines in earlier databases: by volume and start.
-const bucketByStart = "segments-by-volume"
-
-// upgrade makes the rows of lines in a database that has none yet. Cut off, it starts over.
-func (x *Index) upgrade() error {
-	old := false
-	var rows [][]byte
-	err := x.db.View(func(tx *mirror.Tx) error {
-		for range tx.Range(bucketByStart, nil, nil) {
-			old = true
-			break
-		}
-		if !old {
-			return nil
-		}
-		for k, v := range tx.Range(bucketSegments, nil, nil) {
-			s, err := segmentOf(k, v)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, s.lineRow())
-		}
-		return nil
-	})
-	if err != nil || !old {
-		return err
+func totalsOf(value []byte) (Totals, error) {
+	segments, n := binary.Uvarint(value)
+	if n <= 0 || int64(segments) < 0 {
+		return Totals{}, fmt.Errorf("index totals %x: bad value", value)
 	}
-	for chunk := range slices.Chunk(rows, 50_000) {
-		if err := x.db.Update(func(tx *mirror.Tx) error {
-			for _, row := range chunk {
-				if err := tx.Put(bucketLines, row, []byte{1}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}); err != nil {
+	bytes, m := binary.Uvarint(value[n:])
+	if m <= 0 || int64(bytes) < 0 || n+m != len(value) {
+		return Totals{}, fmt.Errorf("index totals %x: bad value", value)
+	}
+	return Totals{int64(segments), int64(bytes)}, nil
+}
+
+// addDay changes the totals of a group's day; a day without segments has no row, a group without days no buckets.
+func addDay(tx *mirror.Tx, g group, day int64, d Totals) error {
+	bucket, key := g.dayBucket(), dayKey(day)
+	var t Totals
+	if v := tx.Get(bucket, key); v != nil {
+		var err error
+		if t, err = totalsOf(v); err != nil {
 			return err
 		}
 	}
-	return x.db.Update(func(tx *mirror.Tx) error { return tx.Clear(bucketByStart) })
+	t.Segments += d.Segments
+	t.Bytes += d.Bytes
+	if t.Segments > 0 {
+		// Wrong totals must not get in the way of recording: Verify mends them.
+		return tx.Put(bucket, key, Totals{t.Segments, max(t.Bytes, 0)}.value())
+	}
+	if err := tx.Delete(bucket, key); err != nil {
+		return err
+	}
+	for range tx.Range(bucket, nil, nil) {
+		return nil
+	}
+	if err := tx.Clear(bucket); err != nil {
+		return err
+	}
+	for range tx.Range(g.bucket(), nil, nil) {
+		return nil
+	}
+	return tx.Clear(g.bucket())
+}
+
+// days reads the totals of a group.
+func (g group) days(tx *mirror.Tx, fn func(day int64, t Totals)) error {
+	for k, v := range tx.Range(g.dayBucket(), nil, nil) {
+		day, err := dayOf(k)
+		if err != nil {
+			return err
+		}
+		t, err := totalsOf(v)
+		if err != nil {
+			return err
+		}
+		fn(day, t)
+	}
+	return nil
 }

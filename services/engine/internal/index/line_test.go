@@ -1,7 +1,6 @@
 package index
 
 import (
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -111,38 +110,5 @@ func TestWhatIsSparedIsNotMarked(t *testing.T) {
 	}
 	if _, found, _ := x.Get(a.Key); !found {
 		t.Error("what was spared is gone")
-	}
-}
-
-func TestADatabaseWithoutLinesGetsThem(t *testing.T) {
-	dir := t.TempDir()
-	x := open(t, dir)
-	r := rand.New(rand.NewPCG(5, 6))
-	var all []Segment
-	for at := int64(0); at < 400*DayMs/10; at += 3_000_000 {
-		all = append(all, seg(camA, at, at+1+r.Int64N(10_000), volX))
-	}
-	if err := x.Put(all...); err != nil {
-		t.Fatal(err)
-	}
-	if err := x.db.Update(func(tx *mirror.Tx) error { // as earlier versions had it
-		if err := tx.Clear(bucketLines); err != nil {
-			return err
-		}
-		return tx.Put(bucketByStart, []byte("volume and start"), []byte{1})
-	}); err != nil {
-		t.Fatal(err)
-	}
-	checkLines(t, open(t, dir), volX, all)
-}
-
-// BenchmarkHeads asks for the oldest of 200 lines, as the keeper does when a volume is full.
-func BenchmarkHeads(b *testing.B) {
-	x := open(b, b.TempDir())
-	fill(b, x)
-	for b.Loop() {
-		if heads, err := x.Heads(volX, 8, none); err != nil || len(heads) != 200 {
-			b.Fatal(len(heads), err)
-		}
 	}
 }

@@ -1,11 +1,13 @@
 package index
 
 import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
 	"vigie/internal/mirror"
 )
-
-// maxGapMs bounds how far back a query looks for a gap that reaches into its range.
-const maxGapMs = 366 * 24 * 3_600_000
 
 // Get returns a segment by its key.
 func (x *Index) Get(k Key) (s Segment, found bool, err error) {
@@ -13,90 +15,105 @@ func (x *Index) Get(k Key) (s Segment, found bool, err error) {
 		return Segment{}, false, nil
 	}
 	err = x.db.View(func(tx *mirror.Tx) error {
-		row := k.row()
-		v := tx.Get(bucketSegments, row)
-		if v == nil {
-			return nil
-		}
-		found = true
-		s, err = segmentOf(row, v)
+		s, found, err = find(tx, k)
 		return err
 	})
 	return s, found && err == nil, err
 }
 
-// Segments returns a camera's segments that overlap [fromMs, toMs), in order of start, limit at most (0: no limit).
-func (x *Index) Segments(camera string, fromMs, toMs int64, limit int) ([]Segment, error) {
+// inOrder compares segments by start, then kind, stream and volume.
+func inOrder(a, b Segment) int {
+	return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Stream, b.Stream))
+}
+
+// each calls fn with the rows of a group that overlap [fromMs, toMs), or begin in it, in order of start, until it returns
+// false.
+func each(tx *mirror.Tx, g group, bucket string, fromMs, toMs int64, fn func(Segment) bool) error {
+	for k, v := range tx.Range(bucket, timeKey(max(fromMs-MaxDurationMs, 0)), endKey(toMs)) {
+		s, err := g.segmentOf(k, v)
+		if err != nil {
+			return err
+		}
+		if s.EndMs <= fromMs && s.StartMs < fromMs {
+			continue
+		}
+		if !fn(s) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Segments returns a camera's segments that overlap [fromMs, toMs), in order of start.
+func (x *Index) Segments(camera string, fromMs, toMs int64) ([]Segment, error) {
 	var out []Segment
 	err := x.db.View(func(tx *mirror.Tx) error {
-		for k, v := range tx.Range(bucketSegments, cameraAt(camera, fromMs-MaxDurationMs), cameraAt(camera, toMs)) {
-			s, err := segmentOf(k, v)
-			if err != nil {
-				return err
-			}
-			if s.EndMs <= fromMs && s.StartMs < fromMs {
-				continue
-			}
-			out = append(out, s)
-			if limit > 0 && len(out) == limit {
-				return nil
-			}
-		}
-		return nil
+		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
+			return each(tx, g, bucket, fromMs, toMs, func(s Segment) bool {
+				out = append(out, s)
+				return true
+			})
+		})
 	})
+	slices.SortFunc(out, inOrder)
 	return out, err
 }
 
-// Gaps returns a camera's gaps that overlap [fromMs, toMs), in order of start.
-func (x *Index) Gaps(camera string, fromMs, toMs int64) ([]Gap, error) {
-	var out []Gap
+// Next returns a stream's segments that end after fromMs, in order of start, limit at most.
+func (x *Index) Next(camera, stream string, fromMs int64, limit int) ([]Segment, error) {
+	var out []Segment
 	err := x.db.View(func(tx *mirror.Tx) error {
-		from := fromMs
-		for k, v := range tx.Descend(bucketGaps, cameraAt(camera, fromMs-maxGapMs), cameraAt(camera, fromMs)) {
-			g, err := gapOf(k, v)
-			if err != nil {
-				return err
+		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
+			if g.stream != stream {
+				return nil
 			}
-			if g.EndMs > fromMs {
-				from = g.StartMs
-			}
-			break // gaps of a camera follow one another: only the last before can reach in
-		}
-		for k, v := range tx.Range(bucketGaps, cameraAt(camera, from), cameraAt(camera, toMs)) {
-			g, err := gapOf(k, v)
-			if err != nil {
-				return err
-			}
-			out = append(out, g)
-		}
-		return nil
+			n := 0
+			return each(tx, g, bucket, fromMs, math.MaxInt64, func(s Segment) bool {
+				out = append(out, s)
+				n++
+				return n < limit
+			})
+		})
 	})
-	return out, err
+	slices.SortFunc(out, inOrder)
+	return out[:min(len(out), limit)], err
 }
 
 // Bounds returns the start of a camera's oldest footage and the end of its newest; found is false when it has none.
 func (x *Index) Bounds(camera string) (firstMs, lastMs int64, found bool, err error) {
+	return x.bounds(prefixSegments+camera+"/", func(group) bool { return true })
+}
+
+// StreamBounds is Bounds of one stream, whatever it was recorded for.
+func (x *Index) StreamBounds(camera, stream string) (firstMs, lastMs int64, found bool, err error) {
+	return x.bounds(prefixSegments+camera+"/", func(g group) bool { return g.stream == stream })
+}
+
+func (x *Index) bounds(prefix string, which func(group) bool) (firstMs, lastMs int64, found bool, err error) {
 	err = x.db.View(func(tx *mirror.Tx) error {
-		from, to := cameraAt(camera, 0), cameraEnd(camera)
-		for k, v := range tx.Range(bucketSegments, from, to) {
-			s, err := segmentOf(k, v)
-			if err != nil {
+		return groups(tx, prefix, func(g group, bucket string) error {
+			if !which(g) {
+				return nil
+			}
+			start, ok, err := firstStart(tx, bucket)
+			if err != nil || !ok {
 				return err
 			}
-			firstMs, found = s.StartMs, true
-			break
-		}
-		for k, v := range tx.Descend(bucketSegments, from, to) {
-			s, err := segmentOf(k, v)
-			if err != nil {
-				return err
+			if !found || start < firstMs {
+				firstMs, found = start, true
 			}
-			lastMs = max(lastMs, s.EndMs)
-			if s.StartMs+MaxDurationMs <= lastMs {
-				break // nothing older can end later
+			for k, v := range tx.Descend(bucket, nil, nil) {
+				s, err := g.segmentOf(k, v)
+				if err != nil {
+					return err
+				}
+				lastMs = max(lastMs, s.EndMs)
+				if s.StartMs+MaxDurationMs <= lastMs {
+					break // nothing older can end later
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	return firstMs, lastMs, found, err
 }
@@ -105,30 +122,12 @@ func (x *Index) Bounds(camera string) (firstMs, lastMs int64, found bool, err er
 func (x *Index) Cameras() ([]string, error) {
 	var out []string
 	err := x.db.View(func(tx *mirror.Tx) error {
-		var from []byte
-		for {
-			camera := ""
-			for k := range tx.Range(bucketSegments, from, nil) {
-				key, err := keyOf(k)
-				if err != nil {
-					return err
-				}
-				camera = key.Camera
-				break
+		return groups(tx, prefixSegments, func(g group, _ string) error {
+			if len(out) == 0 || out[len(out)-1] != g.camera {
+				out = append(out, g.camera)
 			}
-			if camera == "" {
-				return nil
-			}
-			out = append(out, camera)
-			from = cameraEnd(camera)
-		}
+			return nil
+		})
 	})
 	return out, err
-}
-
-// cameraEnd is the first row behind all rows of a camera.
-func cameraEnd(camera string) []byte {
-	b := []byte(camera)
-	b[len(b)-1]++ // ids are plain ASCII: no overflow
-	return b
 }

@@ -30,7 +30,7 @@ func (r *Recorder) gap(startNs int64) {
 			cause = index.CameraOffline
 		}
 	}
-	g := index.Gap{Camera: r.cfg.Camera, StartMs: r.endNs / int64(time.Millisecond), EndMs: startNs / int64(time.Millisecond), Cause: cause}
+	g := index.Gap{Camera: r.cfg.Camera, Stream: r.cfg.Stream, StartMs: r.endNs / int64(time.Millisecond), EndMs: startNs / int64(time.Millisecond), Cause: cause}
 	if err := r.cfg.Archive.AddGap(g); err != nil {
 		r.log.Error("index gap", "err", err)
 	}

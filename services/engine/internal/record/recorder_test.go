@@ -216,9 +216,9 @@ func TestGapsAreIndexedWithTheirCause(t *testing.T) {
 		g.stop()
 		ms := func(s int64) int64 { return t0/1e6 + s*1000 }
 		want := []index.Gap{
-			{Camera: "aaaaaaa1", StartMs: before, EndMs: ms(0), Cause: index.Power},
-			{Camera: "aaaaaaa1", StartMs: ms(5), EndMs: ms(15), Cause: index.CameraOffline},
-			{Camera: "aaaaaaa1", StartMs: ms(26), EndMs: ms(56), Cause: index.ClockStep},
+			{Camera: "aaaaaaa1", Stream: "main", StartMs: before, EndMs: ms(0), Cause: index.Power},
+			{Camera: "aaaaaaa1", Stream: "main", StartMs: ms(5), EndMs: ms(15), Cause: index.CameraOffline},
+			{Camera: "aaaaaaa1", Stream: "main", StartMs: ms(26), EndMs: ms(56), Cause: index.ClockStep},
 		}
 		if d := cmp.Diff(want, g.archive.gaps); d != "" {
 			t.Fatal(d)
