@@ -12,7 +12,7 @@ import (
 var engineRanks = [][]string{
 	{"media", "login"},
 	{"ring", "mkv", "fmp4", "index", "retention"},
-	{"ingest", "archive"},
+	{"ingest", "archive", "coverage"},
 	{"record", "playback", "live"},
 	{"camera"},
 	{"httpapi"},
