@@ -56,6 +56,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	n := fs.Int("n", 1, "number of cameras, each like the last description given")
 	ledgerPath := fs.String("ledger", "", "`file` to write the ledger to")
 	cache := fs.String("cache", "", "`folder` for encoded content (default: the user's cache folder)")
+	listQuirks := fs.Bool("quirks", false, "list the quirks that a camera can have, and end")
 	var descriptions list
 	fs.Var(&descriptions, "camera", "a camera: "+cameraHelp)
 	if err := fs.Parse(args); err != nil {
@@ -63,6 +64,10 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	}
 	if fs.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if *listQuirks {
+		fmt.Fprintln(stdout, strings.Join(rtspcam.QuirkNames(), "\n"))
+		return nil
 	}
 	if *n < 1 || *n > 1000 {
 		return fmt.Errorf("%d cameras: want 1 to 1000", *n)

@@ -18,7 +18,8 @@ const cameraHelp = `key=value,... with the keys
   bitrate  bits per second with k or M, default 2M; 0 lets the encoder choose
   label    text in the picture, default CAM N
   audio    aac, pcma, pcmu, none (default)
-  user, pass   login to ask for`
+  user, pass   login to ask for
+  quirk        a way in which it differs from the standards: see simcam -quirks`
 
 // parseCamera reads the description of camera number n (counted from 1).
 func parseCamera(text string, n int) (rtspcam.Config, error) {
@@ -64,6 +65,8 @@ func parseCamera(text string, n int) (rtspcam.Config, error) {
 			cfg.User = value
 		case "pass":
 			cfg.Pass = value
+		case "quirk":
+			cfg.Quirks, err = rtspcam.ParseQuirk(value)
 		default:
 			return cfg, fmt.Errorf("camera %q: unknown key %q", text, key)
 		}

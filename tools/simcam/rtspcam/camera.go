@@ -30,7 +30,15 @@ type Config struct {
 	// one content do not send their keyframes in the same instant. The visible clock is then off by the shift; the
 	// stamps are not.
 	SpreadGOPs bool
+	// ShiftFrames shifts the loop by that many frames more.
+	ShiftFrames int
+	// Other is a loop that takes turns with Video, ten seconds each: the stream changes its parameters without a word.
+	Other  *content.Video
+	Quirks Quirks
 }
+
+// turn is how long a loop is sent before the other has its turn.
+const turn = 10 * time.Second
 
 // Fault is a way in which a camera misbehaves.
 type Fault int
@@ -42,12 +50,15 @@ const (
 	Hang               // requests get no answer
 	Unauthorized       // every login is refused
 	NotFound           // the path is unknown
+	Dark               // connections that play now stay, but nothing goes through any more, and nobody is told
 )
 
 // Camera is one camera of a Server.
 type Camera struct {
 	cfg    Config
 	video  *content.VideoLoop
+	other  *content.VideoLoop
+	pps2   []byte // for Quirks.SecondPPS
 	audio  *content.AudioLoop
 	book   *ledger.Book
 	stream *gortsplib.ServerStream
@@ -59,6 +70,7 @@ type Camera struct {
 	fault    Fault
 	faultSet chan struct{} // closed when fault changes
 	sessions map[*gortsplib.ServerSession]struct{}
+	first    time.Time // when the first reader came
 }
 
 func newCamera(ctx context.Context, cfg Config, index int, store *content.Store, book *ledger.Book) (*Camera, error) {
@@ -72,12 +84,27 @@ func newCamera(ctx context.Context, cfg Config, index int, store *content.Store,
 			return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
 		}
 		c.video = l
-		c.medias = append(c.medias, &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{l.Format()}})
+		c.medias = append(c.medias, &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{cfg.Quirks.describe(l.Format())}})
 		h := fnv.New32a()
 		h.Write([]byte(cfg.ID))
 		c.phase = time.Second / time.Duration(cfg.Video.FPS) * time.Duration(h.Sum32()%1000) / 1000
 		if cfg.SpreadGOPs {
 			c.shift = int64(index * 7 % cfg.Video.GOP)
+		}
+		if f, ok := l.Format().(*format.H264); ok && cfg.Quirks.SecondPPS {
+			c.pps2 = secondPPS(f.PPS)
+		}
+		if cfg.Quirks.SecondPPS && c.pps2 == nil {
+			return nil, fmt.Errorf("camera %s: a second picture parameter set goes with H.264 only", cfg.ID)
+		}
+		c.shift += int64(cfg.ShiftFrames)
+		if cfg.Other != nil {
+			if cfg.Other.FPS != cfg.Video.FPS || cfg.Other.Codec != cfg.Video.Codec || cfg.Other.GOP != cfg.Video.GOP || turnFrames(cfg.Video)%cfg.Video.GOP != 0 {
+				return nil, fmt.Errorf("camera %s: the other loop must have the codec, rate and GOP of the first, and %v whole GOPs", cfg.ID, turn)
+			}
+			if c.other, err = store.Video(ctx, *cfg.Other); err != nil {
+				return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
+			}
 		}
 	}
 	if cfg.Audio != nil {
@@ -94,11 +121,31 @@ func newCamera(ctx context.Context, cfg Config, index int, store *content.Store,
 	return c, nil
 }
 
+func turnFrames(v *content.Video) int { return v.FPS * int(turn/time.Second) }
+
+// frame is the frame of a number.
+func (c *Camera) frame(n int64) *content.Frame {
+	loop := c.video
+	if c.other != nil && (n+c.shift)/int64(turnFrames(c.cfg.Video))%2 == 1 {
+		loop = c.other
+	}
+	return &loop.Frames[(n+c.shift)%int64(len(loop.Frames))]
+}
+
 // SetFault sets how the camera misbehaves from now on.
 func (c *Camera) SetFault(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = f
+	if f == Dark {
+		for s := range c.sessions {
+			for _, conn := range s.Conns() {
+				if w, ok := conn.NetConn().(*wire); ok {
+					w.dark.Store(true)
+				}
+			}
+		}
+	}
 	close(c.faultSet)
 	c.faultSet = make(chan struct{})
 }
@@ -162,12 +209,14 @@ func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 	medi := c.medias[0]
 	codec, stampable := c.video.Stampable()
 	pkt := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: medi.Formats[0].PayloadType()}}
+	q := c.cfg.Quirks
+	pkt.SequenceNumber = q.FirstSequence
 	var buf []byte
 	pace(ctx, start, c.phase, fps, 1, func(n int64, at time.Time) {
-		f := &c.video.Frames[(n+c.shift)%int64(len(c.video.Frames))]
+		f := c.frame(n)
 		readers := 0
 		c.mu.Lock()
-		if c.fault != Silent {
+		if c.fault != Silent && c.fault != Dark {
 			readers = len(c.sessions)
 		}
 		c.mu.Unlock()
@@ -177,16 +226,23 @@ func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 		if readers == 0 {
 			return
 		}
-		pkt.Timestamp = uint32(n * 90000 / fps)
+		told := at // what the camera takes for the time
+		if q.Uptime {
+			told = time.Unix(10_000, 0).Add(at.Sub(start))
+		}
+		pkt.Timestamp = q.timestamp(n*90000/fps, at, start)
 		for _, p := range f.Head {
-			c.write(medi, &pkt, p, false, at)
+			c.write(medi, &pkt, p, false, told)
+		}
+		if f.Keyframe && q.SecondPPS {
+			c.write(medi, &pkt, c.pps2, false, told)
 		}
 		if stampable {
 			buf = stamp.Append(buf[:0], codec, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
-			c.write(medi, &pkt, buf, false, at)
+			c.write(medi, &pkt, buf, false, told)
 		}
 		for i, p := range f.Tail {
-			c.write(medi, &pkt, p, i == len(f.Tail)-1, at)
+			c.write(medi, &pkt, p, i == len(f.Tail)-1, told)
 		}
 	})
 }
@@ -197,7 +253,7 @@ func (c *Camera) runAudio(ctx context.Context, start time.Time) {
 	units, seconds := c.audio.Rate()
 	pace(ctx, start, 0, units, seconds, func(n int64, at time.Time) {
 		c.mu.Lock()
-		send := len(c.sessions) > 0 && c.fault != Silent
+		send := len(c.sessions) > 0 && c.fault != Silent && c.fault != Dark && at.Sub(c.first) >= c.cfg.Quirks.LateAudio
 		c.mu.Unlock()
 		if !send {
 			return
@@ -211,6 +267,7 @@ func (c *Camera) runAudio(ctx context.Context, start time.Time) {
 // the server notes that.
 func (c *Camera) write(medi *description.Media, pkt *rtp.Packet, payload []byte, marker bool, at time.Time) {
 	pkt.Payload, pkt.Marker = payload, marker
+	c.cfg.Quirks.header(pkt)
 	err := c.stream.WritePacketRTPWithNTP(medi, pkt, at)
 	pkt.SequenceNumber++
 	if err != nil && !errors.As(err, new(liberrors.ErrServerStreamClosed)) {

@@ -64,7 +64,18 @@ func New(ctx context.Context, log *slog.Logger, store *content.Store, book *ledg
 
 // Open starts serving on a TCP address; port 0 takes a free one. Close ends it.
 func (s *Server) Open(address string) error {
-	s.rtsp = &gortsplib.Server{Handler: (*handler)(s), RTSPAddress: address, WriteQueueSize: sendQueue, Listen: s.Listen}
+	listen := s.Listen
+	if listen == nil {
+		listen = net.Listen
+	}
+	s.rtsp = &gortsplib.Server{Handler: (*handler)(s), RTSPAddress: address, WriteQueueSize: sendQueue,
+		Listen: func(network, address string) (net.Listener, error) {
+			l, err := listen(network, address)
+			if err != nil {
+				return nil, err
+			}
+			return wires{l}, nil
+		}}
 	if err := s.rtsp.Start(); err != nil {
 		return fmt.Errorf("serve cameras on %s: %w", address, err)
 	}
@@ -152,6 +163,12 @@ func (h *handler) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.R
 	if refusal != nil {
 		return refusal, nil, err
 	}
+	if slow := c.cfg.Quirks.SlowDescribe; slow > 0 {
+		select {
+		case <-h.ctx.Done():
+		case <-time.After(slow):
+		}
+	}
 	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
 }
 
@@ -171,7 +188,13 @@ func (h *handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response,
 		return &base.Response{StatusCode: base.StatusNotFound}, fmt.Errorf("no camera at %q", ctx.Path)
 	}
 	ctx.Session.SetUserData(c)
+	if w, ok := ctx.Conn.NetConn().(*wire); ok && (c.cfg.Quirks.Junk || c.cfg.Quirks.GarbageRTCP) {
+		w.quirks.Store(&c.cfg.Quirks)
+	}
 	c.mu.Lock()
+	if c.first.IsZero() {
+		c.first = time.Now()
+	}
 	c.sessions[ctx.Session] = struct{}{}
 	c.mu.Unlock()
 	h.log.Info("connected", "camera", c.cfg.ID, "peer", ctx.Conn.NetConn().RemoteAddr().String())
