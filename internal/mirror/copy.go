@@ -11,9 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"vigie/internal/atomicfile"
+	"vigie/internal/filesys"
 )
 
 // copyDir writes one folder. Its goroutine owns the files; the fields under db.mu are what others see and give it.
@@ -37,7 +35,7 @@ type copyDir struct {
 
 	// Owned by the goroutine.
 	first   *found // what Open has scanned already
-	journal *os.File
+	journal filesys.File
 	size    int64
 	base    uint64
 	spare   []byte
@@ -158,11 +156,11 @@ func (c *copyDir) attach() error {
 	again := c.retried
 	c.retried = true
 	if err := c.disk(func() error {
-		if err := os.Mkdir(c.dir.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := c.db.cfg.FS.Mkdir(c.dir.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if f == nil {
-			f = scan(c.dir, c.db.cfg.Name)
+			f = scan(c.db.cfg.FS, c.dir, c.db.cfg.Name)
 		}
 		return f.err
 	}); err != nil {
@@ -173,7 +171,7 @@ func (c *copyDir) attach() error {
 		st = c.db.state()
 	}
 	if f.corrupt() {
-		if err := c.disk(func() error { return c.keepAside("damaged", f.generation, os.Link) }); err != nil {
+		if err := c.disk(func() error { return c.keepAside("damaged", f.generation, c.db.cfg.FS.Link) }); err != nil {
 			return err
 		}
 	}
@@ -182,9 +180,9 @@ func (c *copyDir) attach() error {
 		if f.uuid != st.uuid {
 			what = fmt.Sprintf("foreign-%x", f.uuid[:4])
 		}
-		put := os.Rename
+		put := c.db.cfg.FS.Rename
 		if f.generation == 0 && !f.corrupt() { // another database that was never written to
-			put = func(from, _ string) error { return os.Remove(from) }
+			put = func(from, _ string) error { return c.db.cfg.FS.Remove(from) }
 		}
 		if err := c.disk(func() error { return c.keepAside(what, f.generation, put) }); err != nil {
 			return err
@@ -192,7 +190,7 @@ func (c *copyDir) attach() error {
 		f = &found{dir: c.dir, none: true}
 	}
 	if f.tornAt > 0 {
-		if err := c.disk(func() error { return cut(f.journalEnd, f.tornAt) }); err != nil {
+		if err := c.disk(func() error { return cut(c.db.cfg.FS, f.journalEnd, f.tornAt) }); err != nil {
 			return err
 		}
 	}
@@ -212,8 +210,8 @@ func (c *copyDir) attach() error {
 	return c.snapshot()
 }
 
-func cut(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+func cut(fsys filesys.FS, path string, size int64) error {
+	f, err := fsys.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -223,13 +221,13 @@ func cut(path string, size int64) error {
 // keepAside moves the files of another database or another past into a folder of their own. Damaged files are linked
 // there instead: what can be read of them may still be the best copy until the new snapshot is in place.
 func (c *copyDir) keepAside(what string, generation uint64, put func(from, to string) error) error {
-	name := c.db.cfg.Name
+	fsys, name := c.db.cfg.FS, c.db.cfg.Name
 	dir := fmt.Sprintf("%s%s%s-gen%d-%s", name, asideMark, what, generation, time.Now().UTC().Format("20060102T150405.000"))
 	path := filepath.Join(c.dir.Path, dir)
-	if err := os.Mkdir(path, 0o700); err != nil {
+	if err := fsys.Mkdir(path, 0o700); err != nil {
 		return err
 	}
-	snaps, journals, err := list(c.dir.Path, name)
+	snaps, journals, err := list(fsys, c.dir.Path, name)
 	if err != nil {
 		return err
 	}
@@ -245,7 +243,7 @@ func (c *copyDir) keepAside(what string, generation uint64, put func(from, to st
 			return err
 		}
 	}
-	if err := errors.Join(atomicfile.SyncDir(path), atomicfile.SyncDir(c.dir.Path)); err != nil {
+	if err := errors.Join(filesys.SyncDir(fsys, path), filesys.SyncDir(fsys, c.dir.Path)); err != nil {
 		return err
 	}
 	c.db.log.Warn("files of an index copy are kept aside", "volume", c.dir.ID, "folder", dir)
@@ -257,15 +255,15 @@ func (c *copyDir) keepAside(what string, generation uint64, put func(from, to st
 
 // newJournal starts a journal after generation base.
 func (c *copyDir) newJournal(base uint64) error {
-	name := journalName(c.db.cfg.Name, base)
+	fsys, name := c.db.cfg.FS, journalName(c.db.cfg.Name, base)
 	path := filepath.Join(c.dir.Path, name)
 	h := header{magic: magicJournal, uuid: c.db.state().uuid, branch: c.db.id, generation: base, createdMs: time.Now().UnixMilli()}
 	return c.disk(func() error {
 		// A journal of that name can only be one without frames that count: it starts where this state ends.
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		f, err := fsys.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return err
 		}
@@ -274,7 +272,7 @@ func (c *copyDir) newJournal(base uint64) error {
 			err = f.Sync()
 		}
 		if err == nil {
-			err = atomicfile.SyncDir(c.dir.Path)
+			err = filesys.SyncDir(fsys, c.dir.Path)
 		}
 		if err != nil {
 			f.Close()
@@ -332,7 +330,7 @@ func (c *copyDir) flush() error {
 		if _, err := c.journal.Write(b); err != nil {
 			return err
 		}
-		return unix.Fdatasync(int(c.journal.Fd()))
+		return c.journal.Datasync()
 	})
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (db *DB) AddDir(d Dir) {
 	}
 	// Before anybody writes, so that what the folder holds can be taken up.
 	scanned := make(chan *found, 1)
-	go func() { scanned <- scan(d, db.cfg.Name) }()
+	go func() { scanned <- scan(db.cfg.FS, d, db.cfg.Name) }()
 	select {
 	case f := <-scanned:
 		if f.ok && f.uuid != db.state().uuid {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/filesys"
 )
 
 // TestEveryTornOrFlippedTail cuts the journal at every byte, and flips a bit in every byte: what was whole before the
@@ -54,7 +56,7 @@ func TestEveryTornOrFlippedTail(t *testing.T) {
 		if err := os.WriteFile(hits[0], content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if f := scan(m.dirs[0], "engine"); !f.ok || f.generation != uint64(want) {
+		if f := scan(filesys.OS, m.dirs[0], "engine"); !f.ok || f.generation != uint64(want) {
 			t.Fatalf("%s: generation %d, want %d (%v)", what, f.generation, want, f.notes)
 		}
 		if !deep {

@@ -14,6 +14,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"vigie/internal/filesys"
 )
 
 const (
@@ -29,6 +31,7 @@ type Config struct {
 	Path string // bbolt file, in a tmpfs; its folder exists
 	Name string // of the files in each folder: letters, digits, dashes
 	Log  *slog.Logger
+	FS   filesys.FS // on which the folders are, not Path; nil: the machine's
 
 	StallAfter  time.Duration // a disk operation that takes longer fails the copy; 0: 5 s
 	RotateBytes int64         // a journal this long asks for a new snapshot; 0: 8 MiB
@@ -98,6 +101,9 @@ func Open(cfg Config, dirs []Dir) (*DB, Recovery, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.FS == nil {
+		cfg.FS = filesys.OS
+	}
 	if cfg.StallAfter == 0 {
 		cfg.StallAfter = defaultStall
 	}
@@ -111,7 +117,7 @@ func Open(cfg Config, dirs []Dir) (*DB, Recovery, error) {
 	scans := make([]*found, len(dirs))
 	var wg sync.WaitGroup
 	for i, d := range dirs {
-		wg.Go(func() { scans[i] = scan(d, cfg.Name) })
+		wg.Go(func() { scans[i] = scan(cfg.FS, d, cfg.Name) })
 	}
 	wg.Wait()
 	rec, err := db.takeUp(scans)

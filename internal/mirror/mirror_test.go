@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"vigie/internal/filesys"
 )
 
 // machine is a database's surroundings: a RAM folder and volumes.
@@ -334,7 +336,7 @@ func TestRotationKeepsTwoSnapshotsAndSurvivesTheLossOfTheNewest(t *testing.T) {
 	}
 	put(t, db, 0, 20)
 	db.Close()
-	snaps, journals, err := list(m.dirs[0].Path, "engine")
+	snaps, journals, err := list(filesys.OS, m.dirs[0].Path, "engine")
 	if err != nil || len(snaps) != 2 || len(journals) > 40 {
 		t.Fatalf("snapshots %v, journals %v, %v", snaps, journals, err)
 	}

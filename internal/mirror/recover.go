@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"vigie/internal/filesys"
 )
 
 // Recovery says what Open found and took up.
@@ -175,7 +177,7 @@ func (f *found) load(path string) (b *bolt.DB, s state, replayed int, err error)
 		}
 	}()
 	if f.image != "" {
-		if err := extract(f.image, tmp); err != nil {
+		if err := extract(f.fs, f.image, tmp); err != nil {
 			return nil, s, 0, err
 		}
 	}
@@ -217,8 +219,8 @@ func (f *found) load(path string) (b *bolt.DB, s state, replayed int, err error)
 	return b, s, replayed, err
 }
 
-func extract(image, path string) error {
-	in, err := os.Open(image)
+func extract(fsys filesys.FS, image, path string) error {
+	in, err := filesys.Open(fsys, image)
 	if err != nil {
 		return err
 	}

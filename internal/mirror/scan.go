@@ -8,15 +8,17 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"vigie/internal/filesys"
 )
 
 // found is what a folder holds of a database: the newest state that can be read, and what stands in its way.
 type found struct {
+	fs   filesys.FS
 	dir  Dir
 	none bool // nothing of this name is there
 
@@ -60,8 +62,8 @@ func parseName(file, name, ext string) (uint64, bool) {
 }
 
 // list returns the generations of snapshots (newest first) and journals (oldest first) in a folder.
-func list(path, name string) (snaps, journals []uint64, err error) {
-	entries, err := os.ReadDir(path)
+func list(fsys filesys.FS, path, name string) (snaps, journals []uint64, err error) {
+	entries, err := fsys.ReadDir(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,9 +81,9 @@ func list(path, name string) (snaps, journals []uint64, err error) {
 }
 
 // scan reads what a folder holds, without changing it.
-func scan(dir Dir, name string) *found {
-	f := &found{dir: dir}
-	snaps, journals, err := list(dir.Path, name)
+func scan(fsys filesys.FS, dir Dir, name string) *found {
+	f := &found{fs: fsys, dir: dir}
+	snaps, journals, err := list(fsys, dir.Path, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		f.none = true
 		return f
@@ -96,7 +98,7 @@ func scan(dir Dir, name string) *found {
 	}
 	for _, g := range snaps {
 		path := filepath.Join(dir.Path, snapName(name, g))
-		h, err := checkSnapshot(path, g)
+		h, err := checkSnapshot(fsys, path, g)
 		if err != nil {
 			f.notes = append(f.notes, fmt.Sprintf("snapshot of generation %d: %v", g, err))
 			continue
@@ -121,7 +123,7 @@ func (f *found) follow(name string, journals []uint64) {
 			continue
 		}
 		path := filepath.Join(f.dir.Path, journalName(name, base))
-		j, size, err := readJournal(path)
+		j, size, err := readJournal(f.fs, path)
 		if err == nil && j.header.generation != base {
 			err = fmt.Errorf("header says generation %d", j.header.generation)
 		}
@@ -165,8 +167,8 @@ func (f *found) follow(name string, journals []uint64) {
 	}
 }
 
-func readJournal(path string) (*journal, int64, error) {
-	b, err := os.ReadFile(path)
+func readJournal(fsys filesys.FS, path string) (*journal, int64, error) {
+	b, err := filesys.ReadFile(fsys, path)
 	if err != nil {
 		return nil, int64(headerSize), err
 	}
@@ -175,8 +177,8 @@ func readJournal(path string) (*journal, int64, error) {
 }
 
 // checkSnapshot verifies a snapshot file by its CRCs.
-func checkSnapshot(path string, generation uint64) (*header, error) {
-	file, err := os.Open(path)
+func checkSnapshot(fsys filesys.FS, path string, generation uint64) (*header, error) {
+	file, err := filesys.Open(fsys, path)
 	if err != nil {
 		return nil, err
 	}

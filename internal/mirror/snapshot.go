@@ -12,9 +12,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
-	"vigie/internal/atomicfile"
+	"vigie/internal/filesys"
 )
 
 // image copies the database in RAM to an unlinked file beside it, with a snapshot's header before and its CRC behind,
@@ -119,15 +118,16 @@ func (c *copyDir) writeSnapshot(flush func() error) error {
 	name := snapName(c.db.cfg.Name, gen)
 	path := filepath.Join(c.dir.Path, name)
 	tmp := path + ".tmp"
+	fsys := c.db.cfg.FS
 	if err := c.copyOut(img, tmp); err != nil {
-		os.Remove(tmp)
+		_ = fsys.Remove(tmp)
 		return err
 	}
 	if err := c.step(func() error {
-		if err := os.Rename(tmp, path); err != nil {
+		if err := fsys.Rename(tmp, path); err != nil {
 			return err
 		}
-		return atomicfile.SyncDir(c.dir.Path)
+		return filesys.SyncDir(fsys, c.dir.Path)
 	}); err != nil {
 		return err
 	}
@@ -155,9 +155,9 @@ func (c *copyDir) step(op func() error) error {
 // copyOut writes the image with a sync every few MiB, so that the disk's queue stays short for the recordings.
 func (c *copyDir) copyOut(img *os.File, tmp string) error {
 	const chunk = 4 << 20
-	var f *os.File
+	var f filesys.File
 	if err := c.step(func() (err error) {
-		f, err = os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		f, err = c.db.cfg.FS.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		return err
 	}); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (c *copyDir) copyOut(img *os.File, tmp string) error {
 			if n, err = io.CopyN(f, img, chunk); err != nil && err != io.EOF {
 				return err
 			}
-			return unix.Fdatasync(int(f.Fd()))
+			return f.Datasync()
 		})
 		if err != nil {
 			f.Close()
@@ -187,8 +187,8 @@ func (c *copyDir) copyOut(img *os.File, tmp string) error {
 
 // prune removes snapshots but the two newest intact ones, and the journals that both make superfluous.
 func (c *copyDir) prune(newest uint64) error {
-	name := c.db.cfg.Name
-	snaps, journals, err := list(c.dir.Path, name)
+	fsys, name := c.db.cfg.FS, c.db.cfg.Name
+	snaps, journals, err := list(fsys, c.dir.Path, name)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (c *copyDir) prune(newest uint64) error {
 			remove = append(remove, journalName(name, g))
 		}
 	}
-	entries, err := os.ReadDir(c.dir.Path)
+	entries, err := fsys.ReadDir(c.dir.Path)
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (c *copyDir) prune(newest uint64) error {
 		}
 	}
 	for _, file := range remove {
-		if err := os.Remove(filepath.Join(c.dir.Path, file)); err != nil {
+		if err := fsys.Remove(filepath.Join(c.dir.Path, file)); err != nil {
 			return err
 		}
 	}

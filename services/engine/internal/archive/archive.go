@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"vigie/internal/filesys"
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
@@ -28,6 +29,7 @@ type Config struct {
 	DB    index.DB // for what is known of volumes: names, limits
 	App   string   // program and version, written into segments
 	Log   *slog.Logger
+	FS    filesys.FS // on which the volumes are; nil: the machine's
 
 	Appliance  func() string          // name of the machine; nil: none
 	CameraName func(id string) string // nil: the id
@@ -80,6 +82,9 @@ const bucketKnown = "volumes"
 
 // New returns an archive without volumes; it reads what is known of them from the database.
 func New(cfg Config) (*Archive, error) {
+	if cfg.FS == nil {
+		cfg.FS = filesys.OS
+	}
 	if cfg.StallAfter == 0 {
 		cfg.StallAfter = 10 * time.Second
 	}

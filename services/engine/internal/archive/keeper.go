@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
 	"vigie/internal/atomicfile"
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/retention"
 )
@@ -139,17 +139,17 @@ func (v *volume) remove(list []index.Segment) bool {
 		}
 		for _, s := range list {
 			path := filepath.Join(v.path, relPath(s))
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := v.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			days[filepath.Dir(path)] = true
 		}
 		for day := range days {
 			// A day without recordings goes with the last of them; the day being recorded is not empty.
-			if os.Remove(day) == nil {
+			if v.fs.Remove(day) == nil {
 				day = filepath.Dir(day)
 			}
-			if err := atomicfile.SyncDir(day); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := filesys.SyncDir(v.fs, day); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
@@ -213,7 +213,7 @@ func (v *volume) heal() {
 		v.retryAt = time.Now().Add(v.penalty)
 		v.mu.Unlock()
 		switch {
-		case errors.Is(err, os.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
 			v.degrade(Degraded, "The folder for recordings is missing on the volume.")
 		case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 			v.ioError(err) // it works, but old recordings must go first
@@ -237,8 +237,8 @@ func (v *volume) probe() error {
 		return err
 	}
 	path := filepath.Join(v.path, recDir, ".probe")
-	if err := atomicfile.Write(path, make([]byte, 4096), 0o600); err != nil {
+	if err := atomicfile.WriteOn(v.fs, path, make([]byte, 4096), 0o600); err != nil {
 		return err
 	}
-	return os.Remove(path)
+	return v.fs.Remove(path)
 }

@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"vigie/internal/api"
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 )
 
@@ -114,7 +115,7 @@ var (
 // Footage is an open segment for reading. Close its File.
 type Footage struct {
 	Entry
-	File *os.File
+	File filesys.File
 	Size int64 // bytes that count: for a segment being written, those on disk
 }
 
@@ -149,9 +150,9 @@ func (a *Archive) Open(id string) (*Footage, error) {
 		if entry.Open {
 			path = openPath(k)
 		}
-		var f *os.File
-		f, err = os.Open(filepath.Join(v.path, path))
-		if errors.Is(err, os.ErrNotExist) {
+		var f filesys.File
+		f, err = filesys.Open(v.fs, filepath.Join(v.path, path))
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"vigie/internal/atomicfile"
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/mkv"
 )
@@ -18,7 +17,7 @@ import (
 // list reads a folder; ok is false when it cannot be read, which is said. A folder that does not exist is empty.
 func (v *volume) list(path string) (entries []fs.DirEntry, ok bool) {
 	err := v.disk(func() (err error) {
-		entries, err = os.ReadDir(path)
+		entries, err = v.fs.ReadDir(path)
 		return err
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -32,7 +31,7 @@ func (v *volume) list(path string) (entries []fs.DirEntry, ok bool) {
 // nothing can be said about what is missing.
 func (v *volume) cameras() (names []string, ok bool) {
 	root := filepath.Join(v.path, recDir)
-	if err := v.disk(func() error { _, err := os.Stat(root); return err }); err != nil {
+	if err := v.disk(func() error { _, err := v.fs.Lstat(root); return err }); err != nil {
 		return nil, false
 	}
 	entries, ok := v.list(root)
@@ -100,11 +99,11 @@ func (v *volume) writing(path string) bool {
 }
 
 // rename moves a file within its folder, durably.
-func rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
+func (v *volume) rename(from, to string) error {
+	if err := v.fs.Rename(from, to); err != nil {
 		return err
 	}
-	return atomicfile.SyncDir(filepath.Dir(to))
+	return filesys.SyncDir(v.fs, filepath.Dir(to))
 }
 
 // smallest is the size up to which a file without one whole cluster is removed: no footage was ever synced to it.
@@ -116,14 +115,14 @@ func (v *volume) repair(k index.Key, path string) {
 	var r *mkv.Repaired
 	var seg index.Segment
 	err := v.disk(func() (err error) {
-		if r, err = mkv.Repair(path); err != nil {
+		if r, err = mkv.Repair(v.fs, path); err != nil {
 			return err
 		}
 		if r.Clusters == 0 {
 			if r.Size <= smallest {
-				return os.Remove(path)
+				return v.fs.Remove(path)
 			}
-			return os.Rename(path, strings.TrimSuffix(path, openExt)+".damaged")
+			return v.fs.Rename(path, strings.TrimSuffix(path, openExt)+".damaged")
 		}
 		for other := true; other; { // what another volume holds under this key stays in the index
 			var s index.Segment
@@ -135,16 +134,16 @@ func (v *volume) repair(k index.Key, path string) {
 			}
 		}
 		seg = index.Segment{Key: k, EndMs: min(max(r.EndNs/1e6, k.StartMs), k.StartMs+index.MaxDurationMs), SizeBytes: r.Size, Volume: v.id}
-		return rename(path, filepath.Join(v.path, relPath(seg)))
+		return v.rename(path, filepath.Join(v.path, relPath(seg)))
 	})
 	switch {
 	case errors.Is(err, mkv.ErrFormat), errors.Is(err, mkv.ErrDamaged):
-		if st, serr := os.Stat(path); serr == nil && st.Size() < smallest && errors.Is(err, mkv.ErrFormat) {
-			os.Remove(path) // not even its header was synced
+		if st, serr := v.fs.Lstat(path); serr == nil && st.Size() < smallest && errors.Is(err, mkv.ErrFormat) {
+			_ = v.fs.Remove(path) // not even its header was synced
 			return
 		}
 		log.Error("recording cannot be repaired and is kept as it is", "err", err)
-		if err := os.Rename(path, strings.TrimSuffix(path, openExt)+".damaged"); err != nil {
+		if err := v.fs.Rename(path, strings.TrimSuffix(path, openExt)+".damaged"); err != nil {
 			v.ioError(err)
 		}
 		return
@@ -244,7 +243,7 @@ func (v *volume) reconcileCamera(camera string, breathe func()) {
 	for k, s := range rows {
 		// Only what is certainly gone: a file may have been closed, or deleted, while we looked.
 		err := v.disk(func() error {
-			_, err := os.Lstat(filepath.Join(v.path, relPath(s)))
+			_, err := v.fs.Lstat(filepath.Join(v.path, relPath(s)))
 			return err
 		})
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -269,7 +268,7 @@ func (v *volume) inspect(k index.Key, durationMs int64, path string) (seg index.
 		return seg, false // the same span was recorded again elsewhere when this volume failed
 	}
 	err := v.disk(func() error {
-		f, err := os.Open(path)
+		f, err := filesys.Open(v.fs, path)
 		if err != nil {
 			return err
 		}

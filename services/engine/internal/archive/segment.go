@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
@@ -21,7 +21,7 @@ type Segment struct {
 	vol  *volume
 	key  index.Key
 	path string // absolute, of the open file
-	file *os.File
+	file filesys.File
 
 	mu       sync.Mutex
 	w        *mkv.Writer

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
@@ -39,6 +41,7 @@ var errGivenUp = errors.New("volume was given up")
 // volume is one present volume.
 type volume struct {
 	arch *Archive
+	fs   filesys.FS
 	id   string
 	path string
 
@@ -77,7 +80,7 @@ type volume struct {
 }
 
 func newVolume(a *Archive, v Volume) *volume {
-	vol := &volume{arch: a, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
+	vol := &volume{arch: a, fs: a.cfg.FS, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
 		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now()}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
@@ -93,7 +96,7 @@ func (v *volume) start() {
 	}
 	v.arch.noteSize(v)
 	var own bool
-	if err := v.disk(func() (err error) { own, err = ownFilesystem(v.path); return err }); err != nil {
+	if err := v.disk(func() (err error) { own, err = v.ownFilesystem(); return err }); err != nil {
 		v.ioError(err)
 	}
 	v.own = own
@@ -221,16 +224,16 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 				}
 				v.mu.Unlock()
 			}(s.path)
-			if err := os.MkdirAll(filepath.Dir(s.path), 0o750); err != nil {
+			if err := filesys.MkdirAll(v.fs, filepath.Dir(s.path), 0o750); err != nil {
 				return err
 			}
 			var err error
-			s.file, err = os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
-			if errors.Is(err, os.ErrExist) && try < 10 {
+			s.file, err = v.fs.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
+			if errors.Is(err, fs.ErrExist) && try < 10 {
 				s.key.StartMs++ // an ended segment of the same start is still there
 				continue
 			}
-			if errors.Is(err, os.ErrNotExist) && try < 10 {
+			if errors.Is(err, fs.ErrNotExist) && try < 10 {
 				continue // the folder was empty, and its day's last deletion took it away
 			}
 			return err
@@ -247,7 +250,7 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 	}
 	v.mu.Unlock()
 	if failed { // while the file was being made; what may hang happens without the lock
-		_ = v.disk(func() error { return errors.Join(s.file.Close(), os.Remove(s.path)) })
+		_ = v.disk(func() error { return errors.Join(s.file.Close(), v.fs.Remove(s.path)) })
 		return nil, fmt.Errorf("%w: %s: %s", errGivenUp, name, reason)
 	}
 	return s, nil
@@ -259,34 +262,37 @@ var errElsewhere = errors.New("the volume is no longer mounted")
 // here makes sure that the volume is still mounted at its path. When a disk is pulled the path leads to an empty folder
 // of another file system: judged by that one's fullness, recordings that nobody can see would be deleted.
 func (v *volume) here() error {
-	var st syscall.Stat_t
-	if err := syscall.Stat(v.path, &st); err != nil {
+	dev, err := v.fs.Device(v.path)
+	if err != nil {
 		return err
 	}
-	if v.dev.CompareAndSwap(0, st.Dev) || v.dev.Load() == st.Dev {
+	if v.dev.CompareAndSwap(0, dev) || v.dev.Load() == dev {
 		return nil
 	}
 	// A disk that was plugged in anew, or repaired, may have come back under another number.
 	var identity struct {
 		ID string `json:"id"`
 	}
-	b, err := os.ReadFile(filepath.Join(v.path, "vigie", "volume.json"))
+	b, err := filesys.ReadFile(v.fs, filepath.Join(v.path, "vigie", "volume.json"))
 	if err != nil || json.Unmarshal(b, &identity) != nil || identity.ID != v.id {
 		return errElsewhere
 	}
-	v.dev.Store(st.Dev)
+	v.dev.Store(dev)
 	return nil
 }
 
 // measure asks the file system for its size and free space.
 func (v *volume) measure() error {
-	var st syscall.Statfs_t
-	if err := v.disk(func() error { return errors.Join(syscall.Statfs(v.path, &st), v.here()) }); err != nil {
+	var room filesys.Space
+	if err := v.disk(func() (err error) {
+		room, err = v.fs.Space(v.path)
+		return errors.Join(err, v.here())
+	}); err != nil {
 		return err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.size, v.free = int64(st.Blocks)*st.Bsize, int64(st.Bavail)*st.Bsize
+	v.size, v.free = room.Size, room.Free
 	return nil
 }
 

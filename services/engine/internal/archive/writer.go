@@ -2,16 +2,12 @@ package archive
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"vigie/internal/atomicfile"
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
 )
 
@@ -146,7 +142,7 @@ func (v *volume) gather() (pieces []piece, more bool) {
 // sync makes what was written, and the files' names, durable.
 func (v *volume) sync(pieces []piece) error {
 	if v.own && len(pieces) > 0 {
-		return unix.Syncfs(int(pieces[0].seg.file.Fd()))
+		return pieces[0].seg.file.SyncFS()
 	}
 	var mu sync.Mutex
 	var errs []error
@@ -156,10 +152,10 @@ func (v *volume) sync(pieces []piece) error {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			err := unix.Fdatasync(int(p.seg.file.Fd()))
+			err := p.seg.file.Datasync()
 			if !p.named {
 				day := filepath.Dir(p.seg.path)
-				err = errors.Join(err, atomicfile.SyncDir(day), atomicfile.SyncDir(filepath.Dir(day)), atomicfile.SyncDir(filepath.Dir(filepath.Dir(day))))
+				err = errors.Join(err, filesys.SyncDir(v.fs, day), filesys.SyncDir(v.fs, filepath.Dir(day)), filesys.SyncDir(v.fs, filepath.Dir(filepath.Dir(day))))
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -242,7 +238,7 @@ func (v *volume) finish(list []*Segment) {
 			patches, size, end, frames := s.w.Close(), s.w.Size(), s.readyEnd, s.given
 			s.mu.Unlock()
 			if frames == 0 { // opened for a frame that never came
-				if err := os.Remove(s.path); err != nil {
+				if err := v.fs.Remove(s.path); err != nil {
 					return err
 				}
 				continue
@@ -262,7 +258,7 @@ func (v *volume) finish(list []*Segment) {
 		days := map[string]bool{}
 		for i, p := range pieces {
 			to := filepath.Join(v.path, relPath(segments[i]))
-			if err := os.Rename(p.seg.path, to); err != nil {
+			if err := v.fs.Rename(p.seg.path, to); err != nil {
 				return err
 			}
 			renamed++
@@ -272,7 +268,7 @@ func (v *volume) finish(list []*Segment) {
 			return v.sync(pieces)
 		}
 		for day := range days {
-			if err := atomicfile.SyncDir(day); err != nil {
+			if err := filesys.SyncDir(v.fs, day); err != nil {
 				return err
 			}
 		}
@@ -297,10 +293,11 @@ func (v *volume) finish(list []*Segment) {
 
 // ownFilesystem tells whether a volume is a file system of its own: only there may a sync of all of it be asked for, as
 // it waits for what anybody has written.
-func ownFilesystem(path string) (bool, error) {
-	var in, out syscall.Stat_t
-	if err := errors.Join(syscall.Stat(path, &in), syscall.Stat(filepath.Dir(path), &out)); err != nil {
+func (v *volume) ownFilesystem() (bool, error) {
+	in, err := v.fs.Device(v.path)
+	if err != nil {
 		return false, err
 	}
-	return in.Dev != out.Dev, nil
+	out, err := v.fs.Device(filepath.Dir(v.path))
+	return in != out, err
 }

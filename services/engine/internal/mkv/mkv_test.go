@@ -19,6 +19,7 @@ import (
 	"github.com/at-wat/ebml-go/webm"
 	"github.com/google/go-cmp/cmp"
 
+	"vigie/internal/filesys"
 	"vigie/services/engine/internal/cameratest"
 	"vigie/services/engine/internal/media"
 )
@@ -348,7 +349,7 @@ func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 				t.Errorf("run: %s", diff)
 			}
 
-			r, err := Repair(torn)
+			r, err := Repair(filesys.OS, torn)
 			if err != nil || r.CutBytes == 0 || r.Clusters == 0 {
 				t.Fatalf("repair: %+v, %v", r, err)
 			}
@@ -363,7 +364,7 @@ func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 				t.Errorf("lost %v", lost)
 			}
 			judge(t, c, torn, true, len(c.frames)-len(all)+len(got))
-			again, err := Repair(torn)
+			again, err := Repair(filesys.OS, torn)
 			if err != nil || again.CutBytes != 0 || again.EndNs != r.EndNs {
 				t.Errorf("second repair: %+v, %v", again, err)
 			}
@@ -471,7 +472,7 @@ func TestTornAtEveryByte(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Repair(path); err != nil || r.Clusters != x.Clusters {
+	if r, err := Repair(filesys.OS, path); err != nil || r.Clusters != x.Clusters {
 		t.Fatalf("repair of a half-written front: %+v, %v", r, err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"vigie/internal/filesys"
 )
 
 // ErrDamaged: much more than an unsynced tail is broken; cutting would lose footage that may be saved otherwise.
@@ -28,8 +28,8 @@ type Repaired struct {
 // is ErrFormat means that the header cannot be read, one that is ErrDamaged that cutting would lose more than a crash can
 // tear; then the file is left as it is too. Repairing a whole file changes
 // nothing of what it holds. Nobody else may write the file meanwhile.
-func Repair(path string) (*Repaired, error) {
-	fd, err := os.OpenFile(path, os.O_RDWR, 0)
+func Repair(fsys filesys.FS, path string) (*Repaired, error) {
+	fd, err := fsys.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
@@ -40,7 +40,7 @@ func Repair(path string) (*Repaired, error) {
 	return r, nil
 }
 
-func repair(fd *os.File) (*Repaired, error) {
+func repair(fd filesys.File) (*Repaired, error) {
 	st, err := fd.Stat()
 	if err != nil {
 		return nil, err
@@ -71,5 +71,5 @@ func repair(fd *os.File) (*Repaired, error) {
 			return nil, err
 		}
 	}
-	return r, unix.Fdatasync(int(fd.Fd()))
+	return r, fd.Datasync()
 }
