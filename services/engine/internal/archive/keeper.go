@@ -207,6 +207,9 @@ func (v *volume) heal() {
 	case status == OK, status == Full && !full, status != Full && !due:
 		return
 	}
+	if v.ending() {
+		return // what it left open is repaired below, but not before its segments have let go of it
+	}
 	if err := v.disk(v.probe); err != nil {
 		v.mu.Lock()
 		v.penalty = min(2*v.penalty, 10*time.Minute)
@@ -229,6 +232,21 @@ func (v *volume) heal() {
 	}
 	v.arch.log.Info("volume can be written again", "volume", v.id)
 	v.status, v.reason, v.wellSince = OK, "", time.Now()
+}
+
+// ending tells whether a segment was given up and still has its file.
+func (v *volume) ending() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for s := range v.open {
+		s.mu.Lock()
+		given := s.err != nil && !s.closing
+		s.mu.Unlock()
+		if given {
+			return true
+		}
+	}
+	return false
 }
 
 // probe writes, syncs and removes a file of its own.
