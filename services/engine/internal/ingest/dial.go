@@ -18,12 +18,17 @@ type dialer struct {
 	dials int
 }
 
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if d.dials++; err != nil || host != d.host || d.dials > maxDials {
 		return nil, errRedirect
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// dial connects for a client that reads in small pieces.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

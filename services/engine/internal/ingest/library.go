@@ -15,7 +15,8 @@ import (
 	"vigie/internal/version"
 )
 
-// library fetches through gortsplib, which speaks every transport.
+// library fetches through gortsplib, which speaks every transport; TCP with RTP in the clear has its own way, see
+// interleaved.
 func (s *session) library(ctx context.Context, target *url.URL, played *atomic.Bool) error {
 	u := (*base.URL)(target)
 	if s.address.Username != "" {
@@ -66,7 +67,13 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 	}
 	var one sync.Mutex // with UDP each media has goroutines of its own
 	rtpOf := func(f func(*rtp.Packet)) gortsplib.OnPacketRTPFunc {
-		return func(pkt *rtp.Packet) { one.Lock(); defer one.Unlock(); f(pkt) }
+		return func(pkt *rtp.Packet) {
+			one.Lock()
+			defer one.Unlock()
+			in.begin()
+			f(pkt)
+			in.end()
+		}
 	}
 	rtcpOf := func(track int) gortsplib.OnPacketRTCPFunc {
 		return func(pkt rtcp.Packet) { one.Lock(); defer one.Unlock(); in.control(track, pkt) }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -110,23 +111,51 @@ func (p *parameters) read(codec media.Codec) error {
 }
 
 // avcc joins NAL units, each behind its length in four bytes, into one new buffer (ISO 14496-15 §5.3.4.2.1).
-func avcc(codec media.Codec, parts ...[][]byte) []byte {
-	size := 0
-	for _, nalus := range parts {
-		for _, n := range nalus {
-			if k, _ := classify(codec, n); k != kindDrop {
-				size += 4 + len(n)
-			}
+func avcc(codec media.Codec, nalus [][]byte) []byte {
+	var a assembly
+	for _, n := range nalus {
+		_ = a.nalu(codec, n) // what is too large is left out
+	}
+	return a.payload()
+}
+
+// split appends the NAL units that a payload consists of, to list; they alias it.
+func split(list [][]byte, payload []byte) [][]byte {
+	for len(payload) > 4 {
+		n := 4 + int(binary.BigEndian.Uint32(payload))
+		list = append(list, payload[4:n:n])
+		payload = payload[n:]
+	}
+	return list
+}
+
+var startCode = []byte{0, 0, 1}
+
+// hasStartCode looks for NAL units that hold several, with start codes between them as in a file (ITU-T H.264 annex B):
+// some cameras send such. Emulation prevention keeps start codes out of sound ones. Coded pictures are looked at where
+// they begin only, as they are nearly all that there is: such a camera shows by its parameter sets.
+func hasStartCode(codec media.Codec, nalus [][]byte) bool {
+	for _, n := range nalus {
+		if k, _ := classify(codec, n); k >= kindSlice {
+			n = n[:min(len(n), 4)]
+		}
+		if bytes.Contains(n, startCode) {
+			return true
 		}
 	}
-	buf := make([]byte, 0, size)
-	for _, nalus := range parts {
-		for _, n := range nalus {
-			if k, _ := classify(codec, n); k != kindDrop {
-				buf = binary.BigEndian.AppendUint32(buf, uint32(len(n)))
-				buf = append(buf, n...)
+	return false
+}
+
+// cutStartCodes takes NAL units that hold several apart.
+func cutStartCodes(nalus [][]byte) (out [][]byte) {
+	for _, n := range nalus {
+		for len(n) > 0 {
+			one, rest, _ := bytes.Cut(n, startCode)
+			if one = bytes.TrimRight(one, "\x00"); len(one) > 0 { // a longer start code, and trailing zeros
+				out = append(out, one)
 			}
+			n = rest
 		}
 	}
-	return buf
+	return out
 }

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/pion/rtp"
 
 	"vigie/internal/api"
+	"vigie/services/engine/internal/rtsp"
 )
 
 // limits bound a session.
@@ -53,6 +56,11 @@ func (s *session) play(ctx context.Context, played *atomic.Bool) error {
 	if err != nil {
 		return badURL("The address cannot be understood.")
 	}
+	if s.transport == api.TransportTCP {
+		if err := s.interleaved(ctx, target, played); !errors.Is(err, rtsp.ErrSRTP) {
+			return err
+		}
+	}
 	return s.library(ctx, target, played)
 }
 
@@ -62,7 +70,8 @@ type intake struct {
 	s *session
 	choice
 	picture *video
-	sound   *audio // nil: none
+	sound   *audio        // nil: none
+	now     time.Duration // session time at which the packets in hand came
 
 	packet  atomic.Int64  // session time of the last video packet, ns; what the watchdog looks at
 	key     atomic.Bool   // a keyframe has come
@@ -93,26 +102,37 @@ func (s *session) newIntake(desc *description.Session) (*intake, error) {
 	return in, nil
 }
 
-// videoPacket takes an RTP packet of the video.
-func (in *intake) videoPacket(pkt *rtp.Packet) {
-	now := in.s.clock()
-	in.packet.Store(int64(now))
-	u, ok := in.picture.packet(pkt, now)
+// begin is called before packets that came together are handed over, end after: until then their payloads stay as they
+// are.
+func (in *intake) begin() { in.now = in.s.clock() }
+
+func (in *intake) end() {
+	in.picture.hold()
 	if n := in.picture.takeLost(); n > 0 {
 		in.s.lost(n)
 	}
-	if ok {
-		in.key.Store(true)
-		in.s.deliver(u)
+	if in.sound != nil {
+		if n := in.sound.takeLost(); n > 0 {
+			in.s.lost(n)
+		}
 	}
 }
 
-// audioPacket takes an RTP packet of the audio; only when sound is set.
+// videoPacket takes an RTP packet of the video.
+func (in *intake) videoPacket(pkt *rtp.Packet) {
+	in.packet.Store(int64(in.now))
+	in.picture.packet(pkt, in.now, in.pictured)
+}
+
+func (in *intake) pictured(u unit) {
+	in.key.Store(true)
+	in.s.deliver(u)
+}
+
+// audioPacket takes an RTP packet of the audio; only when sound is set. Its decoders keep payloads.
 func (in *intake) audioPacket(pkt *rtp.Packet) {
-	in.sound.packet(pkt, in.s.clock(), in.s.deliver)
-	if n := in.sound.takeLost(); n > 0 {
-		in.s.lost(n)
-	}
+	pkt.Payload = bytes.Clone(pkt.Payload)
+	in.sound.packet(pkt, in.now, in.s.deliver)
 }
 
 // control takes an RTCP packet (RFC 3550 §6.4, §6.6) of the video, track 0, or the audio, track 1.

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/pion/rtp"
@@ -27,18 +25,17 @@ const (
 // video turns RTP packets of one video format into units. It delivers only pictures that a decoder can decode given
 // those delivered before, and begins with a keyframe. Whatever is broken is left out up to the next keyframe.
 type video struct {
-	codec  media.Codec
-	format format.Format
-	audio  *media.Track // joins the video track in units' tracks; nil: none
+	codec media.Codec
+	audio *media.Track // joins the video track in units' tracks; nil: none
 
-	decode func(*rtp.Packet) ([][]byte, error)
-	seq    sequence
-	clock  unwrapper
-
-	open   bool   // the decoder holds part of an access unit
-	openTS uint32 // its RTP time
-	skip   bool   // packets of time skipTS belong to a torn access unit
-	skipTS uint32
+	seq        sequence
+	clock      unwrapper
+	au         assembly // the access unit that is coming
+	auTS       uint32   // its RTP time
+	nalus      [][]byte // room for those of one access unit
+	startCodes bool     // NAL units may hold several
+	skip       bool     // packets of time skipTS belong to a torn access unit
+	skipTS     uint32
 
 	params   parameters // in force
 	tracks   []media.Track
@@ -58,43 +55,29 @@ type video struct {
 
 // newVideo takes over the format's parameter sets from the session description, which may have none or stale ones.
 func newVideo(f format.Format, audio *media.Track) (*video, error) {
-	v := &video{format: f, audio: audio, waitKey: true}
+	v := &video{audio: audio, waitKey: true}
 	switch f := f.(type) {
 	case *format.H264:
+		if f.PacketizationMode > 1 {
+			return nil, &Fault{Code: "bad_codec", Reason: "The camera packs its H.264 video in a way that is not supported (packetization mode 2)."}
+		}
 		v.codec = media.H264
 		v.offered = parameters{sps: f.SPS, pps: f.PPS}
 	case *format.H265:
+		if f.MaxDONDiff != 0 {
+			return nil, &Fault{Code: "bad_codec", Reason: "The camera packs its H.265 video in a way that is not supported (interleaved mode)."}
+		}
 		v.codec = media.H265
 		v.offered = parameters{vps: f.VPS, sps: f.SPS, pps: f.PPS}
+	default:
+		return nil, fmt.Errorf("no depacketiser for %T", f)
 	}
 	for _, p := range []*[]byte{&v.offered.vps, &v.offered.sps, &v.offered.pps} {
 		if len(*p) == 0 {
 			*p = nil
 		}
 	}
-	return v, v.resetDecoder()
-}
-
-// resetDecoder forgets what the RTP decoder holds of an access unit.
-func (v *video) resetDecoder() error {
-	v.open = false
-	switch f := v.format.(type) {
-	case *format.H264:
-		d, err := f.CreateDecoder()
-		if err != nil {
-			return &Fault{Code: "bad_codec", Reason: "The camera packs its H.264 video in a way that is not supported (packetization mode 2).", Err: err}
-		}
-		v.decode = d.Decode
-	case *format.H265:
-		d, err := f.CreateDecoder()
-		if err != nil {
-			return &Fault{Code: "bad_codec", Reason: "The camera packs its H.265 video in a way that is not supported (interleaved mode).", Err: err}
-		}
-		v.decode = d.Decode
-	default:
-		return fmt.Errorf("no decoder for %T", f)
-	}
-	return nil
+	return v, nil
 }
 
 func (v *video) resetExtractor() {
@@ -116,8 +99,10 @@ func (v *video) takeLost() int64 {
 	return n
 }
 
-// packet takes one RTP packet and returns the unit that it completes, if any.
-func (v *video) packet(pkt *rtp.Packet, arrival time.Duration) (unit, bool) {
+// packet takes one RTP packet and delivers the units that it completes: mostly one with its last packet, but two when
+// only the packet of another time shows that the unit before it was complete. The packet's payload must stay as it is
+// until hold is called.
+func (v *video) packet(pkt *rtp.Packet, arrival time.Duration, deliver func(unit)) {
 	missing, broken := v.seq.lost(pkt.SequenceNumber, pkt.SSRC)
 	v.lost += missing
 	if broken {
@@ -125,45 +110,56 @@ func (v *video) packet(pkt *rtp.Packet, arrival time.Duration) (unit, bool) {
 	}
 	if v.skip {
 		if pkt.Timestamp == v.skipTS {
-			return unit{}, false
+			return
 		}
 		v.skip = false
 	}
-	ts := pkt.Timestamp
-	if v.open {
-		ts = v.openTS // a camera that sets no marker: this packet shows that the unit before is complete
+	if v.au.began && pkt.Timestamp != v.auTS { // a camera that sets no marker
+		v.finish(arrival, deliver)
 	}
-	au, err := v.decode(pkt)
+	var err error
+	if v.codec == media.H264 {
+		err = v.au.depacketizeH264(pkt.Payload)
+	} else {
+		err = v.au.depacketizeH265(pkt.Payload)
+	}
+	v.auTS = pkt.Timestamp
 	switch {
-	case err == nil:
-		v.open = ts != pkt.Timestamp
-		v.openTS = pkt.Timestamp
-	case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded):
-		if !v.open {
-			v.open, v.openTS = true, pkt.Timestamp
-		}
-		return unit{}, false
-	case errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious):
+	case errors.Is(err, errMiddle):
 		v.skip, v.skipTS = true, pkt.Timestamp // joined in the middle of a picture: nothing is lost
-		return unit{}, false
-	default:
+	case err != nil:
 		v.lost++
 		v.tear(pkt.Timestamp)
-		return unit{}, false
+	case pkt.Marker:
+		v.finish(arrival, deliver)
 	}
-	return v.unit(au, v.clock.unwrap(ts), arrival)
 }
+
+// hold lets go of the memory of packets that came before.
+func (v *video) hold() { v.au.hold() }
 
 // tear gives up the access unit in hand and all pictures up to the next keyframe.
 func (v *video) tear(ts uint32) {
 	v.waitKey, v.held = true, nil
 	v.skip, v.skipTS = true, ts
-	// Creating the decoder succeeded before and depends on nothing that has changed.
-	_ = v.resetDecoder()
+	v.au.reset()
 }
 
-// unit makes a unit of an access unit's NAL units.
-func (v *video) unit(au [][]byte, pts int64, arrival time.Duration) (unit, bool) {
+// finish takes the access unit in hand as complete.
+func (v *video) finish(arrival time.Duration, deliver func(unit)) {
+	payload := v.au.payload()
+	v.nalus = split(v.nalus[:0], payload)
+	if v.startCodes = v.startCodes || hasStartCode(v.codec, v.nalus); v.startCodes {
+		payload = avcc(v.codec, cutStartCodes(v.nalus))
+		v.nalus = split(v.nalus[:0], payload)
+	}
+	if u, ok := v.unit(v.nalus, payload, v.clock.unwrap(v.auTS), arrival); ok {
+		deliver(u)
+	}
+}
+
+// unit makes a unit of an access unit, given as NAL units and as payload.
+func (v *video) unit(au [][]byte, payload []byte, pts int64, arrival time.Duration) (unit, bool) {
 	picture, whole, kept := v.scan(au)
 	switch {
 	case kept == 0:
@@ -203,7 +199,10 @@ func (v *video) unit(au [][]byte, pts int64, arrival time.Duration) (unit, bool)
 	if key {
 		v.waitKey, v.seenPacket = false, true
 	}
-	return unit{key: key, pts: pts, dts: dts, arrival: arrival, payload: avcc(v.codec, held, au), tracks: v.tracks}, true
+	if len(held) > 0 {
+		payload = append(avcc(v.codec, held), payload...)
+	}
+	return unit{key: key, pts: pts, dts: dts, arrival: arrival, payload: payload, tracks: v.tracks}, true
 }
 
 // refuse leaves a picture out, and all that follow up to the next keyframe.

@@ -57,12 +57,12 @@ func TestUnitsWithoutMarkerEndWithTheNextTime(t *testing.T) {
 	for _, packets := range pack(t, f, clip) {
 		for _, p := range packets {
 			p.Marker = false
-			if u, ok := v.packet(p, 0); ok {
+			v.packet(p, 0, func(u unit) {
 				if u.pts != clip.Units[n].PTS || string(u.payload) != string(avcc(media.H264, clip.Units[n].NALUs)) {
 					t.Fatalf("unit %d: time %d, want %d, or other bytes", n, u.pts, clip.Units[n].PTS)
 				}
 				n++
-			}
+			})
 		}
 	}
 	if n != 29 || v.lost != 0 {
@@ -79,7 +79,7 @@ func TestParameterSetsSentOnTheirOwnJoinThePicture(t *testing.T) {
 	}
 	first := clip.Units[0].NALUs
 	for i, au := range [][][]byte{first[:2], first[2:]} {
-		u, ok := v.unit(au, 1000, 0)
+		u, ok := v.unit(au, avcc(media.H264, au), 1000, 0)
 		if ok != (i == 1) {
 			t.Fatalf("part %d: %v", i, ok)
 		}
@@ -139,6 +139,7 @@ func FuzzVideo(f *testing.F) {
 		f.Add(h265, data)
 	}
 	f.Fuzz(func(t *testing.T, h265 bool, data []byte) {
+		data = bytes.Clone(data)
 		v, err := newVideo(formats(h265), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +148,7 @@ func FuzzVideo(f *testing.F) {
 		now := time.Duration(0)
 		s := newStamper("k3f9x2ab", "main", &clockMemory{}, func() (time.Time, time.Duration) { return time.Unix(1_795_000_000, 0).Add(now), now },
 			func(f *media.Frame) { out = append(out, f) })
-		// A packet is: flags (1 marker, 2 one was lost before, 4 other source), time in frames, length, payload.
+		// A packet is: flags (1 marker, 2 one was lost before, 4 other source, 8 end of a read), time in frames, length, payload.
 		for seq := uint16(0); len(data) >= 4; seq++ {
 			flags, ts, n := data[0], data[1], min(int(binary.BigEndian.Uint16(data[2:])), len(data)-4)
 			if flags&2 != 0 {
@@ -155,8 +156,10 @@ func FuzzVideo(f *testing.F) {
 			}
 			now += 10 * time.Millisecond
 			p := &rtp.Packet{Header: rtp.Header{Marker: flags&1 != 0, SequenceNumber: seq, Timestamp: uint32(ts) * 3600, SSRC: uint32(flags & 4)}, Payload: data[4 : 4+n]}
-			if u, ok := v.packet(p, now); ok {
-				s.add(u)
+			v.packet(p, now, s.add)
+			if flags&8 != 0 { // the packets' memory is used again
+				v.hold()
+				clear(data[:4+n])
 			}
 			data = data[4+n:]
 		}
@@ -201,10 +204,9 @@ func BenchmarkPicture(b *testing.B) {
 			q := *p
 			q.SequenceNumber, q.Timestamp = seq, uint32(n)*3600
 			seq++
-			if u, ok := v.packet(&q, now); ok {
-				s.add(u)
-			}
+			v.packet(&q, now, s.add)
 		}
+		v.hold()
 		n++
 		now += 40 * time.Millisecond
 	}

@@ -1,0 +1,77 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+
+	"vigie/internal/version"
+	"vigie/services/engine/internal/rtsp"
+)
+
+// interleaved fetches over the RTSP connection itself: what most cameras do, and made to cost little.
+func (s *session) interleaved(ctx context.Context, target *url.URL, played *atomic.Bool) error {
+	dial := &dialer{host: target.Hostname()}
+	client, err := rtsp.Dial(ctx, rtsp.Config{
+		URL: target, Username: s.address.Username, Password: s.address.Password,
+		UserAgent: "Vigie/" + version.Version, Timeout: s.limits.request, Dial: dial.connect,
+	})
+	if err != nil {
+		return interleavedError(err)
+	}
+	defer client.Close()
+	defer context.AfterFunc(ctx, client.Close)()
+
+	desc, err := client.Describe(ctx)
+	if err != nil {
+		return interleavedError(err)
+	}
+	in, err := s.newIntake(desc)
+	if err != nil {
+		return err
+	}
+	receiver := func(track int, payloadType uint8, packet func(*rtp.Packet)) rtsp.Receiver {
+		return rtsp.Receiver{
+			PayloadType: payloadType, Packet: packet,
+			Control:   func(p rtcp.Packet) { in.control(track, p) },
+			Malformed: func() { s.lost(1) },
+		}
+	}
+	video := []rtsp.Receiver{receiver(0, in.videoFormat.PayloadType(), in.videoPacket)}
+	if in.sound != nil && in.audio == in.video {
+		sound := receiver(1, in.audioFormat.PayloadType(), in.audioPacket)
+		sound.Control = nil // reports are of the media's one source
+		video = append(video, sound)
+	}
+	if err := client.Setup(desc, in.video, video...); err != nil {
+		return err
+	}
+	if in.sound != nil && in.audio != in.video {
+		if err := client.Setup(desc, in.audio, receiver(1, in.audioFormat.PayloadType(), in.audioPacket)); err != nil {
+			return err
+		}
+	}
+	client.OnRead(in.begin, in.end)
+	if err := client.Play(); err != nil {
+		return err
+	}
+	played.Store(true)
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run() }()
+	return in.watch(ctx, ended, client.Close)
+}
+
+// interleavedError names what the session's other ways know too.
+func interleavedError(err error) error {
+	switch {
+	case errors.Is(err, rtsp.ErrRedirect):
+		return errors.Join(errRedirect, err)
+	case errors.Is(err, rtsp.ErrSecure):
+		return errors.Join(errTLS, err)
+	}
+	return err
+}
