@@ -198,7 +198,7 @@ func EncodeAudio(t testing.TB, codec media.Codec) *Audio {
 func (a *Audio) Track() media.Track {
 	t := media.Track{Codec: a.Codec, ClockRate: a.SampleRate, SampleRate: a.SampleRate, Channels: a.Channels}
 	if a.Config != nil {
-		t.AACConfig, _ = a.Config.Marshal()
+		t.Config, _ = a.Config.Marshal()
 	}
 	return t
 }

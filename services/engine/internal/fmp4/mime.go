@@ -27,7 +27,7 @@ func codecString(t *media.Track) (string, error) {
 		return hevcString(t.SPS)
 	case media.AAC:
 		var c mpeg4audio.AudioSpecificConfig
-		if err := c.Unmarshal(t.AACConfig); err != nil {
+		if err := c.Unmarshal(t.Config); err != nil {
 			return "", fmt.Errorf("AAC configuration: %w", err)
 		}
 		return "mp4a.40." + strconv.Itoa(int(c.Type)), nil

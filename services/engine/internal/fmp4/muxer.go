@@ -94,7 +94,7 @@ func (m *Muxer) Init() ([]byte, error) {
 			track.Codec = &codecs.H265{VPS: t.VPS, SPS: t.SPS, PPS: t.PPS}
 		case media.AAC:
 			var c mpeg4audio.AudioSpecificConfig
-			if err := c.Unmarshal(t.AACConfig); err != nil {
+			if err := c.Unmarshal(t.Config); err != nil {
 				return nil, fmt.Errorf("AAC configuration: %w", err)
 			}
 			track.Codec = &codecs.MPEG4Audio{Config: c}

@@ -12,9 +12,6 @@ import (
 	"vigie/services/engine/internal/media"
 )
 
-// aacSamples is the length of an AAC access unit in samples (ISO 14496-3 §4.5.2.1.1, frameLengthFlag 0).
-const aacSamples = 1024
-
 // audio turns RTP packets of one audio format into units.
 type audio struct {
 	track  media.Track
@@ -69,10 +66,7 @@ func (a *audio) packet(pkt *rtp.Packet, arrival time.Duration, deliver func(unit
 		if len(payload) == 0 {
 			continue
 		}
-		duration := int64(aacSamples)
-		if a.track.Codec != media.AAC {
-			duration = int64(len(payload) / a.track.Channels)
-		}
+		duration := a.track.Samples(payload)
 		deliver(unit{track: 1, key: true, pts: pts, dts: pts, duration: duration, arrival: arrival, payload: payload})
 		pts += duration
 	}

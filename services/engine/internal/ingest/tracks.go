@@ -71,7 +71,7 @@ func audioTrack(f format.Format) media.Track {
 		if err != nil {
 			return media.Track{}
 		}
-		return media.Track{Codec: media.AAC, ClockRate: f.Config.SampleRate, SampleRate: f.Config.SampleRate, Channels: channels(f.Config), AACConfig: config}
+		return media.Track{Codec: media.AAC, ClockRate: f.Config.SampleRate, SampleRate: f.Config.SampleRate, Channels: channels(f.Config), Config: config}
 	case *format.G711:
 		codec := media.PCMA
 		if f.MULaw {

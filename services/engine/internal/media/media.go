@@ -10,22 +10,11 @@
 // the Unix epoch). They never go back within a track's DTS. Run.TimeNs converts.
 package media
 
-import "time"
-
-// Codec names one coding of one elementary stream. Its value is the name shown to people.
-type Codec string
-
-// The codecs that Vigie records.
-const (
-	H264 Codec = "H.264" // payload: NAL units, each behind a 4-byte big-endian length (AVCC); no AUD; SPS and PPS in band are kept
-	H265 Codec = "H.265" // payload: as for H264
-	AAC  Codec = "AAC"   // payload: one raw access unit (no ADTS)
-	PCMA Codec = "PCMA"  // payload: G.711 A-law bytes, one a sample and channel
-	PCMU Codec = "PCMU"  // payload: G.711 mu-law bytes
+import (
+	"bytes"
+	"slices"
+	"time"
 )
-
-// IsVideo tells video from audio.
-func (c Codec) IsVideo() bool { return c == H264 || c == H265 }
 
 // Track describes one elementary stream of a run. It is comparable except for its byte slices; use Run.SameFormat.
 type Track struct {
@@ -34,12 +23,16 @@ type Track struct {
 
 	// Video. Parameter sets are without start codes. Width and Height are those of the cropped picture.
 	VPS, SPS, PPS []byte
+	MoreSets      [][]byte // further parameter sets, of other ids than the three: they count as much
 	Width, Height int
 
 	// Audio.
 	SampleRate int
 	Channels   int
-	AACConfig  []byte // MPEG-4 AudioSpecificConfig (ISO 14496-3 §1.6.2.1)
+
+	// Config is what a decoder needs besides. AAC: AudioSpecificConfig (ISO 14496-3 §1.6.2.1). MPEG-4 part 2: the headers
+	// of visual object sequence, visual object and video object layer (ISO 14496-2 §6.2), with start codes.
+	Config []byte
 }
 
 // Run is a span of frames with one clock mapping and one set of tracks.
@@ -82,7 +75,8 @@ func (r *Run) SameFormat(o *Run) bool {
 func (t *Track) equal(o *Track) bool {
 	return t.Codec == o.Codec && t.ClockRate == o.ClockRate && t.Width == o.Width && t.Height == o.Height &&
 		t.SampleRate == o.SampleRate && t.Channels == o.Channels && string(t.VPS) == string(o.VPS) &&
-		string(t.SPS) == string(o.SPS) && string(t.PPS) == string(o.PPS) && string(t.AACConfig) == string(o.AACConfig)
+		string(t.SPS) == string(o.SPS) && string(t.PPS) == string(o.PPS) && string(t.Config) == string(o.Config) &&
+		slices.EqualFunc(t.MoreSets, o.MoreSets, bytes.Equal)
 }
 
 // Frame is one access unit of video or one packet's worth of audio.

@@ -21,10 +21,10 @@ func codecID(t *media.Track) (id string, private []byte, err error) {
 		private, err = hvcC(t)
 		return "V_MPEGH/ISO/HEVC", private, err
 	case media.AAC:
-		if len(t.AACConfig) < 2 {
+		if len(t.Config) < 2 {
 			return "", nil, errors.New("no AudioSpecificConfig")
 		}
-		return "A_AAC", t.AACConfig, nil
+		return "A_AAC", t.Config, nil
 	case media.PCMA:
 		return "A_MS/ACM", waveFormat(0x0006, t), nil
 	case media.PCMU:
@@ -183,7 +183,7 @@ func setCodec(t *media.Track, id string, private []byte) error {
 		t.Codec = media.H265
 		return parseHVCC(private, t)
 	case "A_AAC":
-		t.Codec, t.AACConfig = media.AAC, private
+		t.Codec, t.Config = media.AAC, private
 		return nil
 	case "A_MS/ACM":
 		if len(private) < 16 {

@@ -104,11 +104,7 @@ func (it *Frames) frame(track int, tick int64, key bool, payload []byte) *media.
 	if due := it.next[track]; due >= 0 && abs(fr.PTSTicks-due) <= rate/perSecond+1 {
 		fr.PTSTicks = due
 	}
-	if t.Codec == media.AAC {
-		fr.DurationTicks = 1024
-	} else {
-		fr.DurationTicks = int64(len(payload) / t.Channels)
-	}
+	fr.DurationTicks = t.Samples(payload)
 	it.next[track] = fr.PTSTicks + fr.DurationTicks
 	fr.DTSTicks = fr.PTSTicks
 	return fr
