@@ -37,13 +37,15 @@ type VideoOptions struct {
 type Video struct {
 	Codec         media.Codec
 	Rate          int
+	Size          string
 	VPS, SPS, PPS []byte
+	Config        []byte // MPEG-4 part 2 only
 	Units         []Unit
 }
 
 // Unit is one access unit.
 type Unit struct {
-	NALUs [][]byte // without delimiters
+	NALUs [][]byte // without delimiters; codecs without NAL units: one, the whole
 	PTS   int64    // in 1/90000 s, from 0 on
 	Key   bool
 }
@@ -80,6 +82,9 @@ func EncodeVideo(t testing.TB, o VideoOptions) *Video {
 		args = append(args, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
 			fmt.Sprintf("log-level=error:keyint=%d:min-keyint=%d:scenecut=0:bframes=%d:open-gop=%d:slices=%d:aud=1:pools=1:frame-threads=1", o.GOP, o.GOP, o.BFrames, open, slices))
 		bitstream, format = "hevc_mp4toannexb,hevc_metadata=aud=insert", "hevc"
+	} else if e, ok := encoders[o.Codec]; ok {
+		args = append(args, "-c:v", e.args, "-q:v", "4", "-g", strconv.Itoa(o.GOP), "-bf", strconv.Itoa(o.BFrames), "-b_strategy", "0", "-huffman", "default")
+		bitstream, format = e.filter, e.format
 	} else {
 		args = append(args, "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-x264-params",
 			fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:bframes=%d:b-adapt=0:open-gop=%d:slices=%d", o.GOP, o.GOP, o.BFrames, open, slices))
@@ -88,7 +93,12 @@ func EncodeVideo(t testing.TB, o VideoOptions) *Video {
 	stream := output(t, "ffmpeg", "-v", "error", "-i", file, "-c", "copy", "-bsf:v", bitstream, "-f", format, "-")
 	times := strings.Fields(string(output(t, "ffprobe", "-v", "error", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", file)))
 	v := &Video{Codec: o.Codec, Rate: o.Rate}
-	v.split(t, stream)
+	v.Size = o.Size
+	if v.Codec.HasNALUs() {
+		v.split(t, stream)
+	} else {
+		v.splitOthers(t, stream)
+	}
 	if len(times) != len(v.Units) || len(times) != o.Frames {
 		t.Fatalf("%d access units, %d packets, want %d", len(v.Units), len(times), o.Frames)
 	}
@@ -139,7 +149,7 @@ func (v *Video) Duration() int64 { return int64(len(v.Units)) * 90000 / int64(v.
 
 // Track describes the clip.
 func (v *Video) Track() media.Track {
-	t := media.Track{Codec: v.Codec, ClockRate: 90000, VPS: v.VPS, SPS: v.SPS, PPS: v.PPS}
+	t := media.Track{Codec: v.Codec, ClockRate: 90000, VPS: v.VPS, SPS: v.SPS, PPS: v.PPS, Config: v.Config}
 	var sps h264.SPS
 	var sps5 h265.SPS
 	switch {
@@ -147,6 +157,8 @@ func (v *Video) Track() media.Track {
 		t.Width, t.Height = sps.Width(), sps.Height()
 	case v.Codec == media.H265 && sps5.Unmarshal(v.SPS) == nil:
 		t.Width, t.Height = sps5.Width(), sps5.Height()
+	case !v.Codec.HasNALUs():
+		_, _ = fmt.Sscanf(v.Size, "%dx%d", &t.Width, &t.Height) // as given to ffmpeg
 	}
 	return t
 }
@@ -157,7 +169,7 @@ type Audio struct {
 	SampleRate int
 	Channels   int
 	Config     *mpeg4audio.AudioSpecificConfig // AAC only
-	Units      [][]byte                        // AAC access units, or 20 ms of G.711 each
+	Units      [][]byte                        // AAC access units, or 20 ms each
 	Samples    int                             // a unit
 }
 
@@ -165,10 +177,11 @@ type Audio struct {
 func EncodeAudio(t testing.TB, codec media.Codec) *Audio {
 	t.Helper()
 	rate := 8000
-	if codec == media.AAC {
+	if codec == media.AAC || codec == media.Opus {
 		rate = 48000
 	}
-	args := []string{"-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("aevalsrc=0.4*sin(2*PI*(300+200*t)*t):s=%d:d=2", rate), "-ac", "1"}
+	source := fmt.Sprintf("aevalsrc=0.4*sin(2*PI*(300+200*t)*t):s=%d:d=2", rate)
+	args := []string{"-v", "error", "-f", "lavfi", "-i", source, "-ac", "1"}
 	switch codec {
 	case media.AAC:
 		var packets mpeg4audio.ADTSPackets
@@ -189,6 +202,11 @@ func EncodeAudio(t testing.TB, codec media.Codec) *Audio {
 			a.Units = append(a.Units, pcm[:160])
 		}
 		return a
+	case media.Opus:
+		return &Audio{Codec: codec, SampleRate: rate, Channels: 1, Samples: 960, Units: encodeOpus(t, source)}
+	}
+	if code := codec.CodeBits(); code > 0 {
+		return &Audio{Codec: codec, SampleRate: rate, Channels: 1, Samples: 160, Units: encodeG726(t, source, code)}
 	}
 	t.Fatalf("no audio codec %s", codec)
 	return nil

@@ -1,7 +1,6 @@
 package cameratest
 
 import (
-	"encoding/binary"
 	"time"
 
 	"vigie/services/engine/internal/media"
@@ -25,9 +24,7 @@ func Frames(start time.Time, v *Video, a *Audio, n int) []*media.Frame {
 		u := v.Units[i%len(v.Units)]
 		dts := int64(i) * step
 		f := &media.Frame{Run: run, Keyframe: u.Key, DTSTicks: dts, PTSTicks: u.PTS + int64(i/len(v.Units))*v.Duration() + delay}
-		for _, nalu := range u.NALUs {
-			f.Payload = append(binary.BigEndian.AppendUint32(f.Payload, uint32(len(nalu))), nalu...)
-		}
+		f.Payload = v.Payload(u)
 		f.ArrivalNs = run.TimeNs(0, dts)
 		out = append(out, f)
 		for ; a != nil && run.TimeNs(1, int64(audio*a.Samples)) < run.TimeNs(0, dts+step); audio++ {

@@ -64,6 +64,8 @@ const (
 	idLanguage     = 0x22B59C
 	idCodecID      = 0x86
 	idCodecPrivate = 0x63A2
+	idCodecDelay   = 0x56AA
+	idSeekPreRoll  = 0x56BB
 	idVideo        = 0xE0
 	idPixelWidth   = 0xB0
 	idPixelHeight  = 0xBA

@@ -119,7 +119,13 @@ func trackEntry(t *media.Track, i int, m *Meta) ([]byte, error) {
 	b = appendUint(b, idFlagLacing, 0)
 	b = appendString(b, idLanguage, "und")
 	b = appendString(b, idCodecID, id)
-	b = appendElem(b, idCodecPrivate, private)
+	if len(private) > 0 {
+		b = appendElem(b, idCodecPrivate, private)
+	}
+	if t.Codec == media.Opus {
+		b = appendUint(b, idCodecDelay, 0)
+		b = appendUint(b, idSeekPreRoll, opusPreRollNs)
+	}
 	if kind == 1 {
 		if t.Width <= 0 || t.Height <= 0 {
 			return nil, fmt.Errorf("picture of %d x %d", t.Width, t.Height)
@@ -133,8 +139,8 @@ func trackEntry(t *media.Track, i int, m *Meta) ([]byte, error) {
 	}
 	a := appendFloat(nil, idSamplingFreq, float64(t.SampleRate))
 	a = appendUint(a, idChannels, uint64(t.Channels))
-	if t.Codec != media.AAC {
-		a = appendUint(a, idBitDepth, 8)
+	if code := t.Codec.CodeBits(); code > 0 {
+		a = appendUint(a, idBitDepth, uint64(code))
 	}
 	return appendElem(b, idAudio, a), nil
 }

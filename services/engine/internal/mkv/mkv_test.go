@@ -2,7 +2,6 @@ package mkv
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +35,6 @@ var startNs = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC).UnixNano()
 // interleave repeats both clips until seconds are covered.
 func interleave(name string, v *cameratest.Video, a *cameratest.Audio, seconds int) *clip {
 	c := &clip{name: name, run: &media.Run{Camera: "k3f9x2ab", Stream: "main", StartNs: startNs, Tracks: []media.Track{v.Track()}}}
-	c.run.Tracks[0].Width, c.run.Tracks[0].Height = 320, 240
 	if a != nil {
 		c.run.Tracks = append(c.run.Tracks, a.Track())
 	}
@@ -45,11 +43,6 @@ func interleave(name string, v *cameratest.Video, a *cameratest.Audio, seconds i
 	first := v.Units[0].PTS
 	for i := range seconds * v.Rate {
 		u := v.Units[i%len(v.Units)]
-		var payload []byte
-		for _, n := range u.NALUs {
-			payload = binary.BigEndian.AppendUint32(payload, uint32(len(n)))
-			payload = append(payload, n...)
-		}
 		dts := int64(i) * step
 		for a != nil && samples*90000 < dts*int64(a.SampleRate) {
 			c.frames = append(c.frames, &media.Frame{Run: c.run, Track: 1, Keyframe: false, PTSTicks: samples, DTSTicks: samples, DurationTicks: int64(a.Samples), Payload: a.Units[audio%len(a.Units)]})
@@ -57,7 +50,7 @@ func interleave(name string, v *cameratest.Video, a *cameratest.Audio, seconds i
 			samples += int64(a.Samples)
 		}
 		pts := int64(i/len(v.Units))*v.Duration() + u.PTS
-		c.frames = append(c.frames, &media.Frame{Run: c.run, Track: 0, Keyframe: u.Key, PTSTicks: pts, DTSTicks: dts - first, Payload: payload})
+		c.frames = append(c.frames, &media.Frame{Run: c.run, Track: 0, Keyframe: u.Key, PTSTicks: pts, DTSTicks: dts - first, Payload: v.Payload(u)})
 	}
 	return c
 }
@@ -76,12 +69,20 @@ func (c *clip) meta() Meta {
 
 func clips(t testing.TB) []*clip {
 	h264 := cameratest.EncodeVideo(t, cameratest.VideoOptions{})
+	mjpeg := cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.MJPEG})
 	return []*clip{
 		interleave("h264", h264, nil, 3),
 		interleave("h264 aac", h264, cameratest.EncodeAudio(t, media.AAC), 3),
 		interleave("h264 pcma", h264, cameratest.EncodeAudio(t, media.PCMA), 3),
 		interleave("h264 pcmu", h264, cameratest.EncodeAudio(t, media.PCMU), 3),
 		interleave("h264 b-frames", cameratest.EncodeVideo(t, cameratest.VideoOptions{BFrames: 2}), nil, 2),
+		interleave("mpeg4 opus", cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.MPEG4}), cameratest.EncodeAudio(t, media.Opus), 3),
+		interleave("mpeg4 b-vops", cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.MPEG4, BFrames: 1}), nil, 2),
+		interleave("mjpeg g726-16", mjpeg, cameratest.EncodeAudio(t, media.G726x16), 3),
+		interleave("mjpeg g726-24", mjpeg, cameratest.EncodeAudio(t, media.G726x24), 3),
+		interleave("h264 g726-32", h264, cameratest.EncodeAudio(t, media.G726x32), 3),
+		interleave("h264 g726-40", h264, cameratest.EncodeAudio(t, media.G726x40), 3),
+		interleave("h264 at 100 frames a second", cameratest.EncodeVideo(t, cameratest.VideoOptions{Rate: 100}), nil, 3),
 		interleave("h265 aac", cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.H265}), cameratest.EncodeAudio(t, media.AAC), 3),
 	}
 }
@@ -319,6 +320,7 @@ func (c *clip) stored() []*media.Frame {
 func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 	for _, c := range clips(t) {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			open := filepath.Join(dir, "a.open.mkv")
 			w := c.write(t, open)
@@ -556,7 +558,8 @@ func TestWriterRefusesWhatItCannotStore(t *testing.T) {
 		"no size":       {{Codec: media.H264, ClockRate: 90000, SPS: []byte{1, 2, 3, 4}, PPS: []byte{1}}},
 		"no VPS":        {{Codec: media.H265, ClockRate: 90000, SPS: []byte{1, 2, 3, 4}, PPS: []byte{1}, Width: 1, Height: 1}},
 		"no rate":       {{Codec: media.PCMA}},
-		"codec":         {{Codec: "MJPEG"}},
+		"codec":         {{Codec: "VP8"}},
+		"no VOL":        {{Codec: media.MPEG4, ClockRate: 90000, Width: 1, Height: 1}},
 	} {
 		if _, err := NewWriter(&media.Run{Tracks: tracks}, Meta{}); err == nil {
 			t.Errorf("%s: accepted", name)
