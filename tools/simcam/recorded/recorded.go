@@ -136,7 +136,8 @@ func Complaints(ctx context.Context, path string) (string, error) {
 	} else if len(bytes.TrimSpace(out)) > 0 {
 		fmt.Fprintf(&b, "mkvmerge: %s\n", bytes.TrimSpace(out))
 	}
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-v", "warning", "-i", path, "-f", "null", "-")
+	// By itself ffmpeg counts in frames of the mean rate, and complains of two that come close together.
+	cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-v", "warning", "-i", path, "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-")
 	diag, err := cmd.CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(&b, "ffmpeg: %v\n", err)

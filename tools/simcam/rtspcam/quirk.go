@@ -82,9 +82,8 @@ func (q Quirks) header(pkt *rtp.Packet) {
 		return
 	}
 	if !pkt.Extension { // once: the packet is used again
-		// ONVIF Streaming Specification 6.3: the replay extension's profile, and its length.
-		pkt.Extension, pkt.ExtensionProfile = true, 0xABAC
-		if err := pkt.SetExtension(0, make([]byte, 12)); err != nil {
+		pkt.Extension, pkt.ExtensionProfile = true, rtp.ExtensionProfileOneByte // RFC 8285 §4.2
+		if err := pkt.SetExtension(1, []byte{1, 2, 3}); err != nil {
 			panic(fmt.Sprintf("header extension: %v", err))
 		}
 	}

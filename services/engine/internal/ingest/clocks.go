@@ -75,8 +75,8 @@ func (c *senderClock) reason() string {
 func utcOf(ntp time.Duration) time.Duration { return ntp - ntpToUnix }
 
 const (
-	rateWindow = 5 * time.Second
-	rateFrames = 10 // at least, in a window
+	rateWindow = 2 * time.Second
+	rateFrames = 8 // at least, in a window
 )
 
 // rateMeter finds out what a track's time stamps really count in: some cameras count milliseconds and say 90 kHz. Two
@@ -123,7 +123,7 @@ func (m *rateMeter) add(ticks int64, arrival time.Duration, declared, believed i
 		m.settled = true
 		return 0
 	}
-	agreed := m.before != 0 && math.Abs(ratio/m.before-1) < 0.03
+	agreed := m.before != 0 && math.Abs(ratio/m.before-1) < 0.05
 	m.before = ratio
 	if !agreed {
 		return 0
