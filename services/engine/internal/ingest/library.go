@@ -30,7 +30,7 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 		DialContext:       dial.dial,
 		DialTLSContext:    dial.dialTLS,
 		OnPacketsLost:     func(uint64) {}, // we count by track
-		OnDecodeError:     func(error) { s.lost(1) },
+		OnDecodeError:     func(error) {},  // a packet that cannot be read is missed by its sequence number; RTCP that cannot is nothing lost
 		OnTransportSwitch: func(error) {},
 	}
 	protocol := gortsplib.ProtocolTCP
