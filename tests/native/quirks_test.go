@@ -91,13 +91,11 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 		added[i] = r.add(t, s, configs[i].ID)
 		if o.dark {
 			r.untilRecorded(t, added[i].ID, time.Now().Add(2*time.Second))
-			s.Camera(configs[i].ID).SetFault(rtspcam.Dark)
 			darkened = time.Now()
+			s.Camera(configs[i].ID).Darken()
 			until(t, 15*time.Second, "the half-open connection is found", func(ctx context.Context) (bool, error) {
-				st, err := r.state(ctx, added[i].ID)
-				return st.Status == api.CameraStateStatusOffline, err
+				return s.Camera(configs[i].ID).Readers() > 0, nil
 			})
-			s.Camera(configs[i].ID).SetFault(rtspcam.NoFault)
 		}
 	}
 	var table strings.Builder

@@ -50,7 +50,6 @@ const (
 	Hang               // requests get no answer
 	Unauthorized       // every login is refused
 	NotFound           // the path is unknown
-	Dark               // connections that play now stay, but nothing goes through any more, and nobody is told
 )
 
 // Camera is one camera of a Server.
@@ -137,15 +136,6 @@ func (c *Camera) SetFault(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = f
-	if f == Dark {
-		for s := range c.sessions {
-			for _, conn := range s.Conns() {
-				if w, ok := conn.NetConn().(*wire); ok {
-					w.dark.Store(true)
-				}
-			}
-		}
-	}
 	close(c.faultSet)
 	c.faultSet = make(chan struct{})
 }
@@ -156,6 +146,21 @@ func (c *Camera) Drop() {
 	defer c.mu.Unlock()
 	for s := range c.sessions {
 		s.Close()
+	}
+}
+
+// Darken lets nothing more through on the connections that play the camera, and tells nobody: a line that was cut. New
+// connections are welcome.
+func (c *Camera) Darken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.sessions {
+		for _, conn := range s.Conns() {
+			if w, ok := conn.NetConn().(*wire); ok {
+				w.dark.Store(true)
+			}
+		}
+		delete(c.sessions, s)
 	}
 }
 
@@ -216,7 +221,7 @@ func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 		f := c.frame(n)
 		readers := 0
 		c.mu.Lock()
-		if c.fault != Silent && c.fault != Dark {
+		if c.fault != Silent {
 			readers = len(c.sessions)
 		}
 		c.mu.Unlock()
@@ -253,7 +258,7 @@ func (c *Camera) runAudio(ctx context.Context, start time.Time) {
 	units, seconds := c.audio.Rate()
 	pace(ctx, start, 0, units, seconds, func(n int64, at time.Time) {
 		c.mu.Lock()
-		send := len(c.sessions) > 0 && c.fault != Silent && c.fault != Dark && at.Sub(c.first) >= c.cfg.Quirks.LateAudio
+		send := len(c.sessions) > 0 && c.fault != Silent && at.Sub(c.first) >= c.cfg.Quirks.LateAudio
 		c.mu.Unlock()
 		if !send {
 			return

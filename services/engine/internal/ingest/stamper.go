@@ -323,7 +323,7 @@ func (s *stamper) stamp(u unit) {
 	t.rebase = false
 	pts, dts := u.pts-t.base, u.dts-t.base
 	if dts <= t.lastDTS { // the mapping was steered by more than the frames are apart
-		t.base -= t.lastDTS + 1 - dts
+		t.base -= t.lastDTS + t.apart() - dts
 		pts, dts = u.pts-t.base, u.dts-t.base
 	}
 	if t.lastDTS >= 0 && usual {
@@ -366,7 +366,7 @@ func (s *stamper) bridge(t *trackClock, u unit) {
 
 // gapTicks is how far a unit arrived behind the last one: the usual step, when that can be.
 func (s *stamper) gapTicks(t *trackClock, u unit) int64 {
-	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), 1)
+	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), t.apart())
 	if t.step > 0 && gap > t.step/4 && gap < t.step*3 {
 		return t.step
 	}
@@ -379,7 +379,7 @@ func (s *stamper) smooth(t *trackClock, u unit) {
 		t.base = u.dts
 		return
 	}
-	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), 1)
+	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), t.apart())
 	if t.mean == 0 {
 		t.mean = s.gapTicks(t, u)
 	}
@@ -390,7 +390,7 @@ func (s *stamper) smooth(t *trackClock, u unit) {
 	if gap > 4*t.mean || off < -4*t.mean { // frames were left out, or have piled up on the way
 		step = t.mean + off/2
 	}
-	s.placeAfter(t, u, max(1, step))
+	s.placeAfter(t, u, max(t.apart(), step))
 }
 
 // placeAfter moves a track's mapping so that the unit comes a number of ticks after the last one.
@@ -422,6 +422,9 @@ func (s *stamper) watch(u unit) {
 		s.stepped = true
 	}
 }
+
+// apart is how far frames are put from one another where time stamps do not say it: 1 ms, more than a file's resolution.
+func (t *trackClock) apart() int64 { return max(1, t.rate/1000) }
 
 // leastDelay is the least deviation of the last seconds.
 func (t *trackClock) leastDelay() (time.Duration, bool) {
