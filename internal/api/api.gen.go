@@ -129,6 +129,24 @@ func (e DiskUse) Valid() bool {
 	}
 }
 
+// Defines values for FootageSpanKind.
+const (
+	FootageSpanKindAlarm    FootageSpanKind = "alarm"
+	FootageSpanKindStandard FootageSpanKind = "standard"
+)
+
+// Valid indicates whether the value is a known member of the FootageSpanKind enum.
+func (e FootageSpanKind) Valid() bool {
+	switch e {
+	case FootageSpanKindAlarm:
+		return true
+	case FootageSpanKindStandard:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GapCause.
 const (
 	GapCauseCameraDisabled GapCause = "camera_disabled"
@@ -522,6 +540,24 @@ func (e VolumeStatus) Valid() bool {
 	}
 }
 
+// Defines values for VolumeRebuildPhase.
+const (
+	VolumeRebuildPhaseHeaders VolumeRebuildPhase = "headers"
+	VolumeRebuildPhaseNames   VolumeRebuildPhase = "names"
+)
+
+// Valid indicates whether the value is a known member of the VolumeRebuildPhase enum.
+func (e VolumeRebuildPhase) Valid() bool {
+	switch e {
+	case VolumeRebuildPhaseHeaders:
+		return true
+	case VolumeRebuildPhaseNames:
+		return true
+	default:
+		return false
+	}
+}
+
 // Calendar defines model for Calendar.
 type Calendar struct {
 	// Builtin Cannot be changed or deleted
@@ -847,6 +883,37 @@ type Error struct {
 	RetryAfterMs int64 `json:"retryAfterMs,omitempty,omitzero"`
 }
 
+// FootageDay defines model for FootageDay.
+type FootageDay struct {
+	// Alarm There is alarm recording of it
+	Alarm bool `json:"alarm"`
+
+	// Date In the machine's time zone
+	//
+	// Example: 2026-11-26
+	Date string `json:"date"`
+
+	// EndMs Start of the next day
+	EndMs int64 `json:"endMs"`
+
+	// Standard There is standard recording of it
+	Standard bool  `json:"standard"`
+	StartMs  int64 `json:"startMs"`
+}
+
+// FootageSpan defines model for FootageSpan.
+type FootageSpan struct {
+	EndMs   int64           `json:"endMs"`
+	Kind    FootageSpanKind `json:"kind"`
+	StartMs int64           `json:"startMs"`
+
+	// Stream Example: main
+	Stream string `json:"stream"`
+}
+
+// FootageSpanKind defines model for FootageSpan.Kind.
+type FootageSpanKind string
+
 // ForcedRequest defines model for ForcedRequest.
 type ForcedRequest struct {
 	// Seconds From now
@@ -970,6 +1037,22 @@ type OperationName string
 
 // OperationStatus defines model for Operation.Status.
 type OperationStatus string
+
+// Overview defines model for Overview.
+type Overview struct {
+	// FirstMs Start of the camera's oldest footage
+	FirstMs int64 `json:"firstMs,omitempty,omitzero"`
+	FromMs  int64 `json:"fromMs"`
+	Gaps    []Gap `json:"gaps"`
+
+	// LastMs End of its newest
+	LastMs       int64 `json:"lastMs,omitempty,omitzero"`
+	ResolutionMs int64 `json:"resolutionMs"`
+
+	// Spans In order of start; those of one stream and kind do not overlap
+	Spans []FootageSpan `json:"spans"`
+	ToMs  int64         `json:"toMs"`
+}
 
 // Package defines model for Package.
 type Package struct {
@@ -1097,13 +1180,21 @@ type RecordingVolume struct {
 	OldestMs     int64  `json:"oldestMs,omitempty,omitzero"`
 
 	// ProtectedBytes Of them under protection
-	ProtectedBytes int64                 `json:"protectedBytes,omitempty,omitzero"`
-	Reason         string                `json:"reason,omitempty,omitzero"`
+	ProtectedBytes int64  `json:"protectedBytes,omitempty,omitzero"`
+	Reason         string `json:"reason,omitempty,omitzero"`
+
+	// Rebuild The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
+	// know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
+	// is looked into each of those: until then a few may turn out to be no recordings.
+	Rebuild        VolumeRebuild         `json:"rebuild,omitempty,omitzero"`
 	RecordingBytes int64                 `json:"recordingBytes"`
 	Segments       int64                 `json:"segments"`
 	SizeBytes      int64                 `json:"sizeBytes"`
 	Status         RecordingVolumeStatus `json:"status"`
-	WriteBps       int64                 `json:"writeBps"`
+
+	// StrangeFiles Files among the recordings that are damaged, not ours, or misnamed; they are left as they are
+	StrangeFiles int64 `json:"strangeFiles,omitempty,omitzero"`
+	WriteBps     int64 `json:"writeBps"`
 }
 
 // RecordingVolumeStatus defines model for RecordingVolume.Status.
@@ -1361,11 +1452,43 @@ type Volume struct {
 // VolumeStatus defines model for Volume.Status.
 type VolumeStatus string
 
+// VolumeRebuild The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
+// know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
+// is looked into each of those: until then a few may turn out to be no recordings.
+type VolumeRebuild struct {
+	// Cameras Folders of cameras to be gone through in this phase
+	Cameras     int `json:"cameras"`
+	CamerasDone int `json:"camerasDone"`
+
+	// Checked Of these looked into by now
+	Checked int64 `json:"checked"`
+
+	// Found Recordings that were not in the index
+	Found   int64              `json:"found"`
+	Phase   VolumeRebuildPhase `json:"phase"`
+	SinceMs int64              `json:"sinceMs"`
+}
+
+// VolumeRebuildPhase defines model for VolumeRebuild.Phase.
+type VolumeRebuildPhase string
+
 // CameraID defines model for cameraId.
 type CameraID = string
 
 // ServiceName defines model for serviceName.
 type ServiceName = string
+
+// GetCoverageParams defines parameters for GetCoverage.
+type GetCoverageParams struct {
+	FromMs int64 `form:"fromMs" json:"fromMs"`
+	ToMs   int64 `form:"toMs" json:"toMs"`
+}
+
+// GetDaysParams defines parameters for GetDays.
+type GetDaysParams struct {
+	FromMs int64 `form:"fromMs" json:"fromMs"`
+	ToMs   int64 `form:"toMs" json:"toMs"`
+}
 
 // GetMediaParams defines parameters for GetMedia.
 type GetMediaParams struct {
@@ -1374,8 +1497,23 @@ type GetMediaParams struct {
 	Stream     string `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
 }
 
+// GetOverviewParams defines parameters for GetOverview.
+type GetOverviewParams struct {
+	FromMs int64 `form:"fromMs" json:"fromMs"`
+	ToMs   int64 `form:"toMs" json:"toMs"`
+
+	// ResolutionMs Time that one pixel covers; a ten-thousandth of the range at least
+	ResolutionMs int64 `form:"resolutionMs" json:"resolutionMs"`
+}
+
 // GetTimelineParams defines parameters for GetTimeline.
 type GetTimelineParams struct {
+	FromMs int64 `form:"fromMs" json:"fromMs"`
+	ToMs   int64 `form:"toMs" json:"toMs"`
+}
+
+// ListCoverageParams defines parameters for ListCoverage.
+type ListCoverageParams struct {
 	FromMs int64 `form:"fromMs" json:"fromMs"`
 	ToMs   int64 `form:"toMs" json:"toMs"`
 }

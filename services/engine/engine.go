@@ -182,7 +182,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
 	handler := httpapi.New(httpapi.Parts{
-		Cameras: cameras, Archive: arch,
+		Cameras: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
 		Recording: recordingStatus(arch, db, found),
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP,

@@ -278,6 +278,20 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	e.do("getMedia", "GET", "/v1/cameras/"+id+"/media?fromMs=x", "", 400, `"bad_time"`)
 	e.do("getTimeline", "GET", "/v1/cameras/"+id+"/timeline?fromMs=5&toMs=4", "", 400, `"bad_range"`)
 	e.do("getTimeline", "GET", "/v1/cameras/"+id+"/timeline?fromMs=0&toMs=2678400001", "", 400, `"bad_range"`)
+	now := time.Now().UnixMilli()
+	for _, c := range []struct{ operation, path, want string }{
+		{"getOverview", "/cameras/" + id + "/overview?resolutionMs=1000&", `"spans":[{`},
+		{"getDays", "/cameras/" + id + "/days?", `"standard":true`},
+		{"getCoverage", "/cameras/" + id + "/coverage?", `"percent":100`},
+		{"listCoverage", "/coverage?", `"percent":100`},
+	} {
+		e.do(c.operation, "GET", fmt.Sprintf("/v1%sfromMs=%d&toMs=%d", c.path, start, now), "", 200, c.want)
+		e.do(c.operation, "GET", "/v1"+c.path+"fromMs=5&toMs=4", "", 400, `"bad_range"`)
+		e.do(c.operation, "GET", "/v1"+c.path+"fromMs=0&toMs=99999999999", "", 400, `"bad_range"`)
+		e.do(c.operation, "GET", "/v1"+c.path+"fromMs=&toMs=4", "", 400, `"bad_time"`)
+	}
+	e.do("getOverview", "GET", "/v1/cameras/"+id+"/overview?resolutionMs=5&fromMs=0&toMs=2678400000", "", 400, `"bad_resolution"`)
+	e.do("getCoverage", "GET", "/v1/cameras/x/coverage?fromMs=0&toMs=1", "", 404, `"no_camera"`)
 	e.do("getSegmentFile", "GET", "/v1/segments/"+open+"/file", "", 200, "matroska")
 	e.do("getSegmentFile", "GET", "/v1/segments/aaaaaaaa-1-standard-main/file", "", 404, `"no_segment"`)
 	e.do("getSegmentFile", "GET", "/v1/segments/..%2f..%2fetc/file", "", 404, `"no_segment"`)

@@ -100,7 +100,7 @@ func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, err
 		return t, err
 	}
 	for _, g := range gaps {
-		t.Gaps = append(t.Gaps, api.Gap{StartMs: g.StartMs, EndMs: g.EndMs, Stream: api.StreamName(g.Stream), Cause: api.GapCause(g.Cause), Message: g.Cause.Words()})
+		t.Gaps = append(t.Gaps, apiGap(g))
 	}
 	t.FirstMs, t.LastMs, _, err = a.Bounds(camera)
 	return t, err

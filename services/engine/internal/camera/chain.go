@@ -39,8 +39,12 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 		Camera: cfg.id, Stream: MainStream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
 		Transport: cfg.transport, Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
-			if c.ingest.State().Status == api.CameraStateStatusOffline {
+			st := c.ingest.State()
+			if st.Status == api.CameraStateStatusOffline {
 				c.offline.Store(true)
+			}
+			if cause, tentative := causeOf(st); st.Status != api.CameraStateStatusConnecting {
+				c.record.Note(time.Now(), cause, tentative)
 			}
 			changed()
 		},

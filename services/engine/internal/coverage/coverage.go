@@ -67,7 +67,7 @@ func Days(fromMs, toMs, nowMs int64, zone *time.Location, streams []Stream) []ap
 		return []api.CoverageDay{}
 	}
 	cuts := []int64{fromMs, toMs}
-	days := midnights(fromMs, toMs, zone)
+	days := Midnights(fromMs, toMs, zone)
 	cuts = append(cuts, days...)
 	for _, s := range streams {
 		cuts = s.cuts(cuts)
@@ -99,8 +99,8 @@ func Days(fromMs, toMs, nowMs int64, zone *time.Location, streams []Stream) []ap
 	return out
 }
 
-// midnights are the starts of days strictly within a range.
-func midnights(fromMs, toMs int64, zone *time.Location) (out []int64) {
+// Midnights are the starts of days strictly within a range.
+func Midnights(fromMs, toMs int64, zone *time.Location) (out []int64) {
 	y, m, d := time.UnixMilli(fromMs).In(zone).Date()
 	for i := 1; ; i++ {
 		ms := dayStart(y, m, d+i, zone).UnixMilli()

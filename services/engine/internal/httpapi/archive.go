@@ -37,19 +37,9 @@ func (s *server) timeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	from, err := instant(r, "fromMs")
+	from, to, err := month(r)
 	if err != nil {
 		return err
-	}
-	to, err := instant(r, "toMs")
-	if err != nil {
-		return err
-	}
-	switch {
-	case to <= from:
-		return answer.Field("toMs", "bad_range", "The range ends before it starts.")
-	case to-from > maxTimeline.Milliseconds():
-		return answer.Field("toMs", "bad_range", "The range is too long: 31 days at most.")
 	}
 	t, err := s.Archive.Timeline(id, from, to)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 type Parts struct {
 	Cameras Cameras
 	Archive Archive
+	Ledger  Ledger
 	// Past is the answer to GET /cameras/past.
 	Past func() ([]api.PastCamera, error)
 	// Recording is the answer to GET /recording.
@@ -43,6 +44,10 @@ func New(p Parts) http.Handler {
 		"GET /v1/cameras/{camera}/live":      s.live,
 		"GET /v1/cameras/{camera}/media":     s.media,
 		"GET /v1/cameras/{camera}/timeline":  s.timeline,
+		"GET /v1/cameras/{camera}/overview":  s.overview,
+		"GET /v1/cameras/{camera}/days":      s.days,
+		"GET /v1/cameras/{camera}/coverage":  s.coverage,
+		"GET /v1/coverage":                   s.allCoverage,
 		"GET /v1/segments/{segment}/file":    s.segmentFile,
 		"GET /v1/recording":                  s.recording,
 		"PUT /v1/recording/volumes/{volume}": s.putVolume,

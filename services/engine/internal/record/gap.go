@@ -30,9 +30,10 @@ func (r *Recorder) gap(startNs int64) {
 			cause = index.CameraOffline
 		}
 	}
-	g := index.Gap{Camera: r.cfg.Camera, Stream: r.cfg.Stream, StartMs: r.endNs / int64(time.Millisecond), EndMs: startNs / int64(time.Millisecond), Cause: cause}
-	if err := r.cfg.Archive.AddGap(g); err != nil {
-		r.log.Error("index gap", "err", err)
+	for _, p := range r.outage.split(r.endNs, startNs, cause) {
+		if err := r.cfg.Archive.AddGap(r.gapOf(p)); err != nil {
+			r.log.Error("index gap", "err", err)
+		}
+		r.log.Info("gap", "cause", string(p.cause), "seconds", (p.endNs-p.startNs)/int64(time.Second))
 	}
-	r.log.Info("gap", "cause", string(cause), "seconds", (startNs-r.endNs)/int64(time.Second))
 }

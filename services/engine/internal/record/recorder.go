@@ -109,6 +109,8 @@ type Recorder struct {
 	cause   index.Cause
 	waited  bool // since the last Read, for a volume
 
+	outage outage
+
 	mu    sync.Mutex
 	state State
 }
@@ -131,6 +133,7 @@ func New(cfg Config) *Recorder {
 		endNs:   cfg.Before.EndMs * int64(time.Millisecond),
 		cause:   cfg.Before.Cause,
 	}
+	r.outage = outage{begunNs: time.Now().UnixNano(), before: cfg.Before.Cause, endNs: r.endNs}
 	r.state.Reason = "Waiting for the camera's first picture."
 	return r
 }
@@ -157,6 +160,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}()
 	frames := make([]*media.Frame, batch)
 	for {
+		r.outage.reached(r.endNs)
 		n, lost, err := r.cfg.Source.Read(ctx, frames)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -235,8 +239,10 @@ func (r *Recorder) begin(ctx context.Context, f *media.Frame) error {
 			r.seg, r.run, r.startNs, r.bytes = seg, f.Run, f.TimeNs(), 0
 			r.held, r.heldAt = r.held[:0], 0
 			r.setState(State{Recording: true, Volume: seg.Volume()})
+			r.outage.waitsFor("")
 			return nil
 		}
+		r.outage.waitsFor(index.Disk)
 		if s := r.State(); s.Recording || s.Reason != err.Error() {
 			r.log.Error("cannot record", "err", err)
 			r.setState(State{Reason: err.Error()})

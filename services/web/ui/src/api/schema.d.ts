@@ -209,6 +209,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cameras/{camera}/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What is recorded between two instants (31 days apart at most), merged to what a screen can show
+         * @description Footage of one stream and kind that is less than `resolutionMs` apart is one span; gaps of one stream and cause that
+         *     are, too, and those shorter than `resolutionMs` are left out. Its size depends on the resolution, not on the number
+         *     of files. The gaps include those that run now.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /** Days with footage between two instants (400 days apart at most) */
+        get: operations["getDays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /** How much of what was to be recorded between two instants (31 days apart at most) was, day by day */
+        get: operations["getCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** `getCoverage` of every camera that is set up */
+        get: operations["listCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cameras/{camera}/media": {
         parameters: {
             query?: never;
@@ -646,6 +728,55 @@ export interface components {
             promise: "none" | "ok" | "warning" | "broken";
             promiseReason?: string;
         };
+        Overview: {
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            /** Format: int64 */
+            resolutionMs: number;
+            /** @description In order of start; those of one stream and kind do not overlap */
+            spans: components["schemas"]["FootageSpan"][];
+            gaps: components["schemas"]["Gap"][];
+            /**
+             * Format: int64
+             * @description Start of the camera's oldest footage
+             */
+            firstMs?: number;
+            /**
+             * Format: int64
+             * @description End of its newest
+             */
+            lastMs?: number;
+        };
+        FootageSpan: {
+            /** @example main */
+            stream: string;
+            /** @enum {string} */
+            kind: "standard" | "alarm";
+            /** Format: int64 */
+            startMs: number;
+            /** Format: int64 */
+            endMs: number;
+        };
+        FootageDay: {
+            /**
+             * @description In the machine's time zone
+             * @example 2026-11-26
+             */
+            date: string;
+            /** Format: int64 */
+            startMs: number;
+            /**
+             * Format: int64
+             * @description Start of the next day
+             */
+            endMs: number;
+            /** @description There is standard recording of it */
+            standard: boolean;
+            /** @description There is alarm recording of it */
+            alarm: boolean;
+        };
         /** @description How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly */
         Coverage: {
             camera: string;
@@ -977,6 +1108,36 @@ export interface components {
             oldestMs?: number;
             /** Format: int64 */
             writeBps: number;
+            rebuild?: components["schemas"]["VolumeRebuild"];
+            /**
+             * Format: int64
+             * @description Files among the recordings that are damaged, not ours, or misnamed; they are left as they are
+             */
+            strangeFiles?: number;
+        };
+        /**
+         * @description The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
+         *     know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
+         *     is looked into each of those: until then a few may turn out to be no recordings.
+         */
+        VolumeRebuild: {
+            /** @enum {string} */
+            phase: "names" | "headers";
+            /** Format: int64 */
+            sinceMs: number;
+            /** @description Folders of cameras to be gone through in this phase */
+            cameras: number;
+            camerasDone: number;
+            /**
+             * Format: int64
+             * @description Recordings that were not in the index
+             */
+            found: number;
+            /**
+             * Format: int64
+             * @description Of these looked into by now
+             */
+            checked: number;
         };
         RecordingVolumeRequest: {
             limitPercent: number;
@@ -1529,6 +1690,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+                /** @description Time that one pixel covers; a ten-thousandth of the range at least */
+                resolutionMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Spans and gaps that overlap the range */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDays: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order; days without footage are absent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FootageDay"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCoverage: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ledger of this camera */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listCoverage: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of the cameras' names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"][];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/coverage"
+	"vigie/services/engine/internal/index"
+)
+
+// ledger answers what is recorded and what is missing, from what archive, index and cameras know.
+type ledger struct {
+	archive *archive.Archive
+	index   *index.Index
+	cameras *camera.Set
+	zone    func() *time.Location
+}
+
+// zone is the machine's time zone; UTC when it has none that is known.
+func (m *machine) zone() *time.Location {
+	s, _ := m.get()
+	zone, err := time.LoadLocation(s.Clock.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// running are the gaps of a camera that run now.
+func (l ledger) running(id string, now time.Time) (out []index.Gap) {
+	for _, o := range l.cameras.Owed(id, now) {
+		out = append(out, o.Running...)
+	}
+	return out
+}
+
+// Overview answers GET /cameras/{camera}/overview.
+func (l ledger) Overview(id string, fromMs, toMs, resolutionMs int64) (api.Overview, error) {
+	return l.archive.Overview(id, fromMs, toMs, resolutionMs, l.running(id, time.Now()))
+}
+
+// Days answers GET /cameras/{camera}/days. The first and the last day are whole ones.
+func (l ledger) Days(id string, fromMs, toMs int64) ([]api.FootageDay, error) {
+	zone := l.zone()
+	const week = 7 * index.DayMs
+	all := coverage.Midnights(fromMs-week, toMs+week, zone)
+	first, found := slices.BinarySearch(all, fromMs)
+	if !found {
+		first--
+	}
+	last, _ := slices.BinarySearch(all, toMs)
+	return l.archive.Days(id, all[max(first, 0):last+1], zone)
+}
+
+// Coverage answers GET /cameras/{camera}/coverage.
+func (l ledger) Coverage(id string, fromMs, toMs int64) (api.Coverage, error) {
+	now := time.Now()
+	owed := l.cameras.Owed(id, now)
+	names, err := l.index.Streams(id)
+	if err != nil {
+		return api.Coverage{}, err
+	}
+	for _, o := range owed {
+		names = append(names, o.Stream)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	const margin = int64(coverage.Margin / time.Millisecond)
+	footage, err := l.archive.Segments(id, max(fromMs-margin, 0), toMs+margin)
+	if err != nil {
+		return api.Coverage{}, err
+	}
+	gaps, err := l.index.Gaps(id, fromMs, toMs)
+	if err != nil {
+		return api.Coverage{}, err
+	}
+	var streams []coverage.Stream
+	for _, name := range names {
+		s := coverage.Stream{}
+		for _, f := range footage {
+			if f.Stream == name {
+				s.Recorded = append(s.Recorded, coverage.Span{StartMs: f.StartMs, EndMs: f.EndMs})
+			}
+		}
+		for _, g := range gaps {
+			if g.Stream == name {
+				s.Gaps = append(s.Gaps, g)
+			}
+		}
+		first, last, found, err := l.index.LedgerBounds(id, name)
+		if err != nil {
+			return api.Coverage{}, err
+		}
+		note := func(startMs, endMs int64) { // what is not in the index yet
+			if !found || startMs < first {
+				first = startMs
+			}
+			last, found = max(last, endMs), true
+		}
+		for _, f := range footage {
+			if f.Stream == name && f.Open && f.Kind == index.Standard {
+				note(f.StartMs, f.EndMs)
+			}
+		}
+		i := slices.IndexFunc(owed, func(o camera.Owed) bool { return o.Stream == name })
+		if i >= 0 {
+			for _, g := range owed[i].Running {
+				note(g.StartMs, g.EndMs)
+				s.Gaps = append(s.Gaps, g)
+			}
+		}
+		if !found {
+			continue
+		}
+		if s.SinceMs = first; i < 0 {
+			s.UntilMs = last
+		}
+		streams = append(streams, s)
+	}
+	return api.Coverage{Camera: id, FromMs: fromMs, ToMs: toMs, Days: coverage.Days(fromMs, toMs, now.UnixMilli(), l.zone(), streams)}, nil
+}
+
+// AllCoverage answers GET /coverage.
+func (l ledger) AllCoverage(fromMs, toMs int64) ([]api.Coverage, error) {
+	cameras, err := l.cameras.List()
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(cameras, func(a, b api.Camera) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
+	})
+	out := make([]api.Coverage, 0, len(cameras))
+	for _, c := range cameras {
+		one, err := l.Coverage(c.ID, fromMs, toMs)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
