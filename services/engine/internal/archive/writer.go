@@ -9,6 +9,7 @@ import (
 
 	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/mkv"
 )
 
 const (
@@ -27,8 +28,7 @@ const (
 // piece is what a round writes of one segment.
 type piece struct {
 	seg    *Segment
-	data   []byte
-	off    int64
+	data   mkv.Batch
 	frames int   // of the segment on disk once this is
 	endNs  int64 // of the footage then
 	named  bool
@@ -78,7 +78,7 @@ func (v *volume) round() (more bool) {
 	var err error
 	serr := v.disk(func() error {
 		for _, p := range pieces {
-			if _, err = p.seg.file.WriteAt(p.data, p.off); err != nil {
+			if err = filesys.WritePieces(p.seg.file, p.data.Pieces, p.data.Offset); err != nil {
 				break
 			}
 			whole++
@@ -130,10 +130,10 @@ func (v *volume) gather() (pieces []piece, more bool) {
 			s.endCluster()
 		}
 		p := piece{seg: s, frames: s.ready, endNs: s.readyEnd, named: s.named}
-		p.data, p.off = s.w.Take()
+		p.data = s.w.Take()
 		s.since = time.Time{}
 		s.mu.Unlock()
-		sum += len(p.data)
+		sum += p.data.Size
 		pieces = append(pieces, p)
 	}
 	return pieces, false
@@ -172,8 +172,8 @@ func (p piece) written(v *volume) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.named = true
-	s.durable, s.durEnd, s.size = p.frames, p.endNs, p.off+int64(len(p.data))
-	v.written.Add(int64(len(p.data)))
+	s.durable, s.durEnd, s.size = p.frames, p.endNs, p.data.Offset+int64(p.data.Size)
+	v.written.Add(int64(p.data.Size))
 	s.w.Recycle(p.data)
 	s.wakeWriter()
 }

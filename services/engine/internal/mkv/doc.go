@@ -1,8 +1,8 @@
 // Package mkv writes and reads the files that recordings are kept in: plain Matroska, in a layout that plays in any
 // player while the file still grows and after a crash. FORMAT.md has the byte diagram.
 //
-// It owns the bytes of a segment, not the file: Writer builds them in memory and hands over whole clusters with the
-// offset they belong at, so that its user decides when to write and when to sync. File reads through an io.ReaderAt up to
+// It owns the bytes of a segment, not the file: Writer makes whole clusters of frames, which it does not copy, and hands
+// them over in pieces with the offset they belong at, so that its user decides when to write and when to sync. File reads through an io.ReaderAt up to
 // a length given by the caller, and takes whatever lies beyond, or is torn, as not there. Only Repair opens files.
 //
 // Invariants:

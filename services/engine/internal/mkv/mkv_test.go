@@ -96,13 +96,17 @@ func (c *clip) write(t testing.TB, path string) *Writer {
 	}
 	var file bytes.Buffer
 	take := func() {
-		if b, off := w.Take(); b != nil {
-			if off != int64(file.Len()) {
-				t.Fatalf("offset %d at length %d", off, file.Len())
-			}
-			file.Write(b)
-			w.Recycle(b)
+		b := w.Take()
+		if b.Offset != int64(file.Len()) {
+			t.Fatalf("offset %d at length %d", b.Offset, file.Len())
 		}
+		for _, p := range b.Pieces {
+			file.Write(p)
+		}
+		if int(b.Offset)+b.Size != file.Len() {
+			t.Fatalf("%d bytes are said to be %d", file.Len()-int(b.Offset), b.Size)
+		}
+		w.Recycle(b)
 	}
 	for _, f := range c.frames {
 		if err := w.Add(f); err != nil {
@@ -531,8 +535,7 @@ func TestWriterAllocatesNothingPerFrame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i++; w.Ready() > 0 {
-			b, _ := w.Take()
-			w.Recycle(b)
+			w.Recycle(w.Take())
 		}
 	}
 	for range 500 {

@@ -9,20 +9,24 @@ import (
 	"vigie/services/engine/internal/media"
 )
 
-// Writer builds one segment. Make one with NewWriter; the header is the first thing that Take gives.
+// Writer builds one segment. Make one with NewWriter; the header is the first thing that Take gives. It keeps the frames
+// that it was given, which nobody may change anyway, until they were taken and given back.
 type Writer struct {
 	run    *media.Run
 	meta   Meta
 	layout *layout
 	video  int // index of the video track, or -1
 
-	buf    []byte // whole clusters not yet taken, then the one being built
-	spare  []byte
-	whole  int   // length of the part of buf that is whole
-	offset int64 // of buf[0] in the file
+	heads  []byte  // what stands before payloads: of whole clusters not yet taken, then of the one being built
+	blocks []block // likewise
+	size   int     // of all that
+	whole  extent  // the part of it that is whole
+	offset int64   // of its first byte in the file
+	spare  Batch   // its memory is used again
 
-	open     bool  // a cluster is being built, at whole
-	start    int64 // its timestamp in ticks
+	open     bool   // a cluster is being built, behind whole
+	sum      uint32 // CRC of what follows its CRC-32 element
+	start    int64  // its timestamp in ticks
 	cues     []cue
 	last     []int64 // newest timestamp of each track, -1 for none
 	duration []int64 // newest distance of each track's blocks
@@ -30,12 +34,34 @@ type Writer struct {
 	dropped  int64
 }
 
+// block is a payload and what stands before it.
+type block struct {
+	end     int // in heads, where the block before ends this one's begins
+	payload []byte
+}
+
+// extent is a length in three measures.
+type extent struct{ heads, blocks, bytes int }
+
+// Batch is what is to be written next: pieces, one behind the other, from an offset of the file on. Payloads are the
+// frames' own, so that a frame is not copied on its way to the disk.
+type Batch struct {
+	Offset int64
+	Size   int
+	Pieces [][]byte
+
+	heads []byte
+}
+
 // ErrNotKeyframe: a segment must begin with a video keyframe.
 var ErrNotKeyframe = errors.New("segment does not begin with a keyframe")
 
 const (
 	clusterHead = 4 + 4 + 6 + 10 // ID, size, CRC-32, Timestamp
-	blockHead   = 1 + 4 + 4      // ID, size, track, relative timestamp, flags
+	crcEnd      = 4 + 4 + 6
+	blockHead   = 1 + 4 + 4 // ID, size, track, relative timestamp, flags
+
+	maxSpare = 32 << 10 // bytes of heads whose memory is kept for the next batch
 )
 
 // NewWriter starts a segment of a run at meta.StartNs.
@@ -47,7 +73,8 @@ func NewWriter(run *media.Run, meta Meta) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{run: run, meta: meta, layout: l, video: run.Video(), buf: head, whole: len(head),
+	w := &Writer{run: run, meta: meta, layout: l, video: run.Video(),
+		heads: head, blocks: []block{{end: len(head)}}, size: len(head), whole: extent{len(head), 1, len(head)},
 		last: make([]int64, len(run.Tracks)), duration: make([]int64, len(run.Tracks))}
 	for i := range w.last {
 		w.last[i] = -1
@@ -80,7 +107,7 @@ func (w *Writer) Add(f *media.Frame) error {
 	if w.open {
 		age := tick - w.start
 		cued := isKey && (len(w.cues) == 0 || tick-w.cues[len(w.cues)-1].tick >= keyframeTicks)
-		if age >= clusterTicks || cued || age < -maxBlockRel || len(w.buf)-w.whole+len(f.Payload) > clusterBytes {
+		if age >= clusterTicks || cued || age < -maxBlockRel || w.size-w.whole.bytes+len(f.Payload) > clusterBytes {
 			w.EndCluster()
 		}
 	}
@@ -103,12 +130,14 @@ func (w *Writer) Add(f *media.Frame) error {
 
 func (w *Writer) beginCluster(tick int64, isKey bool) {
 	if isKey || w.video < 0 {
-		w.cues = append(w.cues, cue{tick, w.offset + int64(w.whole)})
+		w.cues = append(w.cues, cue{tick, w.offset + int64(w.whole.bytes)})
 	}
-	b := appendID(w.buf, idCluster)
+	b := appendID(w.heads, idCluster)
 	b = append(b, 0x10, 0, 0, 0, idCRC32, 0x84, 0, 0, 0, 0, idTimestamp, 0x88)
-	w.buf = binary.BigEndian.AppendUint64(b, uint64(tick))
+	w.heads = binary.BigEndian.AppendUint64(b, uint64(tick))
+	w.size += clusterHead
 	w.open, w.start = true, tick
+	w.sum = crc32.ChecksumIEEE(w.heads[len(w.heads)-clusterHead+crcEnd:])
 }
 
 func (w *Writer) appendBlock(f *media.Frame, rel int64) {
@@ -116,10 +145,13 @@ func (w *Writer) appendBlock(f *media.Frame, rel int64) {
 	if f.Keyframe || f.Track != w.video {
 		flags = 0x80
 	}
-	b := append(w.buf, idSimpleBlock)
+	b := append(w.heads, idSimpleBlock)
 	b = binary.BigEndian.AppendUint32(b, 1<<28|uint32(len(f.Payload)+4))
-	b = append(b, 0x81+byte(f.Track), byte(rel>>8), byte(rel), flags)
-	w.buf = append(b, f.Payload...)
+	w.heads = append(b, 0x81+byte(f.Track), byte(rel>>8), byte(rel), flags)
+	w.blocks = append(w.blocks, block{len(w.heads), f.Payload})
+	w.size += blockHead + len(f.Payload)
+	w.sum = crc32.Update(w.sum, crc32.IEEETable, w.heads[len(w.heads)-blockHead:])
+	w.sum = crc32.Update(w.sum, crc32.IEEETable, f.Payload)
 }
 
 // EndCluster makes what was added so far ready to take.
@@ -127,39 +159,54 @@ func (w *Writer) EndCluster() {
 	if !w.open {
 		return
 	}
-	c := w.buf[w.whole:]
-	binary.BigEndian.PutUint32(c[4:], 1<<28|uint32(len(c)-8))
-	binary.LittleEndian.PutUint32(c[10:], crc32.ChecksumIEEE(c[14:]))
-	w.whole, w.open = len(w.buf), false
+	c := w.heads[w.whole.heads:]
+	binary.BigEndian.PutUint32(c[4:], 1<<28|uint32(w.size-w.whole.bytes-8))
+	binary.LittleEndian.PutUint32(c[10:], w.sum)
+	w.whole, w.open = extent{len(w.heads), len(w.blocks), w.size}, false
 }
 
 // Ready is the number of bytes ready to take.
-func (w *Writer) Ready() int { return w.whole }
+func (w *Writer) Ready() int { return w.whole.bytes }
 
-// Take hands over what is ready and the offset at which it belongs in the file; the caller gives the buffer back with
-// Recycle once it is written. Nothing ready: nil.
-func (w *Writer) Take() (b []byte, offset int64) {
-	if w.whole == 0 {
-		return nil, w.offset
+// Take hands over what is ready; the caller gives it back with Recycle once it is written. Nothing ready: its size is 0.
+func (w *Writer) Take() Batch {
+	b := Batch{Offset: w.offset, Size: w.whole.bytes}
+	if b.Size == 0 {
+		return b
 	}
-	b, offset = w.buf[:w.whole:w.whole], w.offset
-	rest := w.buf[w.whole:]
-	w.buf = append(w.spare[:0], rest...)
-	w.spare = nil
-	w.offset += int64(w.whole)
-	w.whole = 0
-	return b, offset
+	b.heads, b.Pieces = w.heads, w.spare.Pieces[:0]
+	from := 0
+	for _, k := range w.blocks[:w.whole.blocks] {
+		b.Pieces = append(b.Pieces, w.heads[from:k.end])
+		if len(k.payload) > 0 {
+			b.Pieces = append(b.Pieces, k.payload)
+		}
+		from = k.end
+	}
+	w.heads = append(w.spare.heads[:0], w.heads[w.whole.heads:]...)
+	n := copy(w.blocks, w.blocks[w.whole.blocks:])
+	clear(w.blocks[n:])
+	w.blocks = w.blocks[:n]
+	for i := range w.blocks {
+		w.blocks[i].end -= w.whole.heads
+	}
+	w.spare = Batch{}
+	w.offset += int64(b.Size)
+	w.size -= b.Size
+	w.whole = extent{}
+	return b
 }
 
-// Recycle gives back a buffer from Take.
-func (w *Writer) Recycle(b []byte) {
-	if cap(b) > cap(w.spare) && cap(b) <= 4*clusterBytes {
-		w.spare = b[:0]
+// Recycle gives back what Take gave.
+func (w *Writer) Recycle(b Batch) {
+	clear(b.Pieces) // the frames are not ours to keep
+	if cap(b.heads) > cap(w.spare.heads) && cap(b.heads) <= maxSpare {
+		w.spare = b
 	}
 }
 
 // Size is the length of the file with all that has been taken, and with what is ready.
-func (w *Writer) Size() int64 { return w.offset + int64(len(w.buf)) }
+func (w *Writer) Size() int64 { return w.offset + int64(w.size) }
 
 // Frames is the number of frames added.
 func (w *Writer) Frames() int64 { return w.frames }

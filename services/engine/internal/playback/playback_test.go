@@ -87,9 +87,9 @@ func (a *folder) add(t *testing.T, frames []*media.Frame, open bool) {
 		}
 	}
 	w.EndCluster()
-	b, at := w.Take()
-	write(b, at)
-	size := at + int64(len(b))
+	b := w.Take()
+	write(slices.Concat(b.Pieces...), b.Offset)
+	size := b.Offset + int64(b.Size)
 	if open {
 		write(bytes.Repeat([]byte{0xa5}, 1000), size)
 	} else {
