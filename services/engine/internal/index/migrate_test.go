@@ -43,7 +43,7 @@ func TestAnIndexOfFormat1IsTakenOver(t *testing.T) {
 		return db
 	}
 	var want []Segment
-	for i := range int64(50_000) { // more than one step
+	for i := range int64(25_000) { // more than one step
 		s := seg(camA, i*10_000, i*10_000+9_000+i%7, []string{volX, volY}[i%2])
 		s.Suspect = i%100 == 0
 		if i%50 == 0 {
@@ -81,8 +81,8 @@ func TestAnIndexOfFormat1IsTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := x.Segments(camA, 0, 1<<40)
-		if d := gocmp.Diff(want, got); err != nil || d != "" {
-			t.Fatal(err, d)
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("got %d segments, %v; want %d", len(got), err, len(want))
 		}
 		if marks, err := x.Marks(); err != nil || !slices.Equal(marks, []Segment{marked}) {
 			t.Fatal(marks, err)
