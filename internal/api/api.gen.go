@@ -780,7 +780,10 @@ type Coverage struct {
 	Camera string        `json:"camera"`
 	Days   []CoverageDay `json:"days"`
 	FromMs int64         `json:"fromMs"`
-	ToMs   int64         `json:"toMs"`
+
+	// Rebuilding The index of a volume is being rebuilt from its files: recordings may be there that do not show yet
+	Rebuilding bool  `json:"rebuilding,omitempty,omitzero"`
+	ToMs       int64 `json:"toMs"`
 }
 
 // CoverageCause defines model for CoverageCause.
@@ -1046,7 +1049,10 @@ type Overview struct {
 	Gaps    []Gap `json:"gaps"`
 
 	// LastMs End of its newest
-	LastMs       int64 `json:"lastMs,omitempty,omitzero"`
+	LastMs int64 `json:"lastMs,omitempty,omitzero"`
+
+	// Rebuilding The index of a volume is being rebuilt from its files: recordings may be there that do not show yet
+	Rebuilding   bool  `json:"rebuilding,omitempty,omitzero"`
 	ResolutionMs int64 `json:"resolutionMs"`
 
 	// Spans In order of start; those of one stream and kind do not overlap
@@ -1382,8 +1388,11 @@ type Timeline struct {
 	// LastMs End of its newest
 	LastMs      int64        `json:"lastMs,omitempty,omitzero"`
 	Protections []Protection `json:"protections,omitempty,omitzero"`
-	Segments    []Segment    `json:"segments"`
-	ToMs        int64        `json:"toMs"`
+
+	// Rebuilding The index of a volume is being rebuilt from its files: recordings may be there that do not show yet
+	Rebuilding bool      `json:"rebuilding,omitempty,omitzero"`
+	Segments   []Segment `json:"segments"`
+	ToMs       int64     `json:"toMs"`
 
 	// Triggers Of alarm recordings
 	Triggers []Trigger `json:"triggers,omitempty,omitzero"`

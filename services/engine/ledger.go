@@ -122,7 +122,7 @@ func (l ledger) Coverage(id string, fromMs, toMs int64) (api.Coverage, error) {
 		}
 		streams = append(streams, s)
 	}
-	return api.Coverage{Camera: id, FromMs: fromMs, ToMs: toMs, Days: coverage.Days(fromMs, toMs, now.UnixMilli(), l.zone(), streams)}, nil
+	return api.Coverage{Camera: id, FromMs: fromMs, ToMs: toMs, Rebuilding: l.archive.Rebuilding(), Days: coverage.Days(fromMs, toMs, now.UnixMilli(), l.zone(), streams)}, nil
 }
 
 // AllCoverage answers GET /coverage.

@@ -351,10 +351,10 @@ func TestFilesAndIndexAreReconciledBothWays(t *testing.T) {
 	r.use(a)
 	await(t, "files are in the index again", func() bool { return r.idx.Totals("a").Segments == 3 })
 	for i, s := range list {
-		got, found, err := r.idx.Get(s.Key)
-		if err != nil || !found || got != s {
-			t.Fatalf("%+v, %v; want %+v", got, err, s)
-		}
+		await(t, "the file has been looked into", func() bool {
+			got, found, err := r.idx.Get(s.Key)
+			return err == nil && found && got == s
+		})
 		consecutive(t, r.frames(s.ID()), i*10, 10)
 	}
 	if _, err := os.Stat(filepath.Join(day, "notes.txt")); err != nil {

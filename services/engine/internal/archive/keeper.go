@@ -39,6 +39,7 @@ func (v *volume) keep() {
 		case <-v.wake:
 		}
 		v.space()
+		v.check(v.arch.cfg.KeepEvery / 2)
 		now, n := time.Now(), v.written.Load()
 		if d := now.Sub(lastAt); d >= time.Second {
 			v.mu.Lock()
@@ -106,6 +107,9 @@ func (v *volume) retain() {
 		for i, d := range plan {
 			gone[i] = oldest[d.Index]
 			freed += gone[i].SizeBytes
+		}
+		if gone = v.sure(gone); len(gone) == 0 {
+			continue
 		}
 		v.arch.log.Info("deleting the oldest recordings", "volume", v.id, "segments", len(gone), "reason", plan[0].Reason)
 		if gone, err = v.arch.idx.Mark(nil, keys(gone)...); err != nil {

@@ -10,7 +10,7 @@ import (
 // Overview is what the API tells of a camera between two instants when single files do not show: what is less than
 // resolutionMs apart is merged. Running are the gaps that run now.
 func (a *Archive) Overview(camera string, fromMs, toMs, resolutionMs int64, running []index.Gap) (api.Overview, error) {
-	o := api.Overview{FromMs: fromMs, ToMs: toMs, ResolutionMs: resolutionMs, Spans: []api.FootageSpan{}, Gaps: []api.Gap{}}
+	o := api.Overview{FromMs: fromMs, ToMs: toMs, ResolutionMs: resolutionMs, Rebuilding: a.Rebuilding(), Spans: []api.FootageSpan{}, Gaps: []api.Gap{}}
 	open := a.open(camera) // first: a segment that closes meanwhile is then in the index
 	spans, err := a.idx.Spans(camera, fromMs, toMs, resolutionMs)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"vigie/internal/api"
 	"vigie/internal/filesys"
@@ -86,7 +87,7 @@ func (a *Archive) Bounds(camera string) (firstMs, lastMs int64, found bool, err 
 
 // Timeline is what the API tells of a camera between two instants.
 func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, error) {
-	t := api.Timeline{FromMs: fromMs, ToMs: toMs, Segments: []api.Segment{}, Gaps: []api.Gap{}}
+	t := api.Timeline{FromMs: fromMs, ToMs: toMs, Rebuilding: a.Rebuilding(), Segments: []api.Segment{}, Gaps: []api.Gap{}}
 	list, err := a.Segments(camera, fromMs, toMs)
 	if err != nil {
 		return t, err
@@ -171,6 +172,18 @@ func (a *Archive) Open(id string) (*Footage, error) {
 	return nil, fmt.Errorf("%w: its file is gone", ErrNoSegment)
 }
 
+// slowNames is how long reading a volume's folders may take before it is told.
+const slowNames = 3 * time.Second
+
+// Rebuilding tells whether recordings that are there may not show: some volume's folders are still being read.
+func (a *Archive) Rebuilding() bool {
+	return slices.ContainsFunc(a.present(), func(v *volume) bool {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.rebuild.phase == byNames
+	})
+}
+
 // Recording is what the API tells of the archive, without the index copies.
 func (a *Archive) Recording() api.Recording {
 	r := api.Recording{Volumes: []api.RecordingVolume{}, IndexCopies: []api.IndexCopy{}, Warnings: []string{}}
@@ -216,7 +229,18 @@ func (a *Archive) Recording() api.Recording {
 			for s := range v.open {
 				open = append(open, s)
 			}
+			av.StrangeFiles = v.rebuild.strange
+			example := v.rebuild.example
+			if r := v.rebuild; r.phase != "" {
+				av.Rebuild = api.VolumeRebuild{Phase: api.VolumeRebuildPhase(r.phase), SinceMs: r.since.UnixMilli(), Cameras: r.cameras, CamerasDone: r.done, Found: r.found, Checked: r.checked}
+			}
 			v.mu.Unlock()
+			if av.Rebuild.Phase == byNames && (av.Rebuild.Found > 0 || time.Now().UnixMilli()-av.Rebuild.SinceMs > slowNames.Milliseconds()) {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("The index of volume %s is being rebuilt from its files (%d of %d cameras); recordings may not show yet.", row.Name, av.Rebuild.CamerasDone, av.Rebuild.Cameras))
+			}
+			if av.StrangeFiles > 0 {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s holds %d files among its recordings that are damaged, misnamed, or not ours. They are left as they are. One is %s.", row.Name, av.StrangeFiles, example))
+			}
 			for _, s := range open {
 				if seg, ok := s.view(); ok {
 					av.RecordingBytes += seg.SizeBytes

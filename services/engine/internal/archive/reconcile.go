@@ -3,11 +3,8 @@ package archive
 import (
 	"errors"
 	"io/fs"
-	"math"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
@@ -43,9 +40,17 @@ func (v *volume) cameras() (names []string, ok bool) {
 	return names, ok
 }
 
-// visit calls fn for each segment file of a camera; newest limits it to the two newest days. complete is false when some
-// folder could not be read.
-func (v *volume) visit(camera string, newest bool, fn func(k index.Key, durationMs int64, open bool, path string)) (complete bool) {
+// found is a file of recordings as its folder's listing tells of it.
+type found struct {
+	index.Key
+	durationMs int64 // of a closed one
+	open       bool
+	path       string
+}
+
+// visit calls fn for each segment file of a camera; newest limits it to the two newest days. What else lies there is told
+// to strange. complete is false when some folder could not be read.
+func (v *volume) visit(camera string, newest bool, fn func(found), strange func(path, why string)) (complete bool) {
 	root := filepath.Join(v.path, recDir, camera)
 	days, complete := v.list(root)
 	if newest && len(days) > 2 {
@@ -54,6 +59,7 @@ func (v *volume) visit(camera string, newest bool, fn func(k index.Key, duration
 	for _, day := range days {
 		dir := filepath.Join(root, day.Name())
 		if !day.IsDir() {
+			strange(dir, "it is no folder of a day")
 			continue
 		}
 		files, ok := v.list(dir)
@@ -62,9 +68,17 @@ func (v *volume) visit(camera string, newest bool, fn func(k index.Key, duration
 			if v.ctx.Err() != nil {
 				return false
 			}
+			path := filepath.Join(dir, file.Name())
 			k, duration, open, ok := parseName(camera, file.Name())
-			if ok && filepath.Join(v.path, dayDir(k)) == dir {
-				fn(k, duration, open, filepath.Join(dir, file.Name()))
+			switch {
+			case !file.Type().IsRegular():
+				strange(path, "it is no file")
+			case !ok:
+				strange(path, "its name is not that of a recording")
+			case filepath.Join(v.path, dayDir(k)) != dir:
+				strange(path, "it is in the folder of another day")
+			default:
+				fn(found{k, duration, open, path})
 			}
 		}
 	}
@@ -78,11 +92,11 @@ func (v *volume) repairOpen(newest bool) {
 	}
 	cameras, _ := v.cameras()
 	for _, camera := range cameras {
-		v.visit(camera, newest, func(k index.Key, _ int64, open bool, path string) {
-			if open && !v.writing(path) {
-				v.repair(k, path)
+		v.visit(camera, newest, func(f found) {
+			if f.open && !v.writing(f.path) {
+				v.repair(f.Key, f.path)
 			}
-		})
+		}, func(string, string) {})
 	}
 }
 
@@ -157,139 +171,4 @@ func (v *volume) repair(k index.Key, path string) {
 	}
 	log.Info("recording repaired", "cut_bytes", r.CutBytes, "seconds", (seg.EndMs-seg.StartMs)/1000)
 	v.arch.put(seg)
-}
-
-// reconcile brings the index in step with the files, camera by camera: unknown files are taken up, rows without a file
-// become gaps.
-func (v *volume) reconcile() {
-	cameras, ok := v.cameras()
-	indexed, err := v.arch.idx.Cameras()
-	if !ok || err != nil {
-		v.arch.log.Error("recordings cannot be compared with the index", "volume", v.id, "err", err)
-		return
-	}
-	cameras = append(cameras, indexed...)
-	slices.Sort(cameras)
-	looked := time.Now()
-	breathe := func() { // with the index lost this takes long, and the disk fills meanwhile
-		if time.Since(looked) < v.arch.cfg.KeepEvery {
-			return
-		}
-		looked = time.Now()
-		if err := v.measure(); err != nil {
-			v.ioError(err)
-		}
-		v.mu.Lock()
-		short := !v.readOnly && v.free < 4*v.reserve()
-		v.mu.Unlock()
-		if short { // not before: the oldest of those known by now need not be the oldest
-			v.space()
-		}
-	}
-	for _, camera := range slices.Compact(cameras) {
-		if v.ctx.Err() != nil {
-			return
-		}
-		breathe()
-		v.reconcileCamera(camera, breathe)
-	}
-}
-
-func (v *volume) reconcileCamera(camera string, breathe func()) {
-	list, err := v.arch.idx.Segments(camera, 0, math.MaxInt64)
-	if err != nil {
-		v.arch.log.Error("cannot read the index", "volume", v.id, "camera", camera, "err", err)
-		return
-	}
-	rows := map[index.Key]index.Segment{}
-	for _, s := range list {
-		if s.Volume == v.id {
-			rows[s.Key] = s
-		}
-	}
-	var unknown []index.Segment
-	flush := func() {
-		if len(unknown) > 0 {
-			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "camera", camera, "segments", len(unknown))
-			v.arch.put(unknown...)
-			unknown = nil
-		}
-	}
-	complete := v.visit(camera, false, func(k index.Key, durationMs int64, open bool, path string) {
-		row, known := rows[k]
-		delete(rows, k)
-		if open {
-			if !v.isReadOnly() && !v.writing(path) {
-				v.repair(k, path)
-			}
-			return
-		}
-		if known && row.EndMs-row.StartMs == durationMs && !row.Suspect {
-			return
-		}
-		if seg, ok := v.inspect(k, durationMs, path); ok {
-			if unknown = append(unknown, seg); len(unknown) >= 500 {
-				flush()
-				breathe()
-			}
-		}
-	})
-	flush()
-	// A write-protected disk is mounted without its file system's log: what was written last may not show.
-	if !complete || len(rows) == 0 || v.isReadOnly() {
-		return
-	}
-	lost := make([]index.Key, 0, len(rows))
-	for k, s := range rows {
-		// Only what is certainly gone: a file may have been closed, or deleted, while we looked.
-		err := v.disk(func() error {
-			_, err := v.fs.Lstat(filepath.Join(v.path, relPath(s)))
-			return err
-		})
-		if !errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if now, found, err := v.arch.idx.Get(k); err == nil && found && now == s {
-			lost = append(lost, k)
-		}
-	}
-	for chunk := range slices.Chunk(lost, 500) {
-		v.arch.log.Warn("recordings have vanished from the volume", "volume", v.id, "segments", len(chunk))
-		if err := v.arch.idx.Lose(chunk...); err != nil {
-			v.arch.log.Error("cannot index lost recordings", "volume", v.id, "err", err)
-			return
-		}
-	}
-}
-
-// inspect looks into a file that the index does not know.
-func (v *volume) inspect(k index.Key, durationMs int64, path string) (seg index.Segment, ok bool) {
-	if old, found, err := v.arch.idx.Get(k); err == nil && found && old.Volume != v.id {
-		return seg, false // the same span was recorded again elsewhere when this volume failed
-	}
-	err := v.disk(func() error {
-		f, err := filesys.Open(v.fs, path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		st, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		m, err := mkv.Open(f, st.Size())
-		if err != nil {
-			return err
-		}
-		if m.Run().Camera != k.Camera {
-			return errors.New("it was recorded from camera " + m.Run().Camera)
-		}
-		seg = index.Segment{Key: k, EndMs: k.StartMs + durationMs, SizeBytes: st.Size(), Volume: v.id}
-		return nil
-	})
-	if err != nil {
-		v.arch.log.Warn("file is not taken into the index", "volume", v.id, "file", path, "err", err)
-		return seg, false
-	}
-	return seg, true
 }

@@ -76,6 +76,8 @@ type volume struct {
 	coming    int             // segments for which it was chosen, and not yet in open for certain
 	recovered chan struct{}   // closed once what a crash left open is repaired
 	done      bool            // no more work
+	rebuild   rebuild
+	toCheck   []string        // cameras with files to look into; of the keeper's goroutine
 	before    <-chan struct{} // closed once the volume's earlier presence, if any, has let go of its files
 }
 

@@ -131,3 +131,29 @@ func (x *Index) Cameras() ([]string, error) {
 	})
 	return out, err
 }
+
+// Unchecked returns segments of a camera on a volume that nobody has looked into, the newest first, limit at most.
+func (x *Index) Unchecked(camera, volume string, limit int) ([]Segment, error) {
+	var out []Segment
+	err := x.db.View(func(tx *mirror.Tx) error {
+		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
+			if g.volume != volume {
+				return nil
+			}
+			for k, v := range tx.Descend(bucket, nil, nil) {
+				if len(out) == limit {
+					return nil
+				}
+				s, err := g.segmentOf(k, v)
+				if err != nil {
+					return err
+				}
+				if s.Unchecked {
+					out = append(out, s)
+				}
+			}
+			return nil
+		})
+	})
+	return out, err
+}

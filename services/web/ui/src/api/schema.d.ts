@@ -735,6 +735,8 @@ export interface components {
             toMs: number;
             /** Format: int64 */
             resolutionMs: number;
+            /** @description The index of a volume is being rebuilt from its files: recordings may be there that do not show yet */
+            rebuilding?: boolean;
             /** @description In order of start; those of one stream and kind do not overlap */
             spans: components["schemas"]["FootageSpan"][];
             gaps: components["schemas"]["Gap"][];
@@ -784,6 +786,8 @@ export interface components {
             fromMs: number;
             /** Format: int64 */
             toMs: number;
+            /** @description The index of a volume is being rebuilt from its files: recordings may be there that do not show yet */
+            rebuilding?: boolean;
             days: components["schemas"]["CoverageDay"][];
         };
         CoverageDay: {
@@ -1025,6 +1029,8 @@ export interface components {
             fromMs: number;
             /** Format: int64 */
             toMs: number;
+            /** @description The index of a volume is being rebuilt from its files: recordings may be there that do not show yet */
+            rebuilding?: boolean;
             segments: components["schemas"]["Segment"][];
             gaps: components["schemas"]["Gap"][];
             /** @description Of alarm recordings */
