@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,11 +65,18 @@ func TestCostOfAProcessIsReadFromProc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for start := time.Now(); time.Since(start) < 100*time.Millisecond; { // the work that is measured
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	for start := used(); used()-start < 100*time.Millisecond; { // the work that is measured
 	}
 	after, err := cpuTime(os.Getpid())
-	if err != nil || after-before < 20*time.Millisecond {
-		t.Errorf("%v of work cost %v, %v", 100*time.Millisecond, after-before, err)
+	if err != nil || after.user-before.user+after.system-before.system < 20*time.Millisecond {
+		t.Errorf("%v of work cost %v after %v, %v", 100*time.Millisecond, after, before, err)
 	}
 	now, peak, err := memory(os.Getpid())
 	if err != nil || now < 1<<20 || peak < now {
@@ -80,6 +88,53 @@ func TestBadFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"-cameras", "x"}, {"-cameras", "0"}, {"-duration", "0s"}, {"rest"}} {
 		if o, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%v gives %+v", args, o)
+		}
+	}
+}
+
+func TestSearchFindsTheLargest(t *testing.T) {
+	for _, limit := range []int{1, 2, 7, 99, 100, 160, 555, maxCameras} {
+		for _, known := range []int{0, 1, limit} {
+			tries := 0
+			got, err := search(known, func(n int) (bool, error) { tries++; return n <= limit, nil })
+			if err != nil || got > limit || got < limit-max(1, limit/20) && got*3/2 <= maxCameras || tries > 25 {
+				t.Errorf("limit %d from %d: %d after %d tries, %v", limit, known, got, tries, err)
+			}
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	gb := func(seconds float64) cost {
+		return cost{cpu: cpu{user: time.Duration(seconds * float64(time.Second))}, bytes: 1e9, took: time.Second}
+	}
+	for _, c := range []struct {
+		n    int
+		r    result
+		want string
+	}{
+		{100, result{engine: gb(3), floor: gb(2.5), rss: 140e6}, "goal reached"},
+		{100, result{engine: gb(4), floor: gb(2), rss: 160e6, lost: 1},
+			"goal missed: frames are lost; 4.0 CPU seconds per GB are more than 3.8; 2.00 times the floor is more than 1.5; 160 MB of memory are more than 150"},
+		{200, result{engine: gb(3), floor: gb(2.5), rss: 280e6}, "goal reached"},
+	} {
+		if got := verdict(c.n, c.r); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestSlowestIsReadFromTheLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for text, want := range map[string]time.Duration{
+		"level=INFO msg=\"volume is let go of\" volume=a writtenBytes=5 slowestMs=432\nmore\n": 432 * time.Millisecond,
+		"nothing\n": 0,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := slowest(path); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
 }

@@ -1,11 +1,16 @@
 // Command bench measures the recording chain beside its floor.
 //
-//	go run ./tools/bench [-cameras 10,50,100] [-duration 30s] [-bitrate 4000000] [-binary build/vigie] [-dir build/bench]
+//	go run ./tools/bench [-cameras 10,50,100] [-duration 30s] [-bitrate 4000000] [-search] [-profile FOLDER] [-binary build/vigie] [-dir build/bench] [-own=false]
 //
 // For each number of cameras it records that many simulated ones with the engine, and then has a program without any
 // thought in it take the same cameras' bytes from as many sockets to as many files: what the kernel alone costs. Both
-// get the same packets from the same server in the same rhythm. It prints processor time per GB of video, memory, and
-// how many frames sent are not in the recordings, which it reads back with ffmpeg: that must be none, else it fails.
+// get the same packets from the same server in the same rhythm, on the same file system. Only the engine's own process is
+// counted, and the floor's: the cameras run in this one. It prints processor time per GB of video, memory, how long a frame
+// took to be on disk at worst, and how many frames sent are not in the recordings, which it reads back with ffmpeg: that must
+// be none, else it fails. Whether the goal is reached is told in words.
+//
+// The volume is a file system of its own, as a recorder's are (XFS in a file, which takes root; -own=false: a folder, where
+// each file must be synced by itself). With -search it goes on beyond the numbers given, to the largest that loses nothing.
 package main
 
 import (
@@ -20,7 +25,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"vigie/tools/simcam/content"
@@ -45,12 +49,18 @@ func main() {
 	}
 }
 
+// maxCameras is the most that are simulated.
+const maxCameras = 1000
+
 type options struct {
 	counts   []int
 	duration time.Duration
 	bitrate  int
 	binary   string
 	dir      string
+	profile  string
+	own      bool
+	search   bool
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -62,6 +72,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.bitrate, "bitrate", 4_000_000, "`bits` per second and camera")
 	fs.StringVar(&o.binary, "binary", "build/vigie", "the services' `program`")
 	fs.StringVar(&o.dir, "dir", "build/bench", "`folder` to record to; emptied before and after")
+	fs.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the engine with each number of cameras; empty: none")
+	fs.BoolVar(&o.own, "own", os.Geteuid() == 0, "record to a file system of its own")
+	fs.BoolVar(&o.search, "search", false, "look for the largest number of cameras that loses nothing")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -73,8 +86,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	for text := range strings.SplitSeq(*cameras, ",") {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1000 {
-			return o, fmt.Errorf("-cameras %s: want numbers from 1 to 1000", *cameras)
+		if err != nil || n < 1 || n > maxCameras {
+			return o, fmt.Errorf("-cameras %s: want numbers from 1 to %d", *cameras, maxCameras)
 		}
 		o.counts = append(o.counts, n)
 	}
@@ -91,25 +104,97 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "H.264 1920x1080, 25 frames/s, %.1f Mbit/s, %v each\n", float64(o.bitrate)/1e6, o.duration)
-	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "cameras\tMB/s\tengine CPU s/GB\tfloor CPU s/GB\tratio\tengine RSS MB\tpeak\tlost frames\tlate reads\t")
+	fmt.Fprintf(stdout, "CPU: seconds per GB of video, user + system = sum. To disk: from a frame's coming until it cannot be lost, at worst.\n")
+	fmt.Fprintf(stdout, heading, "cameras", "MB/s", "engine CPU", "floor CPU", "ratio", "RSS MB", "peak", "to disk", "lost", "late reads")
 	var lost int
-	for _, n := range o.counts {
+	one := func(n int) (result, error) {
 		r, err := measure(ctx, o, store, n)
 		if err != nil {
-			return fmt.Errorf("%d cameras: %w", n, err)
+			return r, fmt.Errorf("%d cameras: %w", n, err)
 		}
-		lost += r.lost
-		fmt.Fprintf(table, "%d\t%.1f\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t%d\t%d\t\n", n, r.engine.rate()/1e6,
-			r.engine.perGB(), r.floor.perGB(), r.engine.perGB()/r.floor.perGB(), r.rss/1e6, r.peak/1e6, r.lost, r.overflows)
+		fmt.Fprintf(stdout, heading, strconv.Itoa(n), fmt.Sprintf("%.1f", r.engine.rate()/1e6), r.engine, r.floor,
+			fmt.Sprintf("%.2f", r.ratio()), fmt.Sprintf("%.0f", r.rss/1e6), fmt.Sprintf("%.0f", r.peak/1e6), r.toDisk.String(),
+			strconv.Itoa(r.lost), strconv.FormatInt(r.overflows, 10))
+		fmt.Fprintln(stdout, "  "+verdict(n, r))
+		return r, nil
 	}
-	if err := table.Flush(); err != nil {
-		return err
+	largest := 0
+	for _, n := range o.counts {
+		r, err := one(n)
+		if err != nil {
+			return err
+		}
+		if lost += r.lost; r.lost == 0 && r.overflows == 0 {
+			largest = max(largest, n)
+		}
 	}
 	if lost > 0 {
 		return fmt.Errorf("%d frames lost", lost)
 	}
+	if o.search {
+		largest, err := search(largest, func(n int) (bool, error) {
+			r, err := one(n)
+			return r.lost == 0 && r.overflows == 0, err
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "the largest number of cameras that loses nothing: %d\n", largest)
+	}
 	return nil
+}
+
+const heading = "%7s %6s %22s %22s %6s %7s %6s %8s %5s %10s\n"
+
+// search finds the largest number for which ok holds, to a twentieth of it, given one for which it does.
+func search(good int, ok func(n int) (bool, error)) (int, error) {
+	good = max(good, 1)
+	bad := 0
+	for bad == 0 || bad-good > max(1, good/20) {
+		n := good + max(1, good/2)
+		if bad != 0 {
+			n = (good + bad) / 2
+		}
+		if n > maxCameras {
+			return good, nil
+		}
+		fine, err := ok(n)
+		if err != nil {
+			return good, err
+		}
+		if fine {
+			good = n
+		} else {
+			bad = n
+		}
+	}
+	return good, nil
+}
+
+// The goal, which is for up to goalCameras.
+const (
+	goalPerGB   = 3.8   // CPU seconds
+	goalRatio   = 1.5   // to the floor
+	goalRSS     = 150e6 // bytes
+	goalCameras = 100
+)
+
+// verdict says in words whether the goal is reached.
+func verdict(n int, r result) string {
+	var missed []string
+	miss := func(bad bool, format string, args ...any) {
+		if bad {
+			missed = append(missed, fmt.Sprintf(format, args...))
+		}
+	}
+	miss(r.lost > 0 || r.overflows > 0, "frames are lost")
+	miss(r.engine.perGB() > goalPerGB, "%.1f CPU seconds per GB are more than %.1f", r.engine.perGB(), goalPerGB)
+	miss(r.ratio() > goalRatio, "%.2f times the floor is more than %.1f", r.ratio(), goalRatio)
+	miss(n <= goalCameras && r.rss > goalRSS, "%.0f MB of memory are more than %.0f", r.rss/1e6, goalRSS/1e6)
+	if len(missed) == 0 {
+		return "goal reached"
+	}
+	return "goal missed: " + strings.Join(missed, "; ")
 }
 
 // serve switches on n cameras that share one content.

@@ -27,32 +27,35 @@ import (
 
 // cost is what a process took for some bytes.
 type cost struct {
-	cpu   time.Duration
+	cpu   cpu
 	bytes int64
 	took  time.Duration
 }
 
-func (c cost) perGB() float64 { return c.cpu.Seconds() / (float64(c.bytes) / 1e9) }
-func (c cost) rate() float64  { return float64(c.bytes) / c.took.Seconds() }
+// cpu is a process's time on a processor.
+type cpu struct{ user, system time.Duration }
+
+func (c cost) gigabytes() float64 { return float64(c.bytes) / 1e9 }
+func (c cost) perGB() float64     { return (c.cpu.user + c.cpu.system).Seconds() / c.gigabytes() }
+func (c cost) String() string {
+	return fmt.Sprintf("%.2f + %.2f = %.2f", c.cpu.user.Seconds()/c.gigabytes(), c.cpu.system.Seconds()/c.gigabytes(), c.perGB())
+}
+func (c cost) rate() float64 { return float64(c.bytes) / c.took.Seconds() }
 
 // result is one line of the table.
 type result struct {
 	engine, floor cost
-	rss, peak     float64 // bytes
+	rss, peak     float64       // bytes
+	toDisk        time.Duration // a frame's way to the disk, at worst
 	lost          int
 	overflows     int64
 }
 
+func (r result) ratio() float64 { return r.engine.perGB() / r.floor.perGB() }
+
 func measure(ctx context.Context, o options, store *content.Store, n int) (r result, err error) {
-	if err := errors.Join(os.RemoveAll(o.dir), os.MkdirAll(o.dir, 0o755)); err != nil {
-		return r, fmt.Errorf("empty the folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
 	if err := measureEngine(ctx, o, store, n, &r); err != nil {
 		return r, fmt.Errorf("engine: %w", err)
-	}
-	if err := errors.Join(os.RemoveAll(o.dir), os.MkdirAll(o.dir, 0o755)); err != nil {
-		return r, err
 	}
 	if err := measureFloor(ctx, o, store, n, &r); err != nil {
 		return r, fmt.Errorf("floor: %w", err)
@@ -71,11 +74,19 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	volume := filepath.Join(o.dir, "volume")
-	if err := os.MkdirAll(volume, 0o755); err != nil {
+	volume, discard, err := newVolume(ctx, o, n)
+	if err != nil {
 		return err
 	}
-	services, err := stack.Start(ctx, stack.Config{Binary: o.binary, Dir: dir, Volumes: []string{volume}})
+	defer func() { err = errors.Join(err, discard()) }()
+	cfg := stack.Config{Binary: o.binary, Dir: dir, Volumes: []string{volume}}
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			return err
+		}
+		cfg.Engine = []string{"-cpuprofile", filepath.Join(o.profile, fmt.Sprintf("engine-%d.pprof", n))}
+	}
+	services, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -103,6 +114,9 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 	}
 	r.overflows = s.Overflows()
 	if err := services.Stop(stack.Engine); err != nil { // closes the files
+		return err
+	}
+	if r.toDisk, err = slowest(services.Log(stack.Engine)); err != nil {
 		return err
 	}
 	for id, c := range ids {
@@ -164,7 +178,7 @@ func during(ctx context.Context, d time.Duration, s *rtspcam.Server, pid int) (c
 	if err != nil {
 		return cost{}, err
 	}
-	c := cost{cpu: after - before, took: end.Sub(start)}
+	c := cost{cpu: cpu{after.user - before.user, after.system - before.system}, took: end.Sub(start)}
 	for _, cam := range s.Cameras() {
 		for _, f := range cam.Sent() {
 			if at := f.Capture(); f.Readers > 0 && !at.Before(start) && at.Before(end) {
@@ -220,7 +234,12 @@ func measureFloor(ctx context.Context, o options, store *content.Store, n int, r
 	if err != nil {
 		return err
 	}
-	args := []string{floorCommand, o.dir}
+	folder, discard, err := newVolume(ctx, o, n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, discard()) }()
+	args := []string{floorCommand, folder}
 	for _, c := range s.Cameras() {
 		args = append(args, s.URL(c))
 	}
@@ -231,7 +250,7 @@ func measureFloor(ctx context.Context, o options, store *content.Store, n int, r
 	}
 	defer func() {
 		err = errors.Join(err, cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
-	}()
+	}() // before the volume goes
 	waiting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, c := range s.Cameras() {
@@ -243,26 +262,40 @@ func measureFloor(ctx context.Context, o options, store *content.Store, n int, r
 	return err
 }
 
-// cpuTime is a process's time on a processor so far, user and system (proc(5), /proc/pid/stat fields 14 and 15).
-func cpuTime(pid int) (time.Duration, error) {
+// cpuTime is a process's time on a processor so far (proc(5), /proc/pid/stat fields 14 and 15).
+func cpuTime(pid int) (c cpu, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("processor time: %w", err)
+		return c, fmt.Errorf("processor time: %w", err)
 	}
 	_, rest, ok := strings.Cut(string(text), ") ") // the name may hold anything
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 13 {
-		return 0, fmt.Errorf("processor time: unexpected %q", text)
+		return c, fmt.Errorf("processor time: unexpected %q", text)
 	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		v, err := strconv.ParseInt(f, 10, 64)
+	for i, d := range []*time.Duration{&c.user, &c.system} {
+		v, err := strconv.ParseInt(fields[11+i], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("processor time: %w", err)
+			return c, fmt.Errorf("processor time: %w", err)
 		}
-		ticks += v
+		*d = time.Duration(v) * time.Second / 100 // USER_HZ is 100 on all Linux that matters
 	}
-	return time.Duration(ticks) * time.Second / 100, nil // USER_HZ is 100 on all Linux that matters
+	return c, nil
+}
+
+// slowest finds what the engine says about a frame's way to the disk when it lets go of its volume.
+func slowest(log string) (time.Duration, error) {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(string(text), "slowestMs=")
+	digits, _, _ := strings.Cut(rest, "\n")
+	ms, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil {
+		return 0, errors.New("the engine does not say how long frames took to the disk")
+	}
+	return time.Duration(ms) * time.Millisecond, nil
 }
 
 // memory is a process's resident memory now and at its peak, in bytes.

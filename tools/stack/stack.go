@@ -36,6 +36,7 @@ type Config struct {
 	Volumes []string // existing folders
 	Listen  string   // where web listens, host:port; empty: no web
 	Screen  io.Writer
+	Engine  []string // more flags for engine
 }
 
 // Stack is a running set of services.
@@ -118,7 +119,7 @@ func (s *Stack) arguments(service string) []string {
 		}
 		return args
 	case Engine:
-		return []string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine")}
+		return append([]string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine")}, s.cfg.Engine...)
 	}
 	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "web")}
 }

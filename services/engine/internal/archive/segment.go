@@ -30,6 +30,7 @@ type Segment struct {
 	leaving  bool          // the closer has it, or will
 	room     chan struct{} // closed and replaced when something was written, or the segment ends
 	since    time.Time     // when the oldest frame came that was not yet taken to be written; zero: there is none
+	arrived  int64         // when that frame came to this machine, UTC in ns
 	given    int           // frames that came by Write
 	ready    int           // of them in whole clusters
 	readyEnd int64         // their end, UTC in ns
@@ -77,7 +78,7 @@ func (s *Segment) Write(ctx context.Context, f *media.Frame) error {
 	}
 	before, end := s.w.Ready(), s.w.EndNs()
 	if s.since.IsZero() {
-		s.since = time.Now()
+		s.since, s.arrived = time.Now(), f.ArrivalNs
 	}
 	if err := s.w.Add(f); err != nil {
 		s.vol.arch.log.Error("frame cannot be stored", "camera", s.key.Camera, "segment", s.key.ID(), "err", err)

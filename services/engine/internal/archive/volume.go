@@ -54,6 +54,7 @@ type volume struct {
 	dev  atomic.Uint64 // the device that path was on at first; 0: not known yet
 
 	written atomic.Int64 // bytes
+	slowest atomic.Int64 // the longest that a frame took from its coming until it was on disk, ns
 
 	mu        sync.Mutex
 	name      string
@@ -334,6 +335,7 @@ func (v *volume) close() {
 	}()
 	select {
 	case <-gone:
+		v.arch.log.Info("volume is let go of", "volume", v.id, "writtenBytes", v.written.Load(), "slowestMs", v.slowest.Load()/1e6)
 	case <-time.After(v.arch.cfg.StallAfter):
 	}
 }

@@ -32,6 +32,7 @@ type piece struct {
 	frames int   // of the segment on disk once this is
 	endNs  int64 // of the footage then
 	named  bool
+	oldest int64 // when the first frame came to this machine that it is the first to hold, UTC in ns; 0: it holds none
 }
 
 // kick asks for a round now.
@@ -129,9 +130,9 @@ func (v *volume) gather() (pieces []piece, more bool) {
 		if s.err == nil {
 			s.endCluster()
 		}
-		p := piece{seg: s, frames: s.ready, endNs: s.readyEnd, named: s.named}
+		p := piece{seg: s, frames: s.ready, endNs: s.readyEnd, named: s.named, oldest: s.arrived}
 		p.data = s.w.Take()
-		s.since = time.Time{}
+		s.since, s.arrived = time.Time{}, 0
 		s.mu.Unlock()
 		sum += p.data.Size
 		pieces = append(pieces, p)
@@ -174,6 +175,9 @@ func (p piece) written(v *volume) {
 	s.named = true
 	s.durable, s.durEnd, s.size = p.frames, p.endNs, p.data.Offset+int64(p.data.Size)
 	v.written.Add(int64(p.data.Size))
+	if p.oldest != 0 {
+		v.slowest.Store(max(v.slowest.Load(), time.Now().UnixNano()-p.oldest))
+	}
 	s.w.Recycle(p.data)
 	s.wakeWriter()
 }

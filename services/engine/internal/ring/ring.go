@@ -7,7 +7,7 @@
 //   - What a reader gets starts at a keyframe and follows without a break, unless the Read that gave it said that GOPs
 //     were lost just before its first frame; that frame is a keyframe again.
 //   - The ring holds whole GOPs. It lets go of the oldest one when it is past MaxBytes or MaxAge and no guaranteed
-//     reader still needs it. For a guaranteed reader (recording) it grows to BudgetBytes; past that the oldest GOPs are
+//     reader still needs it; past MaxAge alone, a lossy reader within its MaxLag keeps it too. For a guaranteed reader (recording) it grows to BudgetBytes; past that the oldest GOPs are
 //     dropped all the same, and counted as that reader's loss.
 //   - A single GOP larger than the bounds (a camera that hardly ever sends a keyframe) loses its beginning; nobody can
 //     start in it any more, readers already within go on.
@@ -175,12 +175,22 @@ func (r *Ring) needed(end uint64) bool {
 	return false
 }
 
+// followed tells whether a lossy reader that is not too far behind still has frames before sequence end to read.
+func (r *Ring) followed(end uint64, now time.Duration) bool {
+	for _, rd := range r.readers {
+		if !rd.cfg.Guaranteed && !rd.seeking && rd.next < end && now-r.buf[rd.next&uint64(len(r.buf)-1)].at <= rd.cfg.MaxLag {
+			return true
+		}
+	}
+	return false
+}
+
 // trim applies the bounds.
 func (r *Ring) trim(now time.Duration) {
 	for len(r.gops) > 1 {
 		end := r.gops[1]
 		old := r.cfg.MaxAge > 0 && now-end.at > r.cfg.MaxAge
-		if !old && r.bytes <= r.cfg.MaxBytes {
+		if r.bytes <= r.cfg.MaxBytes && (!old || r.followed(end.start, now)) {
 			return
 		}
 		if r.bytes <= r.cfg.BudgetBytes && r.needed(end.start) {
