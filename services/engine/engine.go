@@ -194,7 +194,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	cameras = camera.NewSet(camera.Config{
 		Store: camera.NewStore(db), Archive: recordings{arch}, Log: log, Written: well.written,
 		Ring:   ringConfig(m.memoryBytes()),
-		Before: before(arch, m, log),
+		Before: before(idx, m, log),
 	})
 	arch.SetVolumes(volumes)
 	repaired, cancel := context.WithTimeout(ctx, repairWithin)
@@ -202,6 +202,9 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		log.Warn("recordings are still being repaired; the cameras start meanwhile")
 	}
 	cancel()
+	if err := resume(idx); err != nil {
+		log.Error("outages of the time before cannot be told to their end", "err", err)
+	}
 	if err := cameras.Start(); err != nil {
 		return err
 	}
@@ -228,6 +231,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		err = errors.Join(err, following.Wait())
 	}()
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
+	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
 	following.Go(func() error { verify(followCtx, idx, log); return nil })
 	return serve(ctx, o.socket, handler, viewers)
 }

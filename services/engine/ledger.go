@@ -2,6 +2,8 @@ package engine
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -143,4 +145,72 @@ func (l ledger) AllCoverage(fromMs, toMs int64) ([]api.Coverage, error) {
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// noteEvery is how often the outages that run are put into the index: what a kill or a power cut takes of one is no more.
+const noteEvery = 10 * time.Second
+
+// ringLasts is how long a disk that does not answer may still get all there was, from the rings.
+const ringLasts = time.Minute
+
+// keepLedger puts the outages that run into the index, all in one transaction, until ctx ends: where none runs nothing is
+// written. When footage resumes, its recorder replaces them by what they were in the end.
+func keepLedger(ctx context.Context, cameras *camera.Set, idx *index.Index, log *slog.Logger) {
+	t := time.NewTicker(noteEvery)
+	defer t.Stop()
+	for {
+		var now time.Time
+		select {
+		case now = <-t.C:
+		case <-ctx.Done():
+			now = time.Now() // the last word of this process
+		}
+		gaps := slices.DeleteFunc(cameras.Running(now), func(g index.Gap) bool {
+			return g.Cause == index.Disk && g.EndMs-g.StartMs < ringLasts.Milliseconds()
+		})
+		if len(gaps) > 0 {
+			if err := idx.AddGap(gaps...); err != nil && ctx.Err() == nil {
+				log.Error("outages cannot be put into the index", "err", err)
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// resume tells the outages that ran when the engine died up to that moment: the newest instant of any camera, for those
+// that recorded did so within a second of the end.
+func resume(idx *index.Index) error {
+	ids, err := idx.Ledgers()
+	if err != nil {
+		return err
+	}
+	var died int64
+	for _, l := range ids {
+		_, last, _, err := idx.LedgerBounds(l.Camera, l.Stream)
+		if err != nil {
+			return err
+		}
+		died = max(died, last)
+	}
+	var gaps []index.Gap
+	for _, l := range ids {
+		g, found, err := idx.LastGap(l.Camera, l.Stream)
+		if err != nil {
+			return err
+		}
+		_, last, _, err := idx.LedgerBounds(l.Camera, l.Stream)
+		if err != nil {
+			return err
+		}
+		if found && g.EndMs == last && g.EndMs < died && died-g.EndMs <= 2*noteEvery.Milliseconds() {
+			g.EndMs = died
+			gaps = append(gaps, g)
+		}
+	}
+	if len(gaps) == 0 {
+		return nil
+	}
+	return idx.AddGap(gaps...)
 }

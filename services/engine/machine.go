@@ -13,6 +13,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/index"
 )
 
@@ -164,12 +165,12 @@ func taken(ctx context.Context, db *mirror.DB) {
 	}
 }
 
-// before tells where a camera's footage ends and why nothing followed: the machine was off if it has started since.
-func before(arch *archive.Archive, m *machine, log *slog.Logger) func(string) (int64, index.Cause) {
-	return func(camera string) (int64, index.Cause) {
-		_, last, found, err := arch.Bounds(camera)
+// before tells up to when a camera's ledger goes and why nothing followed: the machine was off if it has started since.
+func before(idx *index.Index, m *machine, log *slog.Logger) func(string) (int64, index.Cause) {
+	return func(id string) (int64, index.Cause) {
+		_, last, found, err := idx.LedgerBounds(id, camera.MainStream)
 		if err != nil {
-			log.Error("cannot tell where the camera's footage ends", "camera", camera, "err", err)
+			log.Error("cannot tell where the camera's footage ends", "camera", id, "err", err)
 		}
 		if err != nil || !found {
 			return 0, ""

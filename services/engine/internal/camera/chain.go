@@ -54,6 +54,7 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 	rc := record.Config{
 		Camera: cfg.id, Stream: MainStream, Kind: index.Standard, Source: reader, Archive: s.cfg.Archive, Log: s.cfg.Log,
 		Written: s.cfg.Written, Offline: func() bool { return c.offline.Swap(false) },
+		Lost: func() int64 { return c.ingest.State().LostFrames },
 	}
 	rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
 	c.record = record.New(rc)

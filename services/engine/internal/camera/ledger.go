@@ -25,6 +25,18 @@ func (s *Set) Owed(camera string, now time.Time) []Owed {
 	return sl.owed(now)
 }
 
+// Running returns the gaps of all cameras that run now.
+func (s *Set) Running(now time.Time) (out []index.Gap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sl := range s.slots {
+		for _, o := range sl.owed(now) {
+			out = append(out, o.Running...)
+		}
+	}
+	return out
+}
+
 // owed says it of a slot. The caller holds mu.
 func (sl *slot) owed(now time.Time) []Owed {
 	o := Owed{Stream: MainStream}

@@ -73,6 +73,9 @@ func (s *Set) Start() error {
 	for _, row := range rows {
 		end, cause := s.cfg.Before(row.ID)
 		s.put(row, end, cause)
+		if sl := s.slots[row.ID]; !row.Enabled && end != 0 {
+			sl.sinceMs = end // as it was when the engine ended
+		}
 	}
 	return nil
 }

@@ -173,3 +173,38 @@ func (x *Index) Streams(camera string) ([]string, error) {
 	slices.Sort(out)
 	return out, err
 }
+
+// Ledger names what gaps belong to: a stream of a camera.
+type Ledger struct{ Camera, Stream string }
+
+// Ledgers returns the streams that have a row of standard recording.
+func (x *Index) Ledgers() ([]Ledger, error) {
+	var out []Ledger
+	err := x.db.View(func(tx *mirror.Tx) error {
+		for bucket := range tx.Buckets(prefixGaps) {
+			if camera, stream, ok := strings.Cut(strings.TrimPrefix(bucket, prefixGaps), "/"); ok {
+				out = append(out, Ledger{camera, stream})
+			}
+		}
+		return groups(tx, prefixSegments, func(g group, _ string) error {
+			if l := (Ledger{g.camera, g.stream}); g.kind == Standard && !slices.Contains(out, l) {
+				out = append(out, l)
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// LastGap returns the newest gap of a stream.
+func (x *Index) LastGap(camera, stream string) (g Gap, found bool, err error) {
+	err = x.db.View(func(tx *mirror.Tx) error {
+		for k, v := range tx.Descend(gapBucket(camera, stream), nil, nil) {
+			g, err = gapOf(camera, stream, k, v)
+			found = err == nil
+			return err
+		}
+		return nil
+	})
+	return g, found, err
+}

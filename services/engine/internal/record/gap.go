@@ -21,7 +21,14 @@ func (r *Recorder) gap(startNs int64) {
 	if startNs < r.endNs-int64(gapMin) {
 		r.endNs = startNs // the clock was set back: what follows is measured from here
 	}
-	if r.endNs == 0 || startNs-r.endNs < int64(gapMin) {
+	if r.endNs == 0 {
+		r.endNs, offline = r.outage.begunNs, true // nothing was ever recorded: it is missing since we are here
+	}
+	least := gapMin
+	if cause == index.Disk || cause == index.Overload {
+		least = knownMin // frames were given up for certain
+	}
+	if startNs-r.endNs < int64(least) {
 		return
 	}
 	if cause == "" {

@@ -3,6 +3,7 @@ package record
 import (
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,4 +84,30 @@ func TestTheOutageThatRunsIsKnown(t *testing.T) {
 	check(24, gap(20, 24, index.CameraOffline))
 	r.outage.waitsFor(index.Disk)
 	check(24, gap(20, 24, index.Disk))
+}
+
+func TestPicturesMissingWithinASegmentAreTold(t *testing.T) {
+	for _, audio := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, audio, 0, "")
+			g.push(100)
+			g.lost += 5
+			g.frame += 20 // two seconds without a picture
+			g.push(95)
+			g.frame += 5 // half a second counts as lost frames alone
+			g.push(100)
+			g.frame += 10 // a second, and nothing was lost on the way
+			g.push(10)
+			g.stop()
+			gap := func(from, to int64, c index.Cause) index.Gap {
+				return index.Gap{Camera: "aaaaaaa1", Stream: "main", StartMs: t0/1e6 + from*100, EndMs: t0/1e6 + to*100, Cause: c, Inside: true}
+			}
+			if d := cmp.Diff([]index.Gap{gap(100, 120, index.Network), gap(320, 330, index.CameraOffline)}, g.archive.gaps); d != "" {
+				t.Error(d)
+			}
+			if len(g.archive.segments) != 1 {
+				t.Errorf("got %d segments", len(g.archive.segments))
+			}
+		})
+	}
 }

@@ -43,6 +43,9 @@ const (
 	// gapMin is the shortest span without frames that is called a gap. Jitter and a slow camera stay below.
 	gapMin = 2 * time.Second
 
+	// knownMin is the same where it is known that frames were left out.
+	knownMin = 500 * time.Millisecond
+
 	batch = 64
 )
 
@@ -83,6 +86,8 @@ type Config struct {
 	Written *atomic.Uint64 // counts frames over all recorders: the engine's progress
 	// Offline tells whether the camera was without a picture since the last call: it makes the cause of a gap.
 	Offline func() bool
+	// Lost returns how many packets or frames of the stream are known to be missing.
+	Lost func() int64
 	// Before is the end of the footage before this recorder, and why there was none since.
 	Before struct {
 		EndMs int64 // 0: none
@@ -108,6 +113,10 @@ type Recorder struct {
 	endNs   int64 // of the newest frame written; 0: none yet
 	cause   index.Cause
 	waited  bool // since the last Read, for a volume
+
+	pictureNs int64 // of the newest picture; 0: none since the last gap
+	stepNs    int64 // distance of pictures, smoothed
+	lost      int64 // what Lost said at the newest keyframe
 
 	outage outage
 
@@ -221,6 +230,7 @@ func (r *Recorder) frame(ctx context.Context, f *media.Frame) error {
 	if at < r.startNs {
 		return nil // audio from before the first picture of a run, or pictures that build on an earlier GOP
 	}
+	r.picture(f, video)
 	return r.write(ctx, f)
 }
 
@@ -350,6 +360,7 @@ func (r *Recorder) cut() {
 // end closes the segment.
 func (r *Recorder) end() {
 	r.closeOld()
+	r.pictureNs = 0 // between segments a shorter hole than a gap is none
 	if r.seg != nil {
 		r.seg.Close()
 		r.seg = nil

@@ -83,12 +83,14 @@ type rig struct {
 	run     *media.Run
 	written atomic.Uint64
 	offline bool
+	lost    int64
 	frame   int
 	audio   bool
 	stop    func() error
 }
 
-const t0 = int64(1_763_874_000) * int64(time.Second)
+// t0 is when time begins in a bubble of synctest.
+const t0 = int64(946_684_800) * int64(time.Second)
 
 func newRun(startNs int64, audio bool) *media.Run {
 	r := &media.Run{Camera: "aaaaaaa1", Stream: "main", StartNs: startNs, Tracks: []media.Track{{Codec: media.H264, ClockRate: 90000}}}
@@ -101,7 +103,7 @@ func newRun(startNs int64, audio bool) *media.Run {
 func newRig(t *testing.T, audio bool, beforeMs int64, cause index.Cause) *rig {
 	g := &rig{t: t, ring: ring.New(ring.Config{MaxBytes: 64 << 10, BudgetBytes: 256 << 10}), archive: &memory{}, run: newRun(t0, audio), audio: audio}
 	cfg := Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: g.archive, Log: slog.New(slog.DiscardHandler), Written: &g.written,
-		Source: g.ring.NewReader(ring.ReaderConfig{Guaranteed: true, Start: ring.Oldest}), Offline: func() bool { return g.offline }}
+		Source: g.ring.NewReader(ring.ReaderConfig{Guaranteed: true, Start: ring.Oldest}), Offline: func() bool { return g.offline }, Lost: func() int64 { return g.lost }}
 	cfg.Before.EndMs, cfg.Before.Cause = beforeMs, cause
 	g.rec = New(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +136,7 @@ func (g *rig) next(after time.Duration) {
 func TestAGOPWithoutEndIsNotHeldForEver(t *testing.T) {
 	arch := &memory{}
 	r := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: arch, Log: slog.New(slog.DiscardHandler),
-		Written: new(atomic.Uint64), Offline: func() bool { return false }})
+		Written: new(atomic.Uint64), Offline: func() bool { return false }, Lost: func() int64 { return 0 }})
 	run, payload, n := newRun(t0, false), make([]byte, 1<<20), int64(0)
 	give := func(key bool) {
 		t.Helper()
