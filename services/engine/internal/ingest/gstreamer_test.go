@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"vigie/internal/api"
-	"vigie/services/engine/internal/fmp4"
 	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/mkv"
 )
 
 // gstreamer starts a camera and returns its address without credentials.
@@ -42,14 +42,18 @@ func gstreamer(t *testing.T, pipeline, auth string) string {
 	return "127.0.0.1:" + strings.TrimSpace(line) + "/stream"
 }
 
+// gstCase is a camera by GStreamer.
+type gstCase struct {
+	name, pipeline, auth string
+	codecs               []media.Codec
+	reordered            bool
+	keyframes            int // at least; default 3
+	rig, refused         *rig
+}
+
 func TestAgainstGStreamer(t *testing.T) {
 	t.Parallel()
-	cases := []struct {
-		name, pipeline, auth string
-		codecs               []media.Codec
-		reordered            bool
-		rig, refused         *rig
-	}{
+	againstGStreamer(t, []gstCase{
 		{
 			name: "H264 AAC", auth: "digest", codecs: []media.Codec{media.H264, media.AAC},
 			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=-1 " +
@@ -64,7 +68,30 @@ func TestAgainstGStreamer(t *testing.T) {
 			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph265pay name=pay0 pt=96 config-interval=-1 " +
 				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8",
 		},
-	}
+	})
+}
+
+func TestOtherCodecsAgainstGStreamer(t *testing.T) {
+	againstGStreamer(t, []gstCase{
+		{
+			name: "MJPEG Opus", auth: "digest", keyframes: 75, codecs: []media.Codec{media.MJPEG, media.Opus},
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 " +
+				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=1 ! opusenc ! rtpopuspay name=pay1 pt=97",
+		},
+		{
+			name: "MJPEG G.726", auth: "basic", codecs: []media.Codec{media.MJPEG, media.G726x32}, keyframes: 75,
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 " +
+				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1 ! avenc_g726 bitrate=32000 ! rtpg726pay name=pay1 pt=97",
+		},
+		{
+			name: "MJPEG LATM", auth: "basic", keyframes: 75, codecs: []media.Codec{media.MJPEG, media.AAC},
+			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 " +
+				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! rtpmp4apay name=pay1 pt=97",
+		},
+	})
+}
+
+func againstGStreamer(t *testing.T, cases []gstCase) {
 	for i := range cases {
 		c := &cases[i]
 		address := gstreamer(t, c.pipeline, c.auth)
@@ -101,7 +128,7 @@ func TestAgainstGStreamer(t *testing.T) {
 					keys++
 				}
 			}
-			if reordered != c.reordered || keys < 3 {
+			if reordered != c.reordered || keys < max(3, c.keyframes) {
 				t.Errorf("reordered %v, %d keyframes", reordered, keys)
 			}
 			if len(c.codecs) > 1 {
@@ -122,20 +149,23 @@ func TestAgainstGStreamer(t *testing.T) {
 // decode lets ffmpeg decode frames and count the pictures.
 func decode(t *testing.T, frames []*media.Frame, pictures int) {
 	t.Helper()
-	m, err := fmp4.NewMuxer(frames[0].Run)
+	w, err := mkv.NewWriter(frames[0].Run, mkv.Meta{StartNs: frames[0].TimeNs()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := m.Init()
-	if err != nil {
-		t.Fatal(err)
+	for _, f := range frames {
+		if err := w.Add(f); err != nil {
+			t.Fatal(err)
+		}
 	}
-	name := filepath.Join(t.TempDir(), "a.mp4")
-	if err := os.WriteFile(name, m.Fragment(file, frames, 0), 0o600); err != nil {
+	w.EndCluster()
+	file := bytes.Join(w.Take().Pieces, nil)
+	name := filepath.Join(t.TempDir(), "a.mkv")
+	if err := os.WriteFile(name, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-err_detect", "explode", "-i", name, "-fps_mode", "passthrough", "-f", "framehash", "-")
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-err_detect", "explode", "-i", name, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash", "-", "-map", "0:a?", "-f", "null", "-")
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil || stderr.Len() > 0 {

@@ -45,6 +45,7 @@ type Config struct {
 	Password string
 	// Transport is how to fetch; auto, or nothing, takes what works.
 	Transport api.Transport
+	NoAudio   bool // the sound is not fetched
 	Ring      *ring.Ring
 	Log       *slog.Logger
 	Now       func() time.Time // UTC; nil: time.Now
@@ -142,7 +143,7 @@ func (i *Ingest) session(ctx context.Context) error {
 	i.mu.Unlock()
 	stamp := newStamper(i.cfg.Camera, i.cfg.Stream, &i.clocks, func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }, i.push)
 	s := &session{
-		address: address, transport: i.transport(), limits: i.limits, clock: i.clock, lost: i.lost,
+		address: address, transport: i.transport(), limits: i.limits, clock: i.clock, lost: i.lost, silent: i.cfg.NoAudio,
 		report: stamp.senderReport,
 		chosen: func(c choice) {
 			if c.refused != "" && c.audio == nil {

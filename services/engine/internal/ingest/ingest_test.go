@@ -304,7 +304,7 @@ func TestFaultsAreTold(t *testing.T) {
 	video := cameratest.EncodeVideo(t, cameratest.VideoOptions{Frames: 25})
 	good := cameratest.Start(t, cameratest.CameraOptions{Video: video, User: "admin", Password: "right"})
 	host := strings.TrimSuffix(strings.TrimPrefix(good.URL, "rtsp://"), cameratest.Path)
-	mjpeg := cameratest.Start(t, cameratest.CameraOptions{Format: &format.MJPEG{}})
+	vp9 := cameratest.Start(t, cameratest.CameraOptions{Format: &format.VP9{PayloadTyp: 96}})
 	vp8 := cameratest.Start(t, cameratest.CameraOptions{Format: &format.VP8{PayloadTyp: 96}})
 	deaf := cameratest.Start(t, cameratest.CameraOptions{Audio: cameratest.EncodeAudio(t, media.PCMU)})
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -316,7 +316,7 @@ func TestFaultsAreTold(t *testing.T) {
 		{"rtsp://admin:wrong@" + host + cameratest.Path, "unauthorized", "password"},
 		{"rtsp://" + host + cameratest.Path, "unauthorized", "Enter"},
 		{"rtsp://admin:right@" + host + "/nothing", "not_found", "path"},
-		{mjpeg.URL, "bad_codec", "Motion JPEG"},
+		{vp9.URL, "bad_codec", "VP9"},
 		{vp8.URL, "bad_codec", "VP8"},
 		{deaf.URL, "no_video", "video"},
 		{"rtsp://" + closed.Addr().String() + "/x", "refused", "port"},

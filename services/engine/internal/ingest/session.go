@@ -38,6 +38,7 @@ type session struct {
 	lost      func(int64)                                   // packets or units known to be missing
 	chosen    func(choice)                                  // once it is known what is fetched; may be nil
 	clock     func() time.Duration                          // monotonic
+	silent    bool                                          // audio is not fetched
 }
 
 // run connects and fetches until the context ends or something goes wrong; the error is a *Fault unless the context's.
@@ -69,7 +70,8 @@ func (s *session) play(ctx context.Context, played *atomic.Bool) error {
 type intake struct {
 	s *session
 	choice
-	picture *video
+	picture picture
+	layout  layout
 	sound   *audio        // nil: none
 	now     time.Duration // session time at which the packets in hand came
 
@@ -84,6 +86,9 @@ func (s *session) newIntake(desc *description.Session) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.silent {
+		c.audio, c.audioFormat = nil, nil
+	}
 	if s.chosen != nil {
 		s.chosen(c)
 	}
@@ -93,12 +98,10 @@ func (s *session) newIntake(desc *description.Session) (*intake, error) {
 			return nil, err
 		}
 	}
-	if in.picture, err = newVideo(c.videoFormat, nil); err != nil {
+	if in.picture, err = newPicture(c.videoFormat); err != nil {
 		return nil, err
 	}
-	if in.sound != nil {
-		in.picture.audio = &in.sound.track
-	}
+	in.layout = layout{sound: in.sound, deliver: s.deliver}
 	return in, nil
 }
 
@@ -126,26 +129,26 @@ func (in *intake) videoPacket(pkt *rtp.Packet) {
 
 func (in *intake) pictured(u unit) {
 	in.key.Store(true)
-	in.s.deliver(u)
+	in.layout.add(u)
 }
 
 // audioPacket takes an RTP packet of the audio; only when sound is set. Its decoders keep payloads.
 func (in *intake) audioPacket(pkt *rtp.Packet) {
 	pkt.Payload = bytes.Clone(pkt.Payload)
-	in.sound.packet(pkt, in.now, in.s.deliver)
+	in.sound.packet(pkt, in.now, in.layout.add)
 }
 
 // control takes an RTCP packet (RFC 3550 §6.4, §6.6) of the video, track 0, or the audio, track 1.
 func (in *intake) control(track int, pkt rtcp.Packet) {
-	clock := &in.picture.clock
+	near := in.picture.near
 	if track == 1 {
-		clock = &in.sound.clock
+		near = in.sound.near
 	}
 	switch pkt := pkt.(type) {
 	case *rtcp.SenderReport:
 		if pkt.NTPTime != 0 { // zero: the camera has no clock
 			seconds, fraction := pkt.NTPTime>>32, pkt.NTPTime&0xffffffff
-			in.s.report(track, time.Duration(seconds)*time.Second+time.Duration(fraction*uint64(time.Second)>>32), clock.near(pkt.RTPTime))
+			in.s.report(track, time.Duration(seconds)*time.Second+time.Duration(fraction*uint64(time.Second)>>32), near(pkt.RTPTime))
 		}
 	case *rtcp.Goodbye:
 		if track == 0 {

@@ -14,13 +14,13 @@ import (
 // choice is what is fetched of all that a camera offers.
 type choice struct {
 	video       *description.Media
-	videoFormat format.Format // *format.H264 or *format.H265
+	videoFormat format.Format // one that newPicture takes
 	audio       *description.Media
-	audioFormat format.Format // *format.MPEG4Audio or *format.G711; nil: no audio
+	audioFormat format.Format // one that newAudio takes; nil: no audio
 	refused     string        // audio that is not fetched, by name
 }
 
-// choose takes the first video that we record, and the first audio.
+// choose takes the first video that we record, H.264 and H.265 before others, and the first audio.
 func choose(desc *description.Session) (choice, error) {
 	var c choice
 	var other []string
@@ -29,22 +29,19 @@ func choose(desc *description.Session) (choice, error) {
 			continue
 		}
 		for _, f := range m.Formats {
-			switch f := f.(type) {
-			case *format.H264, *format.H265:
-				if c.video == nil {
+			switch kind := pictureCodec(f); {
+			case kind != "":
+				if c.video == nil || kind.HasNALUs() && !pictureCodec(c.videoFormat).HasNALUs() {
 					c.video, c.videoFormat = m, f
 				}
-			case *format.MPEG4Audio, *format.G711:
-				if c.audio == nil && recordable(f) {
+			case recordable(f):
+				if c.audio == nil {
 					c.audio, c.audioFormat = m, f
 				}
-			default:
-				switch m.Type {
-				case description.MediaTypeVideo:
-					other = append(other, codecName(f))
-				case description.MediaTypeAudio:
-					c.refused = codecName(f)
-				}
+			case m.Type == description.MediaTypeVideo:
+				other = append(other, codecName(f))
+			case m.Type == description.MediaTypeAudio:
+				c.refused = codecName(f)
 			}
 		}
 	}
@@ -57,29 +54,90 @@ func choose(desc *description.Session) (choice, error) {
 	return c, &Fault{Code: "no_video", Reason: "The camera's stream has no video. Check that the address is that of a video stream."}
 }
 
-// recordable refuses audio whose numbers make no sense.
-func recordable(f format.Format) bool {
-	t := audioTrack(f)
-	return t.SampleRate >= 4000 && t.SampleRate <= 192_000 && t.Channels >= 1 && t.Channels <= 8
+// pictureCodec is the codec of a video format; empty for what we do not record.
+func pictureCodec(f format.Format) media.Codec {
+	switch f.(type) {
+	case *format.H264:
+		return media.H264
+	case *format.H265:
+		return media.H265
+	case *format.MPEG4Video:
+		return media.MPEG4
+	case *format.MJPEG:
+		return media.MJPEG
+	}
+	return ""
 }
 
-// audioTrack describes the audio of a chosen format.
+// newPicture returns a depacketiser of a format that pictureCodec knows.
+func newPicture(f format.Format) (picture, error) {
+	switch f := f.(type) {
+	case *format.MPEG4Video:
+		return newMPEG4(f), nil
+	case *format.MJPEG:
+		return newJPEG(), nil
+	}
+	return newVideo(f)
+}
+
+// recordable tells audio that is recorded. It refuses such whose numbers make no sense.
+func recordable(f format.Format) bool {
+	if l, ok := f.(*format.MPEG4AudioLATM); ok && l.CPresent {
+		return true // will be described in band
+	}
+	t := audioTrack(f)
+	return plausible(&t)
+}
+
+func plausible(t *media.Track) bool {
+	channels := 8
+	if t.Codec == media.Opus || t.Codec.CodeBits() > 0 && t.Codec.CodeBits() < 8 { // more would be in another packing
+		channels = 2
+	}
+	return t.SampleRate >= 4000 && t.SampleRate <= 192_000 && t.Channels >= 1 && t.Channels <= channels
+}
+
+// audioTrack describes the audio of a chosen format. What we do not record, or cannot describe yet, has no codec.
 func audioTrack(f format.Format) media.Track {
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
-		config, err := f.Config.Marshal()
-		if err != nil {
-			return media.Track{}
+		return aacTrack(f.Config)
+	case *format.MPEG4AudioLATM:
+		if c, err := specificConfig(f.StreamMuxConfig); err == nil && !f.CPresent {
+			return aacTrack(c)
 		}
-		return media.Track{Codec: media.AAC, ClockRate: f.Config.SampleRate, SampleRate: f.Config.SampleRate, Channels: channels(f.Config), Config: config}
 	case *format.G711:
 		codec := media.PCMA
 		if f.MULaw {
 			codec = media.PCMU
 		}
 		return media.Track{Codec: codec, ClockRate: f.SampleRate, SampleRate: f.SampleRate, Channels: f.ChannelCount}
+	case *format.Opus:
+		return media.Track{Codec: media.Opus, ClockRate: 48000, SampleRate: 48000, Channels: f.ChannelCount}
+	}
+	if code, _, ok := g726Of(f); ok {
+		codec := map[int]media.Codec{2: media.G726x16, 3: media.G726x24, 4: media.G726x32, 5: media.G726x40}[code]
+		return media.Track{Codec: codec, ClockRate: 8000, SampleRate: 8000, Channels: 1}
 	}
 	return media.Track{}
+}
+
+func aacTrack(c *mpeg4audio.AudioSpecificConfig) media.Track {
+	config, err := c.Marshal()
+	if err != nil {
+		return media.Track{}
+	}
+	return media.Track{Codec: media.AAC, ClockRate: c.SampleRate, SampleRate: c.SampleRate, Channels: channels(c), Config: config}
+}
+
+// g726Of tells G.726 by its name (RFC 3551 §4.5.4): the bits of a code, and whether the first code of a byte is in its
+// lowest bits. The name is looked at since the library knows it with dynamic payload types only.
+func g726Of(f format.Format) (codeBits int, little, ok bool) {
+	name, clock, _ := strings.Cut(strings.ToUpper(f.RTPMap()), "/")
+	name, aal2 := strings.CutPrefix(name, "AAL2-")
+	rate, ok := strings.CutPrefix(name, "G726-")
+	codeBits = map[string]int{"16": 2, "24": 3, "32": 4, "40": 5}[rate]
+	return codeBits, !aal2, ok && codeBits > 0 && (clock == "8000" || clock == "8000/1")
 }
 
 // channels maps an MPEG-4 channel configuration (ISO 14496-3 table 1.19) to a count; 0 when it is told elsewhere.
@@ -94,16 +152,10 @@ func channels(c *mpeg4audio.AudioSpecificConfig) int {
 func codecName(f format.Format) string {
 	name, _, _ := strings.Cut(f.RTPMap(), "/")
 	switch f.(type) {
-	case *format.MJPEG:
-		return "Motion JPEG"
 	case *format.MPEG1Video:
 		return "MPEG-1/2 video"
-	case *format.MPEG4Video:
-		return "MPEG-4 part 2 video"
 	case *format.MPEGTS:
 		return "an MPEG transport stream"
-	case *format.MPEG4AudioLATM:
-		return "AAC in LATM"
 	}
 	if name == "" {
 		return fmt.Sprintf("an unknown codec (RTP payload type %d)", f.PayloadType())

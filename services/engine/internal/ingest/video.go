@@ -26,7 +26,6 @@ const (
 // those delivered before, and begins with a keyframe. Whatever is broken is left out up to the next keyframe.
 type video struct {
 	codec media.Codec
-	audio *media.Track // joins the video track in units' tracks; nil: none
 
 	seq        sequence
 	clock      unwrapper
@@ -54,8 +53,8 @@ type video struct {
 }
 
 // newVideo takes over the format's parameter sets from the session description, which may have none or stale ones.
-func newVideo(f format.Format, audio *media.Track) (*video, error) {
-	v := &video{audio: audio, waitKey: true}
+func newVideo(f format.Format) (*video, error) {
+	v := &video{waitKey: true}
 	switch f := f.(type) {
 	case *format.H264:
 		if f.PacketizationMode > 1 {
@@ -134,6 +133,9 @@ func (v *video) packet(pkt *rtp.Packet, arrival time.Duration, deliver func(unit
 		v.finish(arrival, deliver)
 	}
 }
+
+// near places an RTP time among those of the units.
+func (v *video) near(ts uint32) int64 { return v.clock.near(ts) }
 
 // hold lets go of the memory of packets that came before.
 func (v *video) hold() { v.au.hold() }
@@ -264,9 +266,6 @@ func (v *video) adopt() bool {
 	}
 	v.params = *o
 	v.tracks = []media.Track{{Codec: v.codec, ClockRate: 90000, VPS: o.vps, SPS: o.sps, PPS: o.pps, Width: o.width, Height: o.height}}
-	if v.audio != nil {
-		v.tracks = append(v.tracks, *v.audio)
-	}
 	v.resetExtractor()
 	return true
 }

@@ -49,7 +49,7 @@ func pack(t testing.TB, f format.Format, v *cameratest.Video) [][]*rtp.Packet {
 func TestUnitsWithoutMarkerEndWithTheNextTime(t *testing.T) {
 	clip := cameratest.EncodeVideo(t, cameratest.VideoOptions{Frames: 30, Slices: 2})
 	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
-	v, err := newVideo(f, nil)
+	v, err := newVideo(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestUnitsWithoutMarkerEndWithTheNextTime(t *testing.T) {
 func TestParameterSetsSentOnTheirOwnJoinThePicture(t *testing.T) {
 	clip := cameratest.EncodeVideo(t, cameratest.VideoOptions{Frames: 10})
 	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
-	v, err := newVideo(f, nil)
+	v, err := newVideo(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func FuzzVideo(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, h265 bool, data []byte) {
 		data = bytes.Clone(data)
-		v, err := newVideo(formats(h265), nil)
+		v, err := newVideo(formats(h265))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func BenchmarkPicture(b *testing.B) {
 	}
 	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
 	packets := pack(b, f, clip)
-	v, err := newVideo(f, nil)
+	v, err := newVideo(f)
 	if err != nil {
 		b.Fatal(err)
 	}
