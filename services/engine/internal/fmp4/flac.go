@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/g711"
-
 	"vigie/services/engine/internal/media"
 )
 
@@ -15,7 +13,7 @@ const (
 	flacMaxRice  = 14   // largest Rice parameter of coding method 0
 )
 
-// flac encodes G.711 as FLAC frames (RFC 9639), losslessly: browsers decode FLAC in MP4 but no G.711.
+// flac encodes sound that browsers do not decode as FLAC frames (RFC 9639), which they do, losslessly.
 //
 // A frame holds independent channels, each a constant, fixed (order 0 to 2, one partition) or verbatim subframe:
 //
@@ -25,7 +23,8 @@ const (
 // Not safe for concurrent use.
 type flac struct {
 	track   *media.Track
-	linear  [256]int16
+	pcm     decoder
+	linear  []int16 // of one payload, channel after channel of each sample
 	samples []int32 // one channel
 	w       bitWriter
 }
@@ -34,32 +33,22 @@ func newFLAC(t *media.Track) (*flac, error) {
 	if t.Channels < 1 || t.Channels > 8 || t.SampleRate < 1 || t.SampleRate > 655350 {
 		return nil, fmt.Errorf("%s with %d channels at %d Hz does not fit into FLAC", t.Codec, t.Channels, t.SampleRate)
 	}
-	e := &flac{track: t}
-	all := make([]byte, 256)
-	for i := range all {
-		all[i] = byte(i)
+	pcm, err := newDecoder(t)
+	if err != nil {
+		return nil, err
 	}
-	var pcm []byte // big-endian
-	if t.Codec == media.PCMU {
-		var d g711.Mulaw
-		d.Unmarshal(all)
-		pcm = d
-	} else {
-		var d g711.Alaw
-		d.Unmarshal(all)
-		pcm = d
-	}
-	for i := range e.linear {
-		e.linear[i] = int16(uint16(pcm[2*i])<<8 | uint16(pcm[2*i+1]))
-	}
-	return e, nil
+	return &flac{track: t, pcm: pcm}, nil
 }
 
-// encode appends one FLAC frame for a G.711 payload to dst. number is that of the first sample. A payload longer than
-// a frame may be is cut.
+// encode appends one FLAC frame for a payload to dst. number is that of the first sample. A payload longer than a frame
+// may be is cut.
 func (e *flac) encode(dst, payload []byte, number int64) []byte {
 	channels := e.track.Channels
-	n := min(len(payload)/channels, flacMaxBlock)
+	e.linear = e.pcm.Decode(e.linear[:0], payload)
+	n := min(len(e.linear)/channels, flacMaxBlock)
+	if n == 0 {
+		return dst
+	}
 	start := len(dst)
 	w := &e.w
 	*w = bitWriter{buf: dst}
@@ -74,7 +63,7 @@ func (e *flac) encode(dst, payload []byte, number int64) []byte {
 	for c := range channels {
 		e.samples = e.samples[:0]
 		for i := range n {
-			e.samples = append(e.samples, int32(e.linear[payload[i*channels+c]]))
+			e.samples = append(e.samples, int32(e.linear[i*channels+c]))
 		}
 		e.subframe(w)
 	}

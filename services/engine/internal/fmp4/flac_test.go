@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"testing"
 
 	flacinfo "github.com/bluenviron/mediacommon/v2/pkg/codecs/flac"
 
 	"vigie/services/engine/internal/cameratest"
+	"vigie/services/engine/internal/g726"
 	"vigie/services/engine/internal/media"
 )
 
@@ -64,9 +66,7 @@ func TestG711SurvivesFLACUnchanged(t *testing.T) {
 		for at := 0; at < whole; at += c.block {
 			// Numbers of every length follow one another.
 			frames = e.encode(frames, mixed[at:at+c.block], int64(at/c.channels))
-			for _, b := range mixed[at : at+c.block] {
-				want = append(want, e.linear[b])
-			}
+			want = newCompanded(c.codec).Decode(want, mixed[at:at+c.block])
 		}
 		got := decodeFLAC(t, track, frames)
 		if len(got) != len(want) {
@@ -80,6 +80,29 @@ func TestG711SurvivesFLACUnchanged(t *testing.T) {
 		if c.block == 160 {
 			t.Logf("%s: %d bytes of G.711 became %d", c.codec, whole, len(frames))
 		}
+	}
+}
+
+// TestG726IsHeardAsFLAC: what comes out of the FLAC frames, cut as they come, is what one decoder makes of it all.
+func TestG726IsHeardAsFLAC(t *testing.T) {
+	for _, codec := range []media.Codec{media.G726x16, media.G726x24, media.G726x32, media.G726x40} {
+		track := &media.Track{Codec: codec, ClockRate: 8000, SampleRate: 8000, Channels: 1}
+		e, err := newFLAC(track)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clip := cameratest.EncodeAudio(t, codec)
+		var frames []byte
+		for i, u := range clip.Units {
+			frames = e.encode(frames, u, int64(i*clip.Samples))
+		}
+		want := g726.NewDecoder(codec.CodeBits()).Decode(nil, bytes.Join(clip.Units, nil))
+		if got := decodeFLAC(t, track, frames); !slices.Equal(got, want) || len(got) != 160*len(clip.Units) {
+			t.Errorf("%s: %d samples, want %d, or others", codec, len(got), len(want))
+		}
+	}
+	if _, err := newFLAC(&media.Track{Codec: media.G726x32, SampleRate: 8000, Channels: 2}); err == nil {
+		t.Error("two channels of G.726 pass")
 	}
 }
 
@@ -101,12 +124,9 @@ func TestG711TablesAreThoseOfITU(t *testing.T) {
 		media.PCMU: {0x00: -32124, 0x80: 32124, 0xff: 0, 0x7f: 0, 0xf0: 120},
 		media.PCMA: {0xd5: 8, 0x55: -8, 0xaa: 32256, 0x2a: -32256},
 	} {
-		e, err := newFLAC(&media.Track{Codec: codec, ClockRate: 8000, SampleRate: 8000, Channels: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := newCompanded(codec)
 		for b, want := range samples {
-			if got := e.linear[b]; got != want {
+			if got := c[b]; got != want {
 				t.Errorf("%s %#x: %d, want %d", codec, b, got, want)
 			}
 		}

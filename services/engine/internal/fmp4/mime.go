@@ -31,10 +31,21 @@ func codecString(t *media.Track) (string, error) {
 			return "", fmt.Errorf("AAC configuration: %w", err)
 		}
 		return "mp4a.40." + strconv.Itoa(int(c.Type)), nil
-	case media.PCMA, media.PCMU:
+	case media.Opus:
+		return "opus", nil
+	}
+	if t.Codec.CodeBits() > 0 {
 		return "flac", nil
 	}
-	return "", fmt.Errorf("codec %q cannot be put into MP4", t.Codec)
+	return "", &UnplayableError{Codec: t.Codec}
+}
+
+// UnplayableError says that no browser plays a codec in MP4.
+type UnplayableError struct{ Codec media.Codec }
+
+// Error is a sentence for people.
+func (e *UnplayableError) Error() string {
+	return fmt.Sprintf("Browsers cannot show %s video. It is recorded as usual: download the recording to see it, or set the camera's video codec to H.264.", e.Codec)
 }
 
 // hevcString reads profile, tier and level, which begin at byte 3 of the SPS (ITU-T H.265 §7.3.3).

@@ -2,7 +2,8 @@
 // fragments (ISO 14496-12 §8.8). Live and playback use it; it knows nothing of either.
 //
 // Decode times (tfdt) are UTC since the Unix epoch in the track's timescale, which is its clock rate: so fragments of
-// different runs, of live and of the past fit on one timeline. G.711 becomes FLAC, since browsers play no G.711.
+// different runs, of live and of the past fit on one timeline. G.711 and G.726 become FLAC, since browsers play neither.
+// MPEG-4 part 2 and Motion JPEG are refused, since they show neither: UnplayableError.
 //
 // A fragment is written here rather than by a library, in one pass into the caller's buffer, as live makes one for each
 // frame and viewer:
@@ -31,14 +32,16 @@ import (
 
 // Muxer writes one run, or runs of the same format: see Switch.
 type Muxer struct {
-	run      *media.Run
-	base     []int64 // per track: tick 0 of the run in ticks since the Unix epoch
-	mime     string
-	flac     *flac
-	sequence uint32
-	lastGap  int64 // last distance of video frames in ticks, as an estimate of the next; 0: unknown
-	scratch  []byte
-	sizes    []int
+	run       *media.Run
+	base      []int64 // per track: tick 0 of the run in ticks since the Unix epoch
+	mime      string
+	flac      *flac
+	sets      []byte // further parameter sets of the track setsTrack, as a payload
+	setsTrack int
+	sequence  uint32
+	lastGap   int64 // last distance of video frames in ticks, as an estimate of the next; 0: unknown
+	scratch   []byte
+	sizes     []int
 }
 
 // NewMuxer prepares to write a run. It fails for codecs and parameters that cannot be put into MP4.
@@ -55,7 +58,11 @@ func NewMuxer(run *media.Run) (*Muxer, error) {
 		if t.Codec.IsVideo() {
 			kind = "video/mp4"
 		}
-		if t.Codec == media.PCMA || t.Codec == media.PCMU {
+		for _, n := range t.MoreSets {
+			m.sets = append(binary.BigEndian.AppendUint32(m.sets, uint32(len(n))), n...)
+			m.setsTrack = i
+		}
+		if t.Codec.CodeBits() > 0 {
 			if m.flac, err = newFLAC(t); err != nil {
 				return nil, err
 			}
@@ -98,11 +105,11 @@ func (m *Muxer) Init() ([]byte, error) {
 				return nil, fmt.Errorf("AAC configuration: %w", err)
 			}
 			track.Codec = &codecs.MPEG4Audio{Config: c}
-		case media.PCMA, media.PCMU:
+		case media.Opus:
+			track.Codec = &codecs.Opus{ChannelCount: t.Channels}
+		default: // codecString has let nothing else pass
 			track.Codec = &codecs.FLAC{StreamInfo: &flacinfo.StreamInfo{
 				MinBlockSize: 16, MaxBlockSize: flacMaxBlock, SampleRate: uint32(t.SampleRate), ChannelCount: uint8(t.Channels), BitDepth: 16}}
-		default:
-			return nil, fmt.Errorf("codec %q cannot be put into MP4", t.Codec)
 		}
 		init.Tracks = append(init.Tracks, track)
 	}
@@ -154,7 +161,7 @@ func (m *Muxer) Fragment(dst []byte, frames []*media.Frame, nextDTS int64) []byt
 		before := len(dst)
 		for _, f := range frames {
 			if f.Track == track && !m.isFLAC(track) {
-				dst = append(dst, f.Payload...)
+				dst = append(append(dst, m.before(f)...), f.Payload...)
 			}
 		}
 		if m.isFLAC(track) {
@@ -194,7 +201,7 @@ func (m *Muxer) traf(dst []byte, frames []*media.Frame, track int, nextDTS int64
 		if f.Track != track {
 			continue
 		}
-		size := len(f.Payload)
+		size := len(m.before(f)) + len(f.Payload)
 		if m.isFLAC(track) {
 			before := len(m.scratch)
 			m.scratch = m.flac.encode(m.scratch, f.Payload, f.DTSTicks)
@@ -242,9 +249,15 @@ func (m *Muxer) duration(f *media.Frame, later []*media.Frame, nextDTS int64) in
 	return int64(m.run.Tracks[f.Track].ClockRate / 25)
 }
 
-func (m *Muxer) isFLAC(track int) bool {
-	c := m.run.Tracks[track].Codec
-	return c == media.PCMA || c == media.PCMU
+func (m *Muxer) isFLAC(track int) bool { return m.run.Tracks[track].Codec.CodeBits() > 0 }
+
+// before is what goes in front of a frame: further parameter sets, for which the initialisation segment has no room, with
+// each keyframe.
+func (m *Muxer) before(f *media.Frame) []byte {
+	if !f.Keyframe || f.Track != m.setsTrack {
+		return nil
+	}
+	return m.sets
 }
 
 // box begins a box whose size end fills in.

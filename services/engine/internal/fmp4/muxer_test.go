@@ -3,6 +3,7 @@ package fmp4
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -123,6 +124,8 @@ func TestFFmpegReadsEveryFrameAtItsTime(t *testing.T) {
 		{"h264 aac", cameratest.VideoOptions{}, media.AAC, []string{"h264", "aac"}, `video/mp4; codecs="avc1.`},
 		{"h264 b-frames g711", cameratest.VideoOptions{BFrames: 2}, media.PCMA, []string{"h264", "flac"}, `,flac"`},
 		{"h265 g711", cameratest.VideoOptions{Codec: media.H265}, media.PCMU, []string{"hevc", "flac"}, `codecs="hvc1.1.6.L`},
+		{"h264 opus", cameratest.VideoOptions{}, media.Opus, []string{"h264", "opus"}, `,opus"`},
+		{"h264 g726", cameratest.VideoOptions{}, media.G726x32, []string{"h264", "flac"}, `,flac"`},
 		{"h265 alone", cameratest.VideoOptions{Codec: media.H265, BFrames: 2}, "", []string{"hevc"}, `codecs="hvc1.1.6.L`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -166,8 +169,8 @@ func TestFFmpegReadsEveryFrameAtItsTime(t *testing.T) {
 					if f.Track == 1 {
 						want = f.DurationTicks
 					}
-					if c.codecs[f.Track] == "flac" {
-						want = k.Duration // ffprobe's FLAC parser tells its own; checkDurations looks at the file's
+					if c.codecs[f.Track] == "flac" || c.codecs[f.Track] == "opus" {
+						want = k.Duration // ffprobe tells its own, or none; checkDurations looks at the file's
 					}
 					if k.Duration != want || strings.HasPrefix(k.Flags, "K") != f.Keyframe {
 						t.Fatalf("track %d frame %d: duration %d flags %s", f.Track, at[f.Track], k.Duration, k.Flags)
@@ -202,7 +205,7 @@ func TestChromiumPlays(t *testing.T) {
 	for _, c := range []struct {
 		audio media.Codec
 		batch int
-	}{{media.AAC, 1}, {media.PCMA, 1}, {media.PCMU, 7}} {
+	}{{media.AAC, 1}, {media.PCMA, 1}, {media.PCMU, 7}, {media.Opus, 1}, {media.G726x32, 1}} {
 		t.Run(string(c.audio), func(t *testing.T) {
 			m, file := mux(t, cameratest.Frames(epoch, v, cameratest.EncodeAudio(t, c.audio), 75), c.batch)
 			got := cameratest.Browse(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -224,9 +227,23 @@ func TestChromiumPlays(t *testing.T) {
 	}
 }
 
+// TestFurtherParameterSetsGoWithKeyframes: of a camera that uses several, but sends them only at first.
+func TestFurtherParameterSetsGoWithKeyframes(t *testing.T) {
+	frames := cameratest.Frames(epoch, cameratest.EncodeVideo(t, cameratest.VideoOptions{}), nil, 50)
+	_, plain := mux(t, frames, 10)
+	more := []byte{0x68, 1, 2, 3, 4}
+	frames[0].Run.Tracks[0].MoreSets = [][]byte{more}
+	_, file := mux(t, frames, 10)
+	if n := bytes.Count(file, more); n != 2 || len(file) != len(plain)+2*(4+len(more)) {
+		t.Errorf("the set is there %d times, want with each of 2 keyframes", n)
+	}
+	checkDurations(t, frames, file)
+}
+
 func TestWhatCannotBeMuxedIsRefused(t *testing.T) {
 	for _, tr := range []media.Track{
-		{Codec: "MJPEG", ClockRate: 90000},
+		{Codec: media.MJPEG, ClockRate: 90000, Width: 320},
+		{Codec: media.MPEG4, ClockRate: 90000, Width: 320},
 		{Codec: media.H264, ClockRate: 90000, SPS: []byte{0x67}},
 		{Codec: media.H265, ClockRate: 90000, SPS: []byte{0x42, 1, 1}},
 		{Codec: media.AAC, ClockRate: 48000},
@@ -234,6 +251,8 @@ func TestWhatCannotBeMuxedIsRefused(t *testing.T) {
 	} {
 		if _, err := NewMuxer(&media.Run{Tracks: []media.Track{tr}}); err == nil {
 			t.Errorf("%+v: no error", tr)
+		} else if u := new(UnplayableError); tr.Width > 0 && (!errors.As(err, &u) || u.Codec != tr.Codec) {
+			t.Errorf("%+v: %v", tr, err)
 		}
 	}
 }

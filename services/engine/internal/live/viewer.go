@@ -196,9 +196,12 @@ func (v *viewer) begin(ctx context.Context, run *media.Run) error {
 	}
 	if err != nil {
 		v.mux = nil
-		v.log.Warn("stream cannot be shown", "err", err)
-		return v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(api.CameraStateStatusLive),
-			Reason: "The camera's stream is recorded but cannot be shown in a browser."})
+		v.log.Info("stream cannot be shown", "err", err)
+		reason := "The camera's stream is recorded but cannot be shown in a browser."
+		if u := new(fmp4.UnplayableError); errors.As(err, &u) {
+			reason = u.Error()
+		}
+		return v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(api.CameraStateStatusLive), Reason: reason})
 	}
 	v.mux = m
 	if err := v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeInit, Mime: m.Mime()}); err != nil {

@@ -104,7 +104,9 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 	}
 	first := c.frames[0]
 	mux, err := fmp4.NewMuxer(first.Run)
-	if err != nil {
+	if u := new(fmp4.UnplayableError); errors.As(err, &u) {
+		return answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", u.Error())
+	} else if err != nil {
 		return answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", "This recording cannot be shown in a browser. Download it instead.")
 	}
 	init, err := mux.Init()
