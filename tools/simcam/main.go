@@ -5,7 +5,7 @@
 //
 // It prints one URL a line and serves until it gets SIGTERM or SIGINT. Its pictures show a clock that goes with the
 // machine's: the second within the minute, the frame within the second, and a block code for programs (see package
-// picture). Every H.264 and H.265 frame carries a stamp (package stamp); the ledger has one line for each.
+// picture). Every frame but of VP8 carries a stamp (package stamp); the ledger has one line for each.
 package main
 
 import (

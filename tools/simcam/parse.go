@@ -11,13 +11,13 @@ import (
 
 const cameraHelp = `key=value,... with the keys
   id       path and name; default camN
-  codec    h264 (default), h265; mpeg4, mjpeg, vp8 to see them refused; none for a camera without picture
+  codec    h264 (default), h265, mpeg4, mjpeg; vp8 to see it refused; none for a camera without picture
   size     WIDTHxHEIGHT, default 1280x720
-  fps      1 to 60, default 25
+  fps      1 to 100, default 25
   gop      frames from keyframe to keyframe, default two seconds
   bitrate  bits per second with k or M, default 2M; 0 lets the encoder choose
   label    text in the picture, default CAM N
-  audio    aac, pcma, pcmu, none (default)
+  audio    aac, latm, opus, pcma, pcmu, g726-16, g726-24, g726-32, g726-40, none (default)
   user, pass   login to ask for
   quirk        a way in which it differs from the standards: see simcam -quirks`
 
@@ -56,8 +56,8 @@ func parseCamera(text string, n int) (rtspcam.Config, error) {
 			switch value {
 			case "none":
 				cfg.Audio = nil
-			case content.AAC:
-				cfg.Audio = &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}
+			case content.AAC, content.LATM, content.Opus:
+				cfg.Audio = &content.Audio{Codec: value, SampleRate: 48000, Channels: 1}
 			default:
 				cfg.Audio = &content.Audio{Codec: value, SampleRate: 8000, Channels: 1}
 			}

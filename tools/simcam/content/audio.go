@@ -1,11 +1,9 @@
 package content
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
@@ -23,13 +21,13 @@ type AudioLoop struct {
 // aacLoop is the number of AAC units in a loop: at each of the sample rates allowed a whole number of seconds.
 const aacLoop = 1875
 
-// g711Loop is the number of 20 ms units in a loop of G.711: one second.
-const g711Loop = 50
+// shortLoop is the number of 20 ms units in a loop of other codecs: one second.
+const shortLoop = 50
 
 // Rate returns units per span in seconds, for Number and Instant.
 func (l *AudioLoop) Rate() (units, seconds int64) {
-	if l.Spec.Codec != AAC {
-		return g711Loop, 1
+	if l.Spec.Codec != AAC && l.Spec.Codec != LATM {
+		return shortLoop, 1
 	}
 	return aacLoop, int64(aacLoop * l.Samples / l.Spec.SampleRate)
 }
@@ -41,6 +39,13 @@ func (l *AudioLoop) Format() format.Format {
 		return &format.G711{PayloadTyp: 8, SampleRate: 8000, ChannelCount: 1}
 	case PCMU:
 		return &format.G711{MULaw: true, PayloadTyp: 0, SampleRate: 8000, ChannelCount: 1}
+	case Opus:
+		return &format.Opus{PayloadTyp: 97, ChannelCount: 1}
+	case LATM:
+		return &format.MPEG4AudioLATM{PayloadTyp: 97, ProfileLevelID: 1, StreamMuxConfig: muxConfig(l.config)}
+	}
+	if bits := codeBits(l.Spec.Codec); bits > 0 {
+		return &format.G726{PayloadTyp: 97, BitRate: 8 * bits}
 	}
 	return &format.MPEG4Audio{PayloadTyp: 97, ProfileLevelID: 1, Config: l.config, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
 }
@@ -56,23 +61,20 @@ func beep(sample, rate int) int16 {
 }
 
 func (s *Store) loadAudio(ctx context.Context, a Audio) (*AudioLoop, error) {
-	if a.Codec != AAC {
+	switch a.Codec {
+	case PCMA, PCMU:
 		return loadG711(a), nil
+	case AAC, LATM:
+		return s.loadAAC(ctx, a)
 	}
+	return s.loadShort(ctx, a)
+}
+
+func (s *Store) loadAAC(ctx context.Context, a Audio) (*AudioLoop, error) {
 	b, err := s.file(ctx, a.key()+".adts", func(ctx context.Context) ([]byte, error) {
 		args := []string{"-f", "s16le", "-ar", fmt.Sprint(a.SampleRate), "-ac", fmt.Sprint(a.Channels), "-i", "-",
 			"-c:a", "aac", "-b:a", "64k", "-f", "adts"}
-		return ffmpeg(ctx, args, func(w io.Writer) error {
-			var buf bytes.Buffer
-			for i := range (aacLoop + 2) * mpeg4audio.SamplesPerAccessUnit {
-				v := beep(i, a.SampleRate)
-				for range a.Channels {
-					buf.Write([]byte{byte(v), byte(v >> 8)})
-				}
-			}
-			_, err := w.Write(buf.Bytes())
-			return err
-		})
+		return ffmpeg(ctx, args, a.beeps((aacLoop+2)*mpeg4audio.SamplesPerAccessUnit))
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +88,17 @@ func (s *Store) loadAudio(ctx context.Context, a Audio) (*AudioLoop, error) {
 	}
 	l := &AudioLoop{Spec: a, Samples: mpeg4audio.SamplesPerAccessUnit, config: &mpeg4audio.AudioSpecificConfig{
 		Type: pkts[0].Type, SampleRate: pkts[0].SampleRate, ChannelConfig: uint8(a.Channels)}}
+	if a.Codec == LATM {
+		for _, p := range pkts[1 : 1+aacLoop] {
+			e := mpeg4audio.AudioMuxElement{StreamMuxConfig: muxConfig(l.config), Payloads: [][][][]byte{{{p.AU}}}}
+			b, err := e.Marshal()
+			if err != nil {
+				return nil, err
+			}
+			l.Payloads = append(l.Payloads, b)
+		}
+		return l, nil
+	}
 	f, ok := l.Format().(*format.MPEG4Audio)
 	if !ok {
 		return nil, errors.New("no AAC format")
@@ -110,7 +123,7 @@ func (s *Store) loadAudio(ctx context.Context, a Audio) (*AudioLoop, error) {
 // loadG711 makes 20 ms packets.
 func loadG711(a Audio) *AudioLoop {
 	l := &AudioLoop{Spec: a, Samples: 160}
-	for i := range g711Loop {
+	for i := range shortLoop {
 		p := make([]byte, l.Samples)
 		for j := range p {
 			v := beep(i*l.Samples+j, a.SampleRate)

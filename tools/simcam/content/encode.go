@@ -34,7 +34,7 @@ func encodeVideo(ctx context.Context, v Video) ([]byte, error) {
 			"log-level=error:open-gop=0:scenecut=0:bframes=0:repeat-headers=1:slices=1:keyint="+gop+":min-keyint="+gop)
 		args = append(append(args, rate...), "-f", "hevc")
 	case MPEG4:
-		args = append(args, "-c:v", "mpeg4", "-bf", "0", "-g", gop, "-f", "m4v")
+		args = append(append(args, "-c:v", "mpeg4", "-bf", "0", "-g", gop, "-sc_threshold", "1000000000"), append(rate, "-f", "m4v")...)
 	case MJPEG:
 		// 4:2:0 in full range and the standard Huffman tables are what RTP can carry (RFC 2435)
 		args = append(args, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-huffman", "default", "-q:v", "5", "-f", "image2pipe")

@@ -17,7 +17,7 @@ import (
 	"vigie/tools/simcam/picture"
 )
 
-// Video codecs. Besides the two that a recorder is to take there are three to test that it refuses them.
+// Video codecs. VP8 is there to test that a recorder refuses it.
 const (
 	H264  = "h264"
 	H265  = "h265"
@@ -31,18 +31,25 @@ const (
 	AAC  = "aac"
 	PCMA = "pcma" // G.711 A-law, 8 kHz mono
 	PCMU = "pcmu" // G.711 µ-law, 8 kHz mono
+	LATM = "latm" // AAC in the LATM multiplex, described in the session description
+	Opus = "opus" // 48 kHz mono
+
+	G726x16 = "g726-16" // G.726 of 16 kbit/s, 8 kHz mono
+	G726x24 = "g726-24"
+	G726x32 = "g726-32"
+	G726x40 = "g726-40"
 )
 
 // version changes whenever the same spec gives other bytes.
-const version = "4"
+const version = "5"
 
 // Video describes a loop of video of picture.LoopSeconds.
 type Video struct {
 	Codec         string
 	Width, Height int
-	FPS           int // 1 to 60
+	FPS           int // 1 to 100
 	GOP           int // frames from keyframe to keyframe
-	Bitrate       int // bits per second, held by every GOP to within a few per cent by padding; 0: as the encoder likes
+	Bitrate       int // bits per second, held by every GOP to within a few per cent by padding (H.264, H.265; others: about); 0: as the encoder likes
 	Label         string
 	Camera        int // number in the block code, 0 to 255
 }
@@ -50,8 +57,8 @@ type Video struct {
 // Audio describes a loop of audio: a beep at each full second.
 type Audio struct {
 	Codec      string
-	SampleRate int // AAC: 16000, 32000 or 48000; G.711: 8000
-	Channels   int // AAC: 1 or 2; G.711: 1
+	SampleRate int // AAC: 16000, 32000 or 48000; Opus: 48000; G.711, G.726: 8000
+	Channels   int // AAC: 1 or 2; others: 1
 }
 
 // Check says what is wrong with a spec.
@@ -66,8 +73,8 @@ func (v Video) Check() error {
 		return fmt.Errorf("picture of %d x %d: want even numbers from 160x120 to 4096x2304", v.Width, v.Height)
 	case v.Height*5/6 < 6*max(4, v.Width/52):
 		return fmt.Errorf("picture of %d x %d: too flat for the block code", v.Width, v.Height)
-	case v.FPS < 1 || v.FPS > 60:
-		return fmt.Errorf("%d frames per second: want 1 to 60", v.FPS)
+	case v.FPS < 1 || v.FPS > 100:
+		return fmt.Errorf("%d frames per second: want 1 to 100", v.FPS)
 	case v.GOP < 1 || v.GOP > picture.LoopSeconds*v.FPS:
 		return fmt.Errorf("GOP of %d frames: want 1 to %d", v.GOP, picture.LoopSeconds*v.FPS)
 	case v.Bitrate != 0 && (v.Bitrate < 50_000 || v.Bitrate > 100_000_000):
@@ -81,30 +88,33 @@ func (v Video) Check() error {
 // Check says what is wrong with a spec.
 func (a Audio) Check() error {
 	switch a.Codec {
-	case AAC:
+	case AAC, LATM:
 		if a.SampleRate != 16000 && a.SampleRate != 32000 && a.SampleRate != 48000 {
 			return fmt.Errorf("AAC at %d Hz: want 16000, 32000 or 48000", a.SampleRate)
 		}
 		if a.Channels != 1 && a.Channels != 2 {
 			return fmt.Errorf("AAC with %d channels: want 1 or 2", a.Channels)
 		}
-	case PCMA, PCMU:
+	case PCMA, PCMU, G726x16, G726x24, G726x32, G726x40:
 		if a.SampleRate != 8000 || a.Channels != 1 {
-			return fmt.Errorf("G.711 at %d Hz with %d channels: want 8000 and 1", a.SampleRate, a.Channels)
+			return fmt.Errorf("%s at %d Hz with %d channels: want 8000 and 1", a.Codec, a.SampleRate, a.Channels)
+		}
+	case Opus:
+		if a.SampleRate != 48000 || a.Channels != 1 {
+			return fmt.Errorf("Opus at %d Hz with %d channels: want 48000 and 1", a.SampleRate, a.Channels)
 		}
 	default:
-		return fmt.Errorf("audio codec %q: want aac, pcma or pcmu", a.Codec)
+		return fmt.Errorf("audio codec %q: want aac, latm, opus, pcma, pcmu, g726-16, g726-24, g726-32 or g726-40", a.Codec)
 	}
 	return nil
 }
 
 // Frames is the number of frames in the loop.
 func (v Video) Frames() int {
-	switch v.Codec {
-	case H264, H265:
-		return picture.LoopSeconds * v.FPS
+	if v.Codec == VP8 {
+		return 2 * v.FPS // enough to be refused
 	}
-	return 2 * v.FPS // enough to be refused
+	return picture.LoopSeconds * v.FPS
 }
 
 func (v Video) key() string {

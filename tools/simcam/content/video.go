@@ -19,9 +19,10 @@ const PayloadMax = 1448
 // one timestamp, and the last of Tail the marker bit.
 type Frame struct {
 	Keyframe bool
-	Head     [][]byte // parameter sets, in keyframes of H.264 and H.265
-	Tail     [][]byte
-	Size     int // bytes of the access unit without stamp: NAL units, without start codes or lengths
+	Head     [][]byte // parameter sets or headers, in keyframes; of Motion JPEG all but the end
+	Tail     [][]byte // none of Motion JPEG, where the stamp is the last
+	Size     int      // bytes of the access unit without stamp: NAL units, without start codes or lengths
+	jpeg     jpegEnd
 }
 
 // VideoLoop is a loop ready to be sent.
@@ -38,6 +39,10 @@ func (l *VideoLoop) Stampable() (stamp.Codec, bool) {
 		return stamp.H264, true
 	case H265:
 		return stamp.H265, true
+	case MPEG4:
+		return stamp.MPEG4, true
+	case MJPEG:
+		return stamp.MJPEG, true
 	}
 	return 0, false
 }
@@ -242,53 +247,6 @@ func payloads(pkts []*rtp.Packet) [][]byte {
 
 func (l *VideoLoop) add(key bool, size int, pkts []*rtp.Packet) {
 	l.Frames = append(l.Frames, Frame{Keyframe: key, Tail: payloads(pkts), Size: size})
-}
-
-// loadMPEG4 cuts an MPEG-4 part 2 elementary stream at its VOP start codes (00 00 01 B6).
-func (l *VideoLoop) loadMPEG4(b []byte) error {
-	vop := []byte{0, 0, 1, 0xb6}
-	parts := bytes.Split(b, vop)
-	if len(parts) < 2 {
-		return errors.New("no VOP in the stream")
-	}
-	if i := bytes.Index(parts[0], []byte{0, 0, 1, 0xb3}); i >= 0 { // group of VOP
-		parts[0] = parts[0][:i]
-	}
-	l.sets = [][]byte{parts[0]}
-	e, err := (&format.MPEG4Video{}).CreateEncoder()
-	if err != nil {
-		return err
-	}
-	for _, p := range parts[1:] {
-		frame := append(bytes.Clone(vop), p...)
-		pkts, err := e.Encode(frame)
-		if err != nil {
-			return err
-		}
-		l.add(len(p) > 0 && p[0]>>6 == 0, len(frame), pkts)
-	}
-	return nil
-}
-
-// loadMJPEG cuts a run of JPEG images at their end markers; FF D9 cannot occur inside entropy-coded data.
-func (l *VideoLoop) loadMJPEG(b []byte) error {
-	e, err := (&format.MJPEG{}).CreateEncoder()
-	if err != nil {
-		return err
-	}
-	for len(b) > 0 {
-		i := bytes.Index(b, []byte{0xff, 0xd9})
-		if i < 0 {
-			return errors.New("image without end")
-		}
-		pkts, err := e.Encode(b[:i+2])
-		if err != nil {
-			return err
-		}
-		l.add(true, i+2, pkts)
-		b = b[i+2:]
-	}
-	return nil
 }
 
 // loadVP8 reads IVF: a header whose length is at byte 6, then per frame 4 bytes of size and 8 of time.

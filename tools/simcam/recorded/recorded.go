@@ -68,6 +68,10 @@ func Stamps(ctx context.Context, path string) (stamps []stamp.Stamp, frames int,
 		case "h264":
 		case "hevc":
 			codec, raw = stamp.H265, "hevc"
+		case "mpeg4":
+			codec, raw = stamp.MPEG4, "m4v"
+		case "mjpeg":
+			codec, raw = stamp.MJPEG, "mjpeg"
 		default:
 			return nil, 0, fmt.Errorf("%s: video codec %s carries no stamps", path, t.Codec)
 		}

@@ -212,7 +212,7 @@ func pace(ctx context.Context, start time.Time, phase time.Duration, rate, per i
 func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 	fps := int64(c.cfg.Video.FPS)
 	medi := c.medias[0]
-	codec, stampable := c.video.Stampable()
+	_, stampable := c.video.Stampable()
 	pkt := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: medi.Formats[0].PayloadType()}}
 	q := c.cfg.Quirks
 	pkt.SequenceNumber = q.FirstSequence
@@ -243,8 +243,8 @@ func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 			c.write(medi, &pkt, c.pps2, false, told)
 		}
 		if stampable {
-			buf = stamp.Append(buf[:0], codec, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
-			c.write(medi, &pkt, buf, false, told)
+			buf = c.video.AppendStamp(buf[:0], f, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
+			c.write(medi, &pkt, buf, len(f.Tail) == 0, told)
 		}
 		for i, p := range f.Tail {
 			c.write(medi, &pkt, p, i == len(f.Tail)-1, told)

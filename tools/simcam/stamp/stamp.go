@@ -6,6 +6,9 @@
 //	NAL header (1 byte H.264: 0x06, 2 bytes H.265: 0x4e 0x01)
 //	payload type 5 | payload size | UUID (16 bytes) | "camera number captureµs" in ASCII | 0x80
 //
+// In MPEG-4 part 2 it is user data (B2, then UUID and text) in front of the VOP, in Motion JPEG a comment (FF FE and its
+// length, then the same) in front of the end marker, where it can be sent by RTP.
+//
 // The text holds no zero byte and neither does the UUID, so that the NAL unit needs no emulation prevention: the
 // bytes in a file are the bytes that were sent. The package does no I/O and keeps no state.
 package stamp
@@ -18,13 +21,15 @@ import (
 	"time"
 )
 
-// Codec is the video codec whose NAL unit syntax is meant.
+// Codec is the video codec whose syntax is meant.
 type Codec int
 
 // The codecs that can carry a stamp.
 const (
 	H264 Codec = iota
 	H265
+	MPEG4
+	MJPEG
 )
 
 // Stamp is what a simulated camera says of one frame.
@@ -39,6 +44,8 @@ var ErrNone = errors.New("no stamp")
 
 const (
 	seiUserDataUnregistered = 5
+	userData                = 0xb2 // start code of MPEG-4 part 2
+	comment                 = 0xfe // marker of JPEG
 	maxCamera               = 64
 )
 
@@ -63,19 +70,33 @@ func ValidCamera(id string) bool {
 	return true
 }
 
-// Append adds the NAL unit of s (without start code or length) to dst.
+// Append adds s to dst: as a NAL unit without start code or length, as MPEG-4 user data with its start code, or as a JPEG
+// comment with its marker.
 func Append(dst []byte, c Codec, s Stamp) []byte {
+	switch c {
+	case MPEG4:
+		return appendText(append(dst, 0, 0, 1, userData), s)
+	case MJPEG:
+		at := len(dst) + 2
+		dst = appendText(append(dst, 0xff, comment, 0, 0), s)
+		dst[at+1] = byte(len(dst) - at) // the length itself counts
+		return dst
+	}
 	dst = appendHeader(dst, c)
 	dst = append(dst, seiUserDataUnregistered, 0)
 	sizeAt := len(dst) - 1
+	dst = appendText(dst, s)
+	dst[sizeAt] = byte(len(dst) - sizeAt - 1) // 16 + at most 64 + 2 × 20 < 255
+	return append(dst, 0x80)
+}
+
+func appendText(dst []byte, s Stamp) []byte {
 	dst = append(dst, uuid()...)
 	dst = append(dst, s.Camera...)
 	dst = append(dst, ' ')
 	dst = strconv.AppendInt(dst, s.Number, 10)
 	dst = append(dst, ' ')
-	dst = strconv.AppendInt(dst, s.Capture.UnixMicro(), 10)
-	dst[sizeAt] = byte(len(dst) - sizeAt - 1) // 16 + at most 64 + 2 × 20 < 255
-	return append(dst, 0x80)
+	return strconv.AppendInt(dst, s.Capture.UnixMicro(), 10)
 }
 
 // PaddingOverhead is the size in bytes of the smallest padding NAL unit of a codec.
@@ -111,10 +132,25 @@ func appendHeader(dst []byte, c Codec) []byte {
 	return append(dst, 6)
 }
 
-// Parse reads the stamp out of one NAL unit. It returns ErrNone when the unit is not a SEI of ours, another error
-// when it is one but is damaged.
+// Parse reads the stamp out of one NAL unit, one section of MPEG-4 part 2 without 00 00 01, or one JPEG picture. It
+// returns ErrNone when there is none of ours, another error when there is one but it is damaged.
 func Parse(c Codec, nalu []byte) (Stamp, error) {
 	switch {
+	case c == MPEG4:
+		if len(nalu) > 0 && nalu[0] == userData && bytes.HasPrefix(nalu[1:], uuid()) {
+			return parseText(nalu[17:])
+		}
+		return Stamp{}, ErrNone
+	case c == MJPEG:
+		at := bytes.Index(nalu, uuid())
+		if at < 4 || nalu[at-4] != 0xff || nalu[at-3] != comment {
+			return Stamp{}, ErrNone
+		}
+		end := at - 2 + int(nalu[at-2])<<8 + int(nalu[at-1])
+		if end < at+16 || end > len(nalu) {
+			return Stamp{}, errors.New("comment cut short")
+		}
+		return parseText(nalu[at+16 : end])
 	case c == H264 && len(nalu) > 1 && nalu[0]&0x1f == 6:
 		nalu = nalu[1:]
 	case c == H265 && len(nalu) > 2 && nalu[0]>>1&0x3f == 39:

@@ -18,9 +18,12 @@ func table() []Stamp {
 }
 
 func TestStampComesBackFromEveryCodec(t *testing.T) {
-	for _, c := range []Codec{H264, H265} {
+	for _, c := range []Codec{H264, H265, MPEG4, MJPEG} {
 		for _, want := range table() {
 			nalu := Append(nil, c, want)
+			if c == MPEG4 {
+				nalu = nalu[3:]
+			}
 			if bytes.Contains(nalu, []byte{0, 0}) {
 				t.Errorf("%v: %x needs emulation prevention", want, nalu)
 			}
@@ -31,7 +34,7 @@ func TestStampComesBackFromEveryCodec(t *testing.T) {
 			if d := cmp.Diff(want, got); d != "" {
 				t.Error(d)
 			}
-			if _, err := Parse(1-c, nalu); !errors.Is(err, ErrNone) {
+			if _, err := Parse((c+1)%4, nalu); c != MPEG4 && !errors.Is(err, ErrNone) {
 				t.Errorf("read as the other codec: %v, want ErrNone", err)
 			}
 		}
@@ -83,6 +86,27 @@ func TestReadFindsStampsAmongOtherUnits(t *testing.T) {
 	}
 }
 
+func TestReadFindsStampsOfTheOlderCodecs(t *testing.T) {
+	for c, frame := range map[Codec][2]string{
+		MPEG4: {"\x00\x00\x01\xb0\x01\x00\x00\x01\xb2Lavc", "\x00\x00\x01\xb6\x10\x20"},
+		MJPEG: {"\xff\xd8\xff\xdb\x00\x04\x01\x02\xff\xfe\x00\x06Lavc\xff\xda\x00\x02\x55", "\xff\xd9"},
+	} {
+		var b bytes.Buffer
+		for _, s := range table() {
+			b.WriteString(frame[0])
+			b.Write(Append(nil, c, s))
+			b.WriteString(frame[1])
+		}
+		got, err := Read(&b, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(table(), got); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, c := range []Codec{H264, H265} {
 		for _, s := range table() {
@@ -91,13 +115,20 @@ func FuzzParse(f *testing.F) {
 		f.Add(int(c), AppendPadding(nil, c, 600))
 	}
 	f.Add(0, []byte{6, 5, 0xff, 0xff})
+	for _, c := range []Codec{MPEG4, MJPEG} {
+		f.Add(int(c), Append(nil, c, table()[1]))
+	}
 	f.Fuzz(func(t *testing.T, codec int, nalu []byte) {
-		c := Codec(codec & 1)
+		c := Codec(codec & 3)
 		s, err := Parse(c, nalu)
 		if err != nil {
 			return
 		}
-		again, err := Parse(c, Append(nil, c, s))
+		b := Append(nil, c, s)
+		if c == MPEG4 {
+			b = b[3:]
+		}
+		again, err := Parse(c, b)
 		if err != nil || again != s {
 			t.Errorf("%+v comes back as %+v, %v", s, again, err)
 		}
