@@ -268,6 +268,21 @@ await step('the file of the instant on show is downloaded', async () => {
   await download.saveAs(path.join(given.downloads, 'segment.mkv'));
 });
 
+await step('coverage adds up', async () => {
+  await at('nav-cameras').click();
+  await at('tab-coverage').click();
+  const rows = page.getByTestId('coverage-row');
+  await until('a row a camera', async () => (await rows.count()) === given.cameras.length);
+  for (let i = 0; i < given.cameras.length; i++) {
+    await rows.nth(i).getByTestId('coverage-cell').last().click();
+    const detail = at('coverage-detail');
+    const [scheduled, recorded, causes] = await Promise.all(['scheduled', 'recorded', 'causes'].map(async (name) => Number(await detail.getAttribute(`data-${name}-ms`))));
+    must(scheduled > 0 && recorded > 0, `${scheduled} ms scheduled, ${recorded} ms recorded`);
+    must(recorded + causes === scheduled, `${recorded} ms recorded and ${causes} ms with causes are not the ${scheduled} ms scheduled`);
+  }
+  await shot('coverage');
+});
+
 await step('the system page shows the machine', async () => {
   await at('nav-system').click();
   await at('machine').waitFor();
@@ -276,13 +291,15 @@ await step('the system page shows the machine', async () => {
 });
 
 await step('every page fits a phone and a wall screen, dark and light', async () => {
-  const names = ['live', 'recordings', 'cameras', 'system'];
+  // Each page, by what leads to it.
+  const names = { live: [], recordings: [], cameras: [], coverage: ['cameras'], system: [] };
   for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
     await page.setViewportSize(viewport);
     for (const colour of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme: colour });
-      for (const name of names) {
-        await at(`nav-${name}`).click();
+      for (const [name, [entry]] of Object.entries(names)) {
+        await at(`nav-${entry ?? name}`).click();
+        if (entry) await at(`tab-${name}`).click();
         await page.waitForTimeout(name === 'live' ? 2500 : 600); // for pictures to come, and for the eye
         await shot(`${name}-${size}-${colour}`);
         const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

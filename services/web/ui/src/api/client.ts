@@ -2,18 +2,29 @@
 // the one listener, wherever in the app it shows.
 import { ApiError, errorOf, noAnswer } from './error';
 import type {
+  Calendar,
+  CalendarRequest,
   Camera,
   CameraRequest,
   CameraTest,
   CameraTestRequest,
+  CameraUsage,
+  Coverage,
+  History,
+  Holiday,
   PastCamera,
   PowerAction,
+  Protection,
+  ProtectionRequest,
   Recording,
   ServiceLog,
   Session,
   Setup,
   Status,
+  StreamName,
   Timeline,
+  Trigger,
+  TriggerRequest,
 } from './model';
 
 const base = '/api/v1';
@@ -79,6 +90,11 @@ async function nothing(method: string, path: string, options?: Options): Promise
 
 const id = encodeURIComponent;
 
+/** Two instants as a query; a fraction of a millisecond falls outside, not inside. */
+function range(fromMs: number, toMs: number): string {
+  return `fromMs=${Math.floor(fromMs)}&toMs=${Math.ceil(toMs)}`;
+}
+
 export const api = {
   setup: () => json<Setup>('GET', '/setup', { anonymous: true }),
   createAdmin: (body: { code: string; username: string; password: string }) =>
@@ -98,16 +114,37 @@ export const api = {
     json<CameraTest>('POST', '/cameras/test', { body, signal }),
 
   timeline: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
-    json<Timeline>('GET', `/cameras/${id(camera)}/timeline?fromMs=${Math.floor(fromMs)}&toMs=${Math.ceil(toMs)}`, {
-      signal,
-    }),
+    json<Timeline>('GET', `/cameras/${id(camera)}/timeline?${range(fromMs, toMs)}`, { signal }),
+  triggers: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<Trigger[]>('GET', `/cameras/${id(camera)}/triggers?${range(fromMs, toMs)}`, { signal }),
+  trigger: (camera: string, body: TriggerRequest) => json<Trigger>('POST', `/cameras/${id(camera)}/triggers`, { body }),
+  force: (camera: string, seconds: number) => nothing('POST', `/cameras/${id(camera)}/forced`, { body: { seconds } }),
+  stopForced: (camera: string) => nothing('DELETE', `/cameras/${id(camera)}/forced`),
+  history: (camera: string, stream: StreamName, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<History>('GET', `/cameras/${id(camera)}/history?stream=${stream}&${range(fromMs, toMs)}`, { signal }),
+  cameraCoverage: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<Coverage>('GET', `/cameras/${id(camera)}/coverage?${range(fromMs, toMs)}`, { signal }),
+  coverage: (fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<Coverage[]>('GET', `/coverage?${range(fromMs, toMs)}`, { signal }),
+
+  calendars: (signal?: AbortSignal) => json<Calendar[]>('GET', '/calendars', { signal }),
+  addCalendar: (body: CalendarRequest) => json<Calendar>('POST', '/calendars', { body }),
+  putCalendar: (calendar: string, body: CalendarRequest) => json<Calendar>('PUT', `/calendars/${id(calendar)}`, { body }),
+  deleteCalendar: (calendar: string) => nothing('DELETE', `/calendars/${id(calendar)}`),
+  holidays: (signal?: AbortSignal) => json<Holiday[]>('GET', '/holidays', { signal }),
+  setHolidays: (body: Holiday[]) => nothing('PUT', '/holidays', { body }),
+
+  protections: (signal?: AbortSignal) => json<Protection[]>('GET', '/protections', { signal }),
+  protect: (body: ProtectionRequest) => json<Protection>('POST', '/protections', { body }),
+  lift: (protection: string) => nothing('DELETE', `/protections/${id(protection)}`),
+  usage: (signal?: AbortSignal) => json<CameraUsage[]>('GET', '/recording/usage', { signal }),
   recording: (signal?: AbortSignal) => json<Recording>('GET', '/recording', { signal }),
   limitVolume: (volume: string, limitPercent: number) =>
     nothing('PUT', `/recording/volumes/${id(volume)}`, { body: { limitPercent } }),
 
   status: (after?: number, signal?: AbortSignal) =>
     json<Status>('GET', after === undefined ? '/status' : `/status?after=${after}`, { signal }),
-  setClock: (ntpServers: string[]) => nothing('PUT', '/clock', { body: { ntpServers } }),
+  setClock: (body: { ntpServers: string[]; timeZone?: string }) => nothing('PUT', '/clock', { body }),
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
@@ -129,11 +166,12 @@ export type MediaChunk = {
 /** Fetches recorded media from an instant on; null when there is no footage at or after it. */
 export async function fetchMedia(
   camera: string,
+  stream: StreamName,
   fromMs: number,
   durationMs: number,
   signal: AbortSignal,
 ): Promise<MediaChunk | null> {
-  const path = `/cameras/${id(camera)}/media?fromMs=${Math.floor(fromMs)}&durationMs=${Math.round(durationMs)}`;
+  const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.floor(fromMs)}&durationMs=${Math.round(durationMs)}`;
   let response: Response;
   try {
     response = await send('GET', path, { signal });
@@ -169,7 +207,7 @@ export function segmentFile(segment: string): string {
 }
 
 /** The WebSocket address of a camera's live stream. */
-export function liveAddress(camera: string): string {
+export function liveAddress(camera: string, stream: StreamName): string {
   const scheme = location.protocol === 'http:' ? 'ws:' : 'wss:';
-  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live`;
+  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}`;
 }

@@ -1,4 +1,4 @@
-import type { Camera, Track } from '../api/model';
+import type { Camera, StreamState, Track } from '../api/model';
 
 export type Verdict = { kind: 'quiet' | 'good' | 'warn' | 'bad' | 'busy'; word: string };
 
@@ -14,6 +14,15 @@ export function verdict(camera: Camera): Verdict {
     case 'disabled':
       return { kind: 'quiet', word: 'Off' };
   }
+}
+
+export function streamVerdict(stream: StreamState): Verdict {
+  const words: Record<StreamState['status'], Verdict> = {
+    live: { kind: 'good', word: 'Live' },
+    connecting: { kind: 'busy', word: 'Connecting' },
+    offline: { kind: 'bad', word: 'Offline' },
+  };
+  return words[stream.status];
 }
 
 /** `H.264 1920 × 1080` or `AAC 48 kHz mono`. */

@@ -1,5 +1,5 @@
 import { confirmSessionEnd, liveAddress } from '../api/client';
-import type { LiveMessage } from '../api/model';
+import type { LiveMessage, StreamName } from '../api/model';
 import { fragmentStartMs, timescales } from '../mse/mp4';
 import { Source } from '../mse/source';
 import { unsupported } from '../mse/support';
@@ -22,7 +22,7 @@ const clockStepMs = 15_000;
 const pileUpBytes = 32 << 20;
 
 /**
- * Plays one camera live in one video element: connects, reconnects, feeds Media Source Extensions and holds
+ * Plays one stream of a camera live in one video element: connects, reconnects, feeds Media Source Extensions and holds
  * playback at the live edge. Everything happens on the page's own event loop; `close` ends it all.
  */
 export class Feed {
@@ -54,6 +54,7 @@ export class Feed {
 
   constructor(
     private readonly camera: string,
+    private readonly stream: StreamName,
     private readonly video: HTMLVideoElement,
     private readonly onState: (state: FeedState) => void,
   ) {
@@ -76,7 +77,7 @@ export class Feed {
   }
 
   private connect(): void {
-    const socket = new WebSocket(liveAddress(this.camera));
+    const socket = new WebSocket(liveAddress(this.camera, this.stream));
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
     this.initNext = false;

@@ -5,18 +5,51 @@ import Live from './Live.svelte';
 import Recordings from './Recordings.svelte';
 import System from './System.svelte';
 
-export type Page = { path: string; title: string; icon: IconName; component: Component };
+/** A page comes with the app (`component`) or, when it is seldom looked at, in a file of its own (`load`). */
+export type Page = { path: string; title: string } & (
+  | { component: Component; load?: never }
+  | { component?: never; load: () => Promise<{ default: Component }> }
+);
 
-export const pages: readonly Page[] = [
-  { path: 'live', title: 'Live', icon: 'live', component: Live },
-  { path: 'recordings', title: 'Recordings', icon: 'recordings', component: Recordings },
-  { path: 'cameras', title: 'Cameras', icon: 'cameras', component: Cameras },
-  { path: 'system', title: 'System', icon: 'system', component: System },
+/** An entry of the navigation, leading to the first of its pages. */
+export type Entry = { path: string; title: string; icon: IconName; pages: readonly [Page, ...Page[]] };
+
+const live: Page = { path: 'live', title: 'Live', component: Live };
+
+export const entries: readonly Entry[] = [
+  { path: 'live', title: 'Live', icon: 'live', pages: [live] },
+  {
+    path: 'recordings',
+    title: 'Recordings',
+    icon: 'recordings',
+    pages: [
+      { path: 'recordings', title: 'Timeline', component: Recordings },
+    ],
+  },
+  {
+    path: 'cameras',
+    title: 'Cameras',
+    icon: 'cameras',
+    pages: [
+      { path: 'cameras', title: 'Cameras', component: Cameras },
+      { path: 'coverage', title: 'Coverage', load: () => import('./Coverage.svelte') },
+    ],
+  },
+  {
+    path: 'system',
+    title: 'System',
+    icon: 'system',
+    pages: [
+      { path: 'system', title: 'Machine', component: System },
+    ],
+  },
 ];
 
-const home = pages[0] as Page;
-
-/** The page of an address; an unknown one leads to the first. */
-export function pageOf(path: string): Page {
-  return pages.find((page) => page.path === path) ?? home;
+/** The page of an address, and its entry; an unknown one leads to the first. */
+export function pageOf(path: string): { page: Page; entry: Entry | undefined } {
+  for (const entry of entries) {
+    const page = entry.pages.find((one) => one.path === path);
+    if (page) return { page, entry };
+  }
+  return { page: live, entry: entries[0] };
 }

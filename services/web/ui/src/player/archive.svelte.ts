@@ -1,5 +1,6 @@
 import { fetchMedia } from '../api/client';
 import { ApiError, sentence } from '../api/error';
+import type { StreamName } from '../api/model';
 import { rangeAt } from '../mse/ranges';
 import { Source } from '../mse/source';
 import { unsupported } from '../mse/support';
@@ -20,7 +21,7 @@ const retryMs = 2_000;
 const axisBeforeMs = 24 * 3_600_000;
 const axisMs = 48 * 3_600_000;
 
-/** Plays one camera's recordings in one video element. All instants are UTC ms. */
+/** Plays the recordings of one stream of a camera in one video element. All instants are UTC ms. */
 export class ArchivePlayer {
   phase = $state<Phase>('empty');
   positionMs = $state(0);
@@ -44,6 +45,7 @@ export class ArchivePlayer {
 
   constructor(
     private readonly camera: string,
+    private readonly stream: StreamName,
     private readonly video: HTMLVideoElement,
   ) {
     this.ticker = setInterval(() => this.tick(), tickMs);
@@ -220,7 +222,7 @@ export class ArchivePlayer {
   private async fetch(schedule: Schedule, fromMs: number, durationMs: number, signal: AbortSignal): Promise<void> {
     this.fetching = true;
     try {
-      const chunk = await fetchMedia(this.camera, fromMs, durationMs, signal);
+      const chunk = await fetchMedia(this.camera, this.stream, fromMs, durationMs, signal);
       if (signal.aborted) return;
       if (chunk) {
         const why = unsupported(chunk.mime);

@@ -20,6 +20,11 @@ export class TimelineData {
     this.poller.start();
   }
 
+  /** Reads again now, after a change. */
+  refresh(): Promise<void> {
+    return this.poller.now();
+  }
+
   close(): void {
     this.poller.stop();
   }

@@ -1,11 +1,11 @@
-import type { Gap } from '../api/model';
+import type { Gap, Protection, Trigger } from '../api/model';
 import { hourMinute } from '../ui/format';
 import { midnights } from './days';
 import type { Stretch } from './footage';
 import { toX, type View } from './scale';
 import { ticks } from './ticks';
 
-const colourNames = ['surface', 'surface-2', 'surface-3', 'line', 'line-strong', 'text', 'text-2', 'text-3', 'accent', 'bad', 'standard', 'alarm', 'gap'] as const;
+const colourNames = ['surface', 'surface-2', 'surface-3', 'line', 'line-strong', 'text', 'text-2', 'text-3', 'accent', 'bad', 'standard', 'alarm', 'forced', 'protected', 'gap'] as const;
 export type Colours = Record<(typeof colourNames)[number], string>;
 
 /** The design's colours as a canvas understands them; `probe` is any element of the page. */
@@ -24,6 +24,8 @@ export type Scene = {
   height: number;
   stretches: Stretch[];
   gaps: readonly Gap[];
+  protections: readonly Protection[];
+  triggers: readonly Trigger[];
   nowMs: number;
   positionMs: number | undefined;
   hoverMs: number | undefined;
@@ -32,6 +34,8 @@ export type Scene = {
 
 export const rulerPx = 26;
 const bandInset = 8;
+const protectedPx = 5;
+const triggerPx = 4;
 
 /** Draws the whole timeline, in CSS pixels; the caller has scaled the context to the device's. */
 export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
@@ -46,6 +50,8 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
   drawRuler(context, scene);
   drawGaps(context, scene, bandTop, bandHeight);
   drawStretches(context, scene, bandTop, bandHeight);
+  drawProtections(context, scene, top, bandTop + bandHeight);
+  drawTriggers(context, scene, bandTop + bandHeight);
   drawNow(context, scene, top);
   drawHover(context, scene, top);
   drawPosition(context, scene);
@@ -94,6 +100,34 @@ function drawStretches(context: CanvasRenderingContext2D, scene: Scene, top: num
     context.fillStyle = alarm ? scene.colours.alarm : scene.colours.standard;
     // An alarm stands over the standard recording without hiding it.
     context.fillRect(x, alarm ? top + height * 0.55 : top, right - x, alarm ? height * 0.45 : height);
+  }
+}
+
+/** A protected range is framed: a bar above what is recorded, and its two ends. */
+function drawProtections(context: CanvasRenderingContext2D, scene: Scene, top: number, bottom: number): void {
+  context.fillStyle = scene.colours.protected;
+  for (const one of scene.protections) {
+    const [x, right] = extent(scene, one.fromMs, one.toMs);
+    if (right < 0 || x > scene.width) continue;
+    context.fillRect(x, top + 1, right - x, protectedPx);
+    context.fillRect(x, top + 1, 1.5, bottom - top - 1);
+    context.fillRect(right - 1.5, top + 1, 1.5, bottom - top - 1);
+  }
+}
+
+/** A trigger is a mark below what it had recorded, as long as its condition held. */
+function drawTriggers(context: CanvasRenderingContext2D, scene: Scene, top: number): void {
+  for (const trigger of scene.triggers) {
+    const [x, right] = extent(scene, trigger.atMs, trigger.endMs);
+    if (right < -triggerPx || x > scene.width + triggerPx) continue;
+    context.fillStyle = trigger.source === 'forced' ? scene.colours.forced : scene.colours.alarm;
+    context.fillRect(x, top + 3, right - x, 4);
+    context.beginPath();
+    context.moveTo(x, top + 1);
+    context.lineTo(x + triggerPx, top + 7);
+    context.lineTo(x - triggerPx, top + 7);
+    context.closePath();
+    context.fill();
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Gap, Segment } from '../api/model';
-import { findAt, gapAt, segmentAt, stretches } from './footage';
+import type { Gap, Protection, Segment, Timeline, Trigger } from '../api/model';
+import { findAt, gapAt, ofStream, protectionAt, segmentAt, stretches, triggerAt, triggerText } from './footage';
 
 function segment(startMs: number, endMs: number, kind: Segment['kind'] = 'standard'): Segment {
   return { id: `${kind}-${startMs}`, stream: 'main', kind, startMs, endMs, open: false, sizeBytes: 1, volume: 'v' };
@@ -42,5 +42,36 @@ describe('stretches', () => {
   });
   it('bridges what cannot be seen', () => {
     expect(stretches(segments, 300).filter((stretch) => stretch.kind === 'standard')).toHaveLength(1);
+  });
+});
+
+describe('a stream of a timeline', () => {
+  const timeline = {
+    fromMs: 0,
+    toMs: 10,
+    segments: [segment(0, 5), { ...segment(0, 9), stream: 'sub' }],
+    gaps: [gap(5, 10), { ...gap(9, 10), stream: 'sub' as const }],
+  } satisfies Timeline;
+
+  it('has its own segments, and the gaps that are of all', () => {
+    expect(ofStream(timeline, 'main').segments).toHaveLength(1);
+    expect(ofStream(timeline, 'main').gaps).toHaveLength(1);
+    expect(ofStream(timeline, 'sub').segments[0]?.endMs).toBe(9);
+    expect(ofStream(timeline, 'sub').gaps).toHaveLength(2);
+  });
+});
+
+describe('triggers and protections', () => {
+  const triggers: Trigger[] = [{ atMs: 100, endMs: 200, source: 'door-contact', text: 'Back door' }, { atMs: 190, endMs: 190, source: 'forced', by: 'ann' }];
+
+  it('are found at their instant', () => {
+    expect(protectionAt([{ fromMs: 5, toMs: 10 } as Protection], 10)).toBeUndefined();
+    expect(protectionAt([{ fromMs: 5, toMs: 10 } as Protection], 5)?.toMs).toBe(10);
+    expect(triggerAt(triggers, 50, 10)).toBeUndefined();
+    expect(triggerAt(triggers, 120, 10)?.source).toBe('door-contact');
+    expect(triggerAt(triggers, 195, 10)?.source).toBe('forced');
+  });
+  it('are told in words', () => {
+    expect(triggers.map(triggerText)).toEqual(['Alarm: door-contact “Back door”', 'Recorded by hand by ann']);
   });
 });

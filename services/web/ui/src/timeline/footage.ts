@@ -1,4 +1,4 @@
-import type { Gap, Segment } from '../api/model';
+import type { Gap, Protection, Segment, StreamName, Timeline, Trigger } from '../api/model';
 
 /** What lies at an instant of a timeline. */
 export type Found = { kind: 'segment'; segment: Segment } | { kind: 'gap'; gap: Gap } | { kind: 'nothing' };
@@ -20,6 +20,32 @@ export function findAt(segments: readonly Segment[], gaps: readonly Gap[], ms: n
   if (near && (!segment || near.endMs - near.startMs < 2 * slackMs)) return { kind: 'gap', gap: near };
   if (segment) return { kind: 'segment', segment };
   return { kind: 'nothing' };
+}
+
+/** The part of a timeline that is of one stream; gaps without a stream are of both. */
+export function ofStream(timeline: Timeline, stream: StreamName): Timeline {
+  return {
+    ...timeline,
+    segments: timeline.segments.filter((segment) => segment.stream === stream),
+    gaps: timeline.gaps.filter((gap) => gap.stream === undefined || gap.stream === stream),
+  };
+}
+
+/** The protection over an instant. */
+export function protectionAt(protections: readonly Protection[], ms: number): Protection | undefined {
+  return protections.find((one) => ms >= one.fromMs && ms < one.toMs);
+}
+
+/** The trigger nearest to an instant among those whose condition held then, or within `slackMs` of it. */
+export function triggerAt(triggers: readonly Trigger[], ms: number, slackMs: number): Trigger | undefined {
+  const near = triggers.filter((one) => ms >= one.atMs - slackMs && ms <= Math.max(one.atMs, one.endMs) + slackMs);
+  return near.sort((one, other) => Math.abs(one.atMs - ms) - Math.abs(other.atMs - ms))[0];
+}
+
+/** What set an alarm off, in words. */
+export function triggerText(trigger: Trigger): string {
+  const what = trigger.source === 'forced' ? 'Recorded by hand' : `Alarm: ${trigger.source}`;
+  return [what, trigger.text ? `“${trigger.text}”` : '', trigger.by ? `by ${trigger.by}` : ''].filter(Boolean).join(' ');
 }
 
 export type Stretch = { startMs: number; endMs: number; kind: Segment['kind'] };
