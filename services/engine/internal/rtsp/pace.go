@@ -33,7 +33,8 @@ type pacer struct {
 	vain   int             // looks in a row that found nothing
 	parked bool            // the low-water mark is one byte
 
-	into []byte // of the look under way
+	recv func(fd uintptr) bool // reads once
+	into []byte                // of the look under way
 	n    int
 	err  error
 }
@@ -43,6 +44,10 @@ func (p *pacer) start() {
 	if c, ok := p.Conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			p.raw, p.parked = raw, true
+			p.recv = func(fd uintptr) bool {
+				p.n, p.err = unix.Read(int(fd), p.into)
+				return true
+			}
 			p.mark(false)
 		}
 	}
@@ -117,9 +122,4 @@ func (p *pacer) look(b []byte) (int, error) {
 	}
 	p.drawn, p.vain = p.n < len(b), 0
 	return p.n, nil
-}
-
-func (p *pacer) recv(fd uintptr) bool {
-	p.n, p.err = unix.Read(int(fd), p.into)
-	return true
 }
