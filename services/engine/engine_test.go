@@ -372,6 +372,7 @@ func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {
 	e.eventually("recording goes on on the second volume", func() bool { return e.camera(id).State.Volume == "v2" })
 	e.eventually("both parts are in the timeline", func() bool { return len(e.timeline(id).Segments) == 2 })
 	tl := e.timeline(id)
+	tl.Gaps = slices.DeleteFunc(tl.Gaps, func(g api.Gap) bool { return g.EndMs <= tl.Segments[0].StartMs }) // while there was no volume
 	if len(tl.Gaps) != 0 || tl.Segments[1].StartMs-tl.Segments[0].EndMs > 1000 {
 		t.Errorf("footage is missing between %d and %d; gaps %+v", tl.Segments[0].EndMs, tl.Segments[1].StartMs, tl.Gaps)
 	}
@@ -404,7 +405,7 @@ func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {
 	}
 	e.eventually("the stop is a gap with its cause", func() bool {
 		g := e.timeline(id).Gaps
-		return len(g) == 0 || g[0].Cause == api.GapCauseEngineRestart
+		return len(g) > 0 && g[len(g)-1].Cause == api.GapCauseEngineRestart
 	})
 }
 

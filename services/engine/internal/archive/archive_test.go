@@ -27,14 +27,15 @@ const camera = "k3f9x2ab"
 
 // rig is an archive on real folders and file systems, running.
 type rig struct {
-	t     testing.TB
-	dir   string
-	db    *mirror.DB
-	idx   *index.Index
-	arch  *Archive
-	stop  func()
-	cfg   Config
-	start time.Time
+	t       testing.TB
+	dir     string
+	db      *mirror.DB
+	idx     *index.Index
+	arch    *Archive
+	stop    func()
+	cfg     Config
+	start   time.Time
+	mirrors []mirror.Dir
 }
 
 func newRig(t testing.TB) *rig {
@@ -48,7 +49,7 @@ func newRig(t testing.TB) *rig {
 func (r *rig) open() {
 	r.t.Helper()
 	var err error
-	if r.db, _, err = mirror.Open(mirror.Config{Path: filepath.Join(r.dir, "engine.db"), Name: "engine"}, nil); err != nil {
+	if r.db, _, err = mirror.Open(mirror.Config{Path: filepath.Join(r.dir, "engine.db"), Name: "engine"}, r.mirrors); err != nil {
 		r.t.Fatal(err)
 	}
 	if r.idx, err = index.Open(r.db); err != nil {

@@ -16,6 +16,7 @@
 //     recorded. So is a hole of less than OnItsWay before now while nothing is known to be wrong: the newest frames are
 //     on their way to the disk.
 //   - A hole inside a segment counts where a row says so: package record notes those of Hole and longer.
+//   - A hole as short beside a gap is part of the gap.
 //   - Any other hole has the cause Unknown.
 package coverage
 

@@ -61,6 +61,8 @@ func TestEachInstantHasOneState(t *testing.T) {
 			streams: []Stream{{Recorded: []Span{{0, 40 * s}, {60 * s, 200 * s}, {45 * s, 55 * s}}, Gaps: []index.Gap{gap(40*s, 60*s, index.Disk)}}}},
 		{name: "a lost file's own gaps keep their causes", to: 100 * s, now: 200 * s, recorded: 40 * s, causes: map[index.Cause]int64{index.LostFile: 57 * s, index.Network: 3 * s},
 			streams: []Stream{{Recorded: []Span{{60 * s, 200 * s}, {0, 0}}, Gaps: []index.Gap{inside(20*s, 23*s, index.Network), gap(0, 60*s, index.LostFile)}}}},
+		{name: "a sliver beside a gap is part of it", to: 100 * s, now: 200 * s, recorded: 80 * s, causes: map[index.Cause]int64{index.CameraDisabled: 20 * s},
+			streams: []Stream{{Recorded: []Span{{0, 40 * s}, {60 * s, 200 * s}}, Gaps: []index.Gap{gap(40001, 50*s, index.CameraDisabled), gap(50500, 60*s, index.CameraDisabled)}}}},
 		{name: "both streams are asked for", to: 100 * s, now: 200 * s, recorded: 80 * s, causes: map[index.Cause]int64{index.Disk: 10 * s, index.CameraOffline: 10 * s},
 			streams: []Stream{
 				{Recorded: []Span{{0, 40 * s}, {50 * s, 200 * s}}, Gaps: []index.Gap{gap(40*s, 50*s, index.Disk)}},
@@ -155,8 +157,15 @@ func TestSumsAreExact(t *testing.T) {
 		to := from + 1 + int64(r.IntN(length))
 		zone := time.FixedZone("odd", r.IntN(24*3600))
 		want := map[index.Cause]int64{}
-		for at := from; at < min(to, now); at++ {
-			want[plainly(streams, at, now)]++
+		each := make([][]index.Cause, len(streams))
+		for i, s := range streams {
+			for at := from; at < min(to, now); at++ {
+				each[i] = append(each[i], s.plainly(at, now))
+			}
+			settlePlainly(each[i])
+		}
+		for i := range max(min(to, now)-from, 0) {
+			want[plainly(each, int(i))]++
 		}
 		got := map[index.Cause]int64{}
 		at := from
@@ -188,10 +197,10 @@ func TestSumsAreExact(t *testing.T) {
 }
 
 // plainly is the state of one instant.
-func plainly(streams []Stream, at, now int64) index.Cause {
+func plainly(streams [][]index.Cause, at int) index.Cause {
 	out := unscheduled
 	for _, s := range streams {
-		switch c := s.plainly(at, now); {
+		switch c := s[at]; {
 		case c == unscheduled:
 		case out == unscheduled, c != recorded && out == recorded:
 			out = c
@@ -234,6 +243,31 @@ func (s Stream) plainly(at, now int64) index.Cause {
 		return unscheduled
 	}
 	return index.Unknown
+}
+
+// settlePlainly puts slivers of nothing to their neighbours.
+func settlePlainly(state []index.Cause) {
+	for at := 0; at < len(state); at++ {
+		end := at
+		for end < len(state) && state[end] == index.Unknown {
+			end++
+		}
+		if n := end - at; n == 0 {
+			continue
+		} else if n < int(Join.Milliseconds()) {
+			c := index.Unknown
+			if at > 0 {
+				c = state[at-1]
+			}
+			if end < len(state) && state[end] != recorded {
+				c = state[end]
+			}
+			for ; at < end; at++ {
+				state[at] = c
+			}
+		}
+		at = end - 1
+	}
 }
 
 func BenchmarkMonth(b *testing.B) {

@@ -59,7 +59,36 @@ func (s Stream) paint(cuts []int64, nowMs int64) []index.Cause {
 			fill(g.StartMs, g.EndMs, unscheduled)
 		}
 	}
+	settle(state, cuts)
 	return state
+}
+
+// settle gives slivers of which nothing is known the state of what follows, or of what came before when footage does:
+// what ends and what begins are noted by different parts, each to its own millisecond.
+func settle(state []index.Cause, cuts []int64) {
+	for i := 0; i < len(state); {
+		if state[i] != index.Unknown {
+			i++
+			continue
+		}
+		first := i
+		for i < len(state) && state[i] == index.Unknown {
+			i++
+		}
+		if cuts[i]-cuts[first] >= Join.Milliseconds() {
+			continue
+		}
+		c := index.Unknown
+		if first > 0 {
+			c = state[first-1]
+		}
+		if i < len(state) && state[i] != recorded {
+			c = state[i]
+		}
+		for j := first; j < i; j++ {
+			state[j] = c
+		}
+	}
 }
 
 func lost(g index.Gap) int {
