@@ -25,6 +25,12 @@ demo: setup build ## the services on this machine without a VM, with four simula
 test: setup ui image ## everything that CI runs: checks, unit, native, browser and whole-machine tests
 	@tools/test
 
+.PHONY: powercuts
+powercuts: setup image ## many more of the tests that CI runs a few of: 50000 simulated power cuts, 50 of a whole machine (an hour), 1000 kills of the engine
+	go test -count=1 -timeout 60m -v -run '^TestPowerCuts$$' ./services/engine/internal/archive -args -cuts 50000
+	go test -tags whole -count=1 -timeout 120m -v -run Killed ./tests/native -args -kills 1000
+	go test -tags whole -count=1 -timeout 120m -v -run PowerCuts ./tests/machine -args -cuts 50
+
 .PHONY: check
 check: setup generated ui ## formatting, vet, staticcheck, the house rules, types and lint of the web app
 	@tools/check

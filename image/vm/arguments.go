@@ -71,8 +71,12 @@ func (c *Config) diskArguments() []string {
 	var args []string
 	ahciPorts, scsi := 0, false
 	for i, d := range c.Disks {
+		source := "driver=file,filename=" + quote(d.Path)
+		if d.Socket != "" {
+			source = "driver=nbd,server.type=unix,server.path=" + quote(d.Socket)
+		}
 		args = append(args,
-			"-blockdev", fmt.Sprintf("driver=file,node-name=%s,discard=unmap,filename=%s", d.fileNode(), quote(d.Path)),
+			"-blockdev", fmt.Sprintf("%s,node-name=%s,discard=unmap", source, d.fileNode()),
 			"-blockdev", fmt.Sprintf("driver=%s,node-name=%s,discard=unmap,file=%s", d.Format, d.node(), d.fileNode()))
 		switch {
 		case d.Bus == AHCI:

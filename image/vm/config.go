@@ -71,6 +71,7 @@ type Disk struct {
 	Format    string // qcow2 unless set, or raw
 	SizeBytes int64  // the file is made with this size when it does not exist
 	Serial    string // serial number; ID unless set
+	Socket    string // of an NBD server that has the disk, instead of a file; Format must be raw
 	Bus       Bus    // Virtio unless set
 
 	slot   string // QEMU bus that it is plugged into
@@ -130,6 +131,9 @@ func (d *Disk) prepare(dir string) error {
 	d.Bus = orElse(d.Bus, Virtio)
 	d.Serial = orElse(d.Serial, d.ID)
 	d.Path = orElse(d.Path, filepath.Join(dir, d.ID+"."+d.Format))
+	if d.Socket != "" {
+		return nil
+	}
 	if _, err := os.Stat(d.Path); err == nil {
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vigie/image/vm"
+	kernelconfig "vigie/kernel-config"
 	"vigie/tools/appliance"
 	"vigie/tools/lab"
 	"vigie/tools/simcam/content"
@@ -29,11 +30,14 @@ import (
 type Config struct {
 	Dir       string // for logs and disks; made when missing
 	Image     string // the ISO
+	Kernel    string // with Initrd, booted directly instead of Image: quicker
+	Initrd    string
 	Medium    vm.Medium
 	Firmware  vm.Firmware
 	Accel     vm.Accel
 	MemoryMiB int
-	DiskBytes []int64 // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
+	DiskBytes []int64  // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
+	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
@@ -106,6 +110,17 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	}
 	for i, size := range s.cfg.DiskBytes {
 		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)})
+	}
+	if s.cfg.Kernel != "" {
+		line, err := kernelconfig.CommandLine()
+		if err != nil {
+			return appliance.Greeting{}, err
+		}
+		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine = "", s.cfg.Kernel, s.cfg.Initrd, line
+	}
+	for _, socket := range s.cfg.Sockets {
+		n := len(cfg.Disks)
+		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", n), Socket: socket, Format: "raw", Serial: fmt.Sprintf("DATA%d", n)})
 	}
 	running, off := context.WithCancel(context.WithoutCancel(ctx)) // the machine outlives this call
 	machine, err := vm.Start(running, cfg)
