@@ -725,8 +725,10 @@ type CameraUsage struct {
 	// BytesPerDay Mean of the last days
 	BytesPerDay int64  `json:"bytesPerDay"`
 	Camera      string `json:"camera"`
-	Name        string `json:"name"`
-	OldestMs    int64  `json:"oldestMs,omitempty,omitzero"`
+
+	// Name Its id when it is no longer set up
+	Name     string `json:"name"`
+	OldestMs int64  `json:"oldestMs,omitempty,omitzero"`
 
 	// Promise Of the minimum days: none was made, it holds, it will not hold at the present rate, it does not hold
 	Promise       CameraUsagePromise `json:"promise"`
@@ -1096,14 +1098,17 @@ type Protection struct {
 	// By The user
 	By string `json:"by"`
 
-	// Bytes What the recordings in the range take
+	// Bytes What the closed recordings in the range take; absent in a timeline
 	Bytes     int64  `json:"bytes,omitempty,omitzero"`
 	Camera    string `json:"camera"`
 	CreatedMs int64  `json:"createdMs"`
 	FromMs    int64  `json:"fromMs"`
 	ID        string `json:"id"`
-	Reason    string `json:"reason"`
-	ToMs      int64  `json:"toMs"`
+
+	// Notice In the answer to its making: what could not be protected any more
+	Notice string `json:"notice,omitempty,omitzero"`
+	Reason string `json:"reason"`
+	ToMs   int64  `json:"toMs"`
 
 	// UntilMs It ends by itself then; absent: when somebody lifts it
 	UntilMs int64 `json:"untilMs,omitempty,omitzero"`
@@ -1527,6 +1532,12 @@ type ListCoverageParams struct {
 	ToMs   int64 `form:"toMs" json:"toMs"`
 }
 
+// ListProtectionsParams defines parameters for ListProtections.
+type ListProtectionsParams struct {
+	// Camera Only those of this camera
+	Camera string `form:"camera,omitempty" json:"camera,omitempty,omitzero"`
+}
+
 // GetStatusParams defines parameters for GetStatus.
 type GetStatusParams struct {
 	// After Wait (30 s at most) until the revision differs from this one
@@ -1556,6 +1567,9 @@ type PutPasswordJSONRequestBody = PasswordRequest
 
 // PostPowerJSONRequestBody defines body for PostPower for application/json ContentType.
 type PostPowerJSONRequestBody = PowerRequest
+
+// AddProtectionJSONRequestBody defines body for AddProtection for application/json ContentType.
+type AddProtectionJSONRequestBody = ProtectionRequest
 
 // PutRecordingVolumeJSONRequestBody defines body for PutRecordingVolume for application/json ContentType.
 type PutRecordingVolumeJSONRequestBody = RecordingVolumeRequest

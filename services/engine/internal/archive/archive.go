@@ -18,6 +18,8 @@ import (
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
+	"vigie/services/engine/internal/protection"
+	"vigie/services/engine/internal/retention"
 )
 
 // DefaultLimitPercent is how full a volume may get before its oldest recordings go, unless set otherwise.
@@ -34,10 +36,13 @@ type Config struct {
 	Appliance  func() string          // name of the machine; nil: none
 	CameraName func(id string) string // nil: the id
 	Clock      func() string          // "synchronised", "unsynchronised"; nil: the latter
+	// Targets tells what is kept of a camera's recordings, and whether it is set up; nil: no targets, all are.
+	Targets func(camera string) (t retention.Targets, setUp bool)
 
 	StallAfter time.Duration // a disk operation that takes longer fails the volume; 0: 10 s
 	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min; 0: 15 s
-	KeepEvery  time.Duration // between looks at space; 0: 2 s
+	KeepEvery  time.Duration // between looks at space; 0: 2 s. What looks less often does so in multiples of it
+	TrustAfter time.Duration // how long a clock that nobody synchronises must have run evenly to delete by age; 0: 15 min
 }
 
 // Volume is a data volume as the system service tells of it.
@@ -54,7 +59,12 @@ type Archive struct {
 	idx *index.Index
 	log *slog.Logger
 
+	protections *protection.Store
+	clock       steadiness
+	used        usageCache
+
 	mu      sync.Mutex
+	broke   map[promiseKey]brokenRow   // promises that were broken
 	volumes map[string]*volume         // present ones
 	broken  map[string]Volume          // unusable ones
 	known   map[string]knownRow        // every volume ever seen
@@ -103,7 +113,13 @@ func New(cfg Config) (*Archive, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = func() string { return "unsynchronised" }
 	}
-	a := &Archive{cfg: cfg, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string]lastOne{}, leaving: map[string]<-chan struct{}{}}
+	if cfg.TrustAfter == 0 {
+		cfg.TrustAfter = 15 * time.Minute
+	}
+	if cfg.Targets == nil {
+		cfg.Targets = func(string) (retention.Targets, bool) { return retention.Targets{}, true }
+	}
+	a := &Archive{cfg: cfg, clock: steadiness{since: time.Now(), base: time.Now()}, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string]lastOne{}, leaving: map[string]<-chan struct{}{}}
 	err := cfg.DB.View(func(tx *mirror.Tx) error {
 		for k, v := range tx.Range(bucketKnown, nil, nil) {
 			var row knownRow
@@ -112,8 +128,13 @@ func New(cfg Config) (*Archive, error) {
 			}
 			a.known[string(k)] = row
 		}
-		return nil
+		var err error
+		a.broke, err = brokenPromises(tx)
+		return err
 	})
+	if err == nil {
+		a.protections, err = protection.Open(cfg.DB)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
@@ -127,6 +148,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	for {
 		select {
 		case now := <-t.C:
+			a.clock.look(now)
 			for _, v := range a.present() {
 				v.tick(now)
 			}
@@ -255,10 +277,7 @@ func (a *Archive) SetLimit(volume string, percent int) error {
 	defer a.mu.Unlock()
 	a.known[volume] = row
 	if v := a.volumes[volume]; v != nil {
-		select {
-		case v.wake <- struct{}{}:
-		default:
-		}
+		v.rouse()
 	}
 	return nil
 }
@@ -385,12 +404,13 @@ func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) 
 	}()
 	var best, home *volume
 	load := map[*volume]float64{}
+	free := a.uncommitted(nil, tried)
 	for _, v := range a.volumes {
 		if tried[v.id] {
 			continue
 		}
 		v.mu.Lock()
-		usable := v.usable()
+		usable := v.usable() && (!free || v.committedAt.IsZero())
 		load[v] = v.load(1)
 		if v.id == a.home[camera] {
 			load[v] = v.load(0)

@@ -1,18 +1,13 @@
 package archive
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
 	"vigie/internal/atomicfile"
-	"vigie/internal/filesys"
-	"vigie/services/engine/internal/index"
-	"vigie/services/engine/internal/retention"
 )
 
 // keep is the volume's keeper: it reconciles once, then looks after space and health.
@@ -24,6 +19,7 @@ func (v *volume) keep() {
 			return
 		}
 	}
+	v.adoptProtections() // before anything is deleted
 	v.finishDeletions()
 	v.repairOpen(true)
 	close(v.recovered)
@@ -40,6 +36,7 @@ func (v *volume) keep() {
 		}
 		v.space()
 		v.check(v.arch.cfg.KeepEvery / 2)
+		v.storeProtections()
 		now, n := time.Now(), v.written.Load()
 		if d := now.Sub(lastAt); d >= time.Second {
 			v.mu.Lock()
@@ -68,127 +65,6 @@ func (v *volume) isReadOnly() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.readOnly
-}
-
-// retain deletes what retention says, batch by batch.
-func (v *volume) retain() {
-	const batch = 64
-	freed := int64(-1) // what is free at least: XFS gives the blocks of removed files back a little later
-	for v.ctx.Err() == nil {
-		limit := v.arch.limit(v.id) // takes the archive's lock, which comes before ours
-		v.mu.Lock()
-		state := retention.Volume{SizeBytes: v.size, FreeBytes: max(v.free, freed), LimitPercent: limit}
-		status := v.status
-		v.mu.Unlock()
-		if state.Excess() == 0 || status == Degraded || status == ReadOnly {
-			return
-		}
-		heads, err := v.arch.idx.Heads(v.id, batch, func(index.Segment) (bool, int64) { return false, 0 })
-		if err != nil {
-			v.arch.log.Error("cannot list the oldest segments", "volume", v.id, "err", err)
-			return
-		}
-		var oldest []index.Segment
-		for _, h := range heads {
-			oldest = append(oldest, h.Segments...)
-		}
-		slices.SortFunc(oldest, func(a, b index.Segment) int { return cmp.Compare(a.StartMs, b.StartMs) })
-		oldest = oldest[:min(len(oldest), batch)]
-		candidates := make([]retention.Candidate, len(oldest))
-		for i, s := range oldest {
-			candidates[i].SizeBytes = s.SizeBytes
-		}
-		plan := retention.Plan(state, candidates)
-		if len(plan) == 0 {
-			return
-		}
-		gone := make([]index.Segment, len(plan))
-		freed = state.FreeBytes
-		for i, d := range plan {
-			gone[i] = oldest[d.Index]
-			freed += gone[i].SizeBytes
-		}
-		if gone = v.sure(gone); len(gone) == 0 {
-			continue
-		}
-		v.arch.log.Info("deleting the oldest recordings", "volume", v.id, "segments", len(gone), "reason", plan[0].Reason)
-		if gone, err = v.arch.idx.Mark(nil, keys(gone)...); err != nil {
-			v.arch.log.Error("cannot mark segments for deletion", "volume", v.id, "err", err)
-			return
-		}
-		if !v.remove(gone) {
-			return
-		}
-		if err := v.measure(); err != nil {
-			v.ioError(err)
-			return
-		}
-	}
-}
-
-func keys(list []index.Segment) []index.Key {
-	out := make([]index.Key, len(list))
-	for i, s := range list {
-		out[i] = s.Key
-	}
-	return out
-}
-
-// remove unlinks marked segments, makes that durable and drops the marks.
-func (v *volume) remove(list []index.Segment) bool {
-	days := map[string]bool{}
-	err := v.disk(func() error {
-		if err := v.here(); err != nil {
-			return err
-		}
-		for _, s := range list {
-			path := filepath.Join(v.path, relPath(s))
-			if err := v.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			days[filepath.Dir(path)] = true
-		}
-		for day := range days {
-			// A day without recordings goes with the last of them; the day being recorded is not empty.
-			if v.fs.Remove(day) == nil {
-				day = filepath.Dir(day)
-			}
-			if err := filesys.SyncDir(v.fs, day); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		v.ioError(err)
-		return false
-	}
-	if err := v.arch.idx.Unmark(list...); err != nil {
-		v.arch.log.Error("cannot drop deletion marks", "volume", v.id, "err", err)
-		return false
-	}
-	return true
-}
-
-// finishDeletions goes on with what an earlier process had marked on this volume.
-func (v *volume) finishDeletions() {
-	if v.isReadOnly() {
-		return
-	}
-	marks, err := v.arch.idx.Marks()
-	if err != nil {
-		v.arch.log.Error("cannot read deletion marks", "volume", v.id, "err", err)
-		return
-	}
-	var mine []index.Segment
-	for _, s := range marks {
-		if s.Volume == v.id {
-			mine = append(mine, s)
-		}
-	}
-	if len(mine) > 0 {
-		v.remove(mine)
-	}
 }
 
 // fill notes that there is too little room for new segments; open ones go on as long as they can.

@@ -13,6 +13,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/retention"
 )
 
 // Entry is a segment as a query sees it.
@@ -102,6 +103,12 @@ func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, err
 	}
 	for _, g := range gaps {
 		t.Gaps = append(t.Gaps, apiGap(g))
+	}
+	t.Protections = []api.Protection{}
+	for _, row := range a.protections.List(camera, time.Now()) {
+		if row.Overlaps(fromMs, toMs) {
+			t.Protections = append(t.Protections, shown(row))
+		}
 	}
 	t.FirstMs, t.LastMs, _, err = a.Bounds(camera)
 	return t, err
@@ -199,6 +206,11 @@ func (a *Archive) Recording() api.Recording {
 	}
 	usable := len(a.volumes)
 	a.mu.Unlock()
+	use, err := a.useOf()
+	if err != nil {
+		use = &usage{}
+		r.Warnings = append(r.Warnings, "The index cannot be read: "+err.Error())
+	}
 	slices.Sort(ids)
 	for _, id := range ids {
 		a.mu.Lock()
@@ -208,7 +220,7 @@ func (a *Archive) Recording() api.Recording {
 		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes}
 		a.mu.Unlock()
 		t := a.idx.Totals(id)
-		av.RecordingBytes, av.Segments = t.Bytes, t.Segments
+		av.RecordingBytes, av.Segments, av.ProtectedBytes = t.Bytes, t.Segments, use.protected[id]
 		if oldest, found, err := a.idx.OldestMs(id); err == nil && found {
 			av.OldestMs = oldest
 		}
@@ -222,6 +234,7 @@ func (a *Archive) Recording() api.Recording {
 			av.Reason = "The volume is not connected."
 			r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s is not connected; its recordings cannot be played until it is.", row.Name))
 		default:
+			r.Warnings = append(r.Warnings, v.tightness(use.protected[id])...)
 			v.mu.Lock()
 			av.Status, av.Reason = api.RecordingVolumeStatus(v.status), v.reason
 			av.SizeBytes, av.FreeBytes, av.WriteBps = v.size, v.free, v.writeBps
@@ -261,5 +274,24 @@ func (a *Archive) Recording() api.Recording {
 	if usable == 0 {
 		r.Warnings = append(r.Warnings, "There is no data volume that can be used: nothing is being recorded.")
 	}
+	r.Warnings = append(r.Warnings, promiseWarnings(use.cameras)...)
 	return r
+}
+
+// tightness says what keeps a volume from making room.
+func (v *volume) tightness(protectedBytes int64) (out []string) {
+	limit := v.arch.limit(v.id)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	room := retention.Volume{SizeBytes: v.size, FreeBytes: v.free, LimitPercent: limit}
+	switch {
+	case v.stuckBytes > 0:
+		out = append(out, fmt.Sprintf("Volume %s is %d MB over its limit, and nothing on it may be deleted: what is left is protected, or no recording.", v.name, v.stuckBytes>>20))
+	case !v.committedAt.IsZero():
+		out = append(out, fmt.Sprintf("Volume %s holds nothing but recordings that are promised or protected.", v.name))
+	}
+	if protectedBytes > room.Limit()/2 {
+		out = append(out, fmt.Sprintf("Protected recordings take %d %% of what volume %s may hold.", 100*protectedBytes/max(1, room.Limit()), v.name))
+	}
+	return out
 }

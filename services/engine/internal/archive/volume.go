@@ -64,6 +64,14 @@ type volume struct {
 	retryAt   time.Time // of a degraded volume
 	penalty   time.Duration
 	wellSince time.Time // when status became OK
+
+	committedAt time.Time // since when it holds, at its limit, nothing but promised and protected recordings; zero: it does not
+	stuckBytes  int64     // over its limit though nothing on it may be deleted
+
+	agedAt    time.Time // when all that was past its target had been deleted; the keeper's
+	protFile  int64     // revision of the protections in the file beside the recordings, -1: not known; the keeper's
+	protRetry time.Time // when to try again to write it; the keeper's
+
 	size      int64
 	free      int64
 	writeBps  int64
@@ -84,7 +92,7 @@ type volume struct {
 
 func newVolume(a *Archive, v Volume) *volume {
 	vol := &volume{arch: a, fs: a.cfg.FS, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
-		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now()}
+		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now(), protFile: -1}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
 	}
@@ -106,6 +114,14 @@ func (v *volume) start() {
 	v.wg.Go(v.write)
 	v.wg.Go(v.closer)
 	v.wg.Go(v.keep)
+}
+
+// rouse has the keeper look now.
+func (v *volume) rouse() {
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
 }
 
 // disk runs one disk operation under the eye of the archive's ticker.

@@ -59,6 +59,30 @@ func (x *Index) Segments(camera string, fromMs, toMs int64) ([]Segment, error) {
 	return out, err
 }
 
+// In tells, within a transaction, whether a camera has segments that overlap [fromMs, toMs), and how many of those that
+// did are being deleted.
+func In(tx *mirror.Tx, camera string, fromMs, toMs int64) (present bool, deleting int, err error) {
+	err = groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
+		return each(tx, g, bucket, fromMs, toMs, func(Segment) bool {
+			present = true
+			return false
+		})
+	})
+	if err != nil {
+		return false, 0, err
+	}
+	for k, v := range tx.Range(bucketMarks, []byte(camera+"-"), []byte(camera+".")) { // ids begin with camera and dash
+		s, err := markOf(k, v)
+		if err != nil {
+			return false, 0, err
+		}
+		if s.StartMs < toMs && (s.EndMs > fromMs || s.StartMs >= fromMs) {
+			deleting++
+		}
+	}
+	return present, deleting, nil
+}
+
 // Next returns a stream's segments that end after fromMs, in order of start, limit at most.
 func (x *Index) Next(camera, stream string, fromMs int64, limit int) ([]Segment, error) {
 	var out []Segment
