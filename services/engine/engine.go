@@ -38,6 +38,7 @@ import (
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/live"
 	"vigie/services/engine/internal/playback"
+	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
 	"vigie/services/system/systemapi"
 )
@@ -179,6 +180,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		Appliance:  m.hostname,
 		CameraName: func(id string) string { return cameras.Name(id) },
 		Clock:      m.clock,
+		Targets:    func(id string) (retention.Targets, bool) { return targets(cameras, id) },
 	})
 	if err != nil {
 		return err
@@ -220,6 +222,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		Cameras: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
 		Recording: recordingStatus(arch, db, found),
+		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP,
 	})
 	say(stdout, cameras, arch)

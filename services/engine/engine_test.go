@@ -299,6 +299,7 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"limitPercent":5}`, 400, `"bad_limit"`)
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/none", `{"limitPercent":80}`, 404, `"no_volume"`)
 	e.do("getRecording", "GET", "/v1/recording", "", 200, `"limitPercent":80`)
+	e.protections(id, start)
 
 	e.do("live", "GET", "/v1/cameras/aaaaaaaa/live", "", 404, `"no_camera"`)
 	ws, _, err := websocket.Dial(t.Context(), "ws://engine/v1/cameras/"+id+"/live", &websocket.DialOptions{HTTPClient: &http.Client{Transport: e.ask.Transport()}})
@@ -345,6 +346,37 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// protections tries what can be done with protections and usage on a camera whose recording begins at startMs.
+func (e *running) protections(id string, startMs int64) {
+	e.t.Helper()
+	e.do("listUsage", "GET", "/v1/recording/usage", "", 200, `"promise":"none"`)
+	e.do("listProtections", "GET", "/v1/protections", "", 200, "[]")
+	e.do("listProtections", "GET", "/v1/protections?camera=x", "", 400, `"no_camera"`)
+	ask := func(camera string, from, to int64, more string, status int, code string) []byte {
+		return e.do("addProtection", "POST", "/v1/protections", fmt.Sprintf(`{"camera":%q,"fromMs":%d,"toMs":%d%s}`, camera, from, to, more), status, code)
+	}
+	why := `,"reason":"burglary"`
+	ask(id, startMs, startMs+1000, ``, 400, `"no_reason"`)
+	ask(id, startMs, startMs, why, 400, `"bad_range"`)
+	ask(id, startMs-10_000_000, startMs-9_000_000, why, 400, `"nothing_there"`)
+	ask(id, startMs, startMs+1000, why+`,"untilMs":5`, 400, `"bad_time"`)
+	ask("aaaaaaaa", startMs, startMs+1000, why, 400, `"nothing_there"`)
+	ask("nonsense/../", startMs, startMs+1000, why, 400, `"no_camera"`)
+	var p api.Protection
+	if err := json.Unmarshal(ask(id, startMs, startMs+1000, why, 201, `"by":"unknown"`), &p); err != nil {
+		e.t.Fatal(err)
+	}
+	e.do("listProtections", "GET", "/v1/protections?camera="+id, "", 200, p.ID)
+	e.do("listProtections", "GET", "/v1/protections?camera=aaaaaaaa", "", 200, "[]")
+	if got := e.timeline(id).Protections; len(got) != 1 || got[0].ID != p.ID {
+		e.t.Errorf("in the timeline: %+v", got)
+	}
+	e.do("deleteProtection", "DELETE", "/v1/protections/"+p.ID, "", 204, "")
+	e.do("deleteProtection", "DELETE", "/v1/protections/"+p.ID, "", 404, `"no_protection"`)
+	e.do("deleteProtection", "DELETE", "/v1/protections/x", "", 404, `"no_protection"`)
+	e.do("listProtections", "GET", "/v1/protections", "", 200, "[]")
 }
 
 func TestRecordingFollowsTheVolumesAndSaysWhatIsMissing(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/playback"
 	"vigie/services/engine/internal/record"
+	"vigie/services/engine/internal/retention"
 )
 
 // recordings is the archive as a recorder sees it.
@@ -29,6 +30,12 @@ func (r recordings) Create(run *media.Run, kind index.Kind, startNs int64) (reco
 		return nil, err // not s: a nil *archive.Segment in an interface is not nil
 	}
 	return s, nil
+}
+
+// targets is what the archive keeps of a camera.
+func targets(cameras *camera.Set, id string) (retention.Targets, bool) {
+	r, setUp := cameras.Retention(id)
+	return retention.Targets(r), setUp
 }
 
 // footage is the archive as playback sees it.

@@ -169,6 +169,31 @@ func (s *Set) Has(id string) bool {
 	return s.slots[id] != nil
 }
 
+// Retention tells how long a camera's recordings are kept, and whether it is set up. It is right before Start too: the
+// disks do not wait for that to make room.
+func (s *Set) Retention(id string) (Retention, bool) {
+	s.mu.Lock()
+	sl := s.slots[id]
+	if sl != nil {
+		defer s.mu.Unlock()
+		return sl.row.Retention, true
+	}
+	s.mu.Unlock()
+	row, err := s.cfg.Store.Get(id)
+	return row.Retention, err == nil
+}
+
+// Names returns the names of all cameras by id.
+func (s *Set) Names() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]string, len(s.slots))
+	for id, sl := range s.slots {
+		out[id] = sl.row.Name
+	}
+	return out
+}
+
 // List returns all cameras in order of name.
 func (s *Set) List() ([]api.Camera, error) {
 	rows, err := s.cfg.Store.List()

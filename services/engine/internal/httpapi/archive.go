@@ -21,6 +21,9 @@ type Archive interface {
 	Timeline(camera string, fromMs, toMs int64) (api.Timeline, error)
 	Open(id string) (*archive.Footage, error)
 	SetLimit(volume string, percent int) error
+	Protections(camera string) ([]api.Protection, error)
+	Protect(r api.ProtectionRequest, by string) (api.Protection, error)
+	Lift(id, by string) error
 }
 
 func (s *server) pastCameras(w http.ResponseWriter, _ *http.Request) error {

@@ -24,8 +24,10 @@ type Parts struct {
 	Past func() ([]api.PastCamera, error)
 	// Recording is the answer to GET /recording.
 	Recording func() api.Recording
-	Live      func(w http.ResponseWriter, r *http.Request, cameraID string)
-	Media     func(w http.ResponseWriter, r *http.Request, cameraID string)
+	// Usage is the answer to GET /recording/usage.
+	Usage func() ([]api.CameraUsage, error)
+	Live  func(w http.ResponseWriter, r *http.Request, cameraID string)
+	Media func(w http.ResponseWriter, r *http.Request, cameraID string)
 }
 
 type server struct{ Parts }
@@ -34,23 +36,27 @@ type server struct{ Parts }
 func New(p Parts) http.Handler {
 	s := &server{p}
 	return answer.Mux("engine", answer.Routes{
-		"GET /v1/cameras":                    s.listCameras,
-		"POST /v1/cameras":                   s.addCamera,
-		"POST /v1/cameras/test":              s.testCamera,
-		"GET /v1/cameras/past":               s.pastCameras,
-		"GET /v1/cameras/{camera}":           s.getCamera,
-		"PUT /v1/cameras/{camera}":           s.putCamera,
-		"DELETE /v1/cameras/{camera}":        s.deleteCamera,
-		"GET /v1/cameras/{camera}/live":      s.live,
-		"GET /v1/cameras/{camera}/media":     s.media,
-		"GET /v1/cameras/{camera}/timeline":  s.timeline,
-		"GET /v1/cameras/{camera}/overview":  s.overview,
-		"GET /v1/cameras/{camera}/days":      s.days,
-		"GET /v1/cameras/{camera}/coverage":  s.coverage,
-		"GET /v1/coverage":                   s.allCoverage,
-		"GET /v1/segments/{segment}/file":    s.segmentFile,
-		"GET /v1/recording":                  s.recording,
-		"PUT /v1/recording/volumes/{volume}": s.putVolume,
+		"GET /v1/cameras":                     s.listCameras,
+		"POST /v1/cameras":                    s.addCamera,
+		"POST /v1/cameras/test":               s.testCamera,
+		"GET /v1/cameras/past":                s.pastCameras,
+		"GET /v1/cameras/{camera}":            s.getCamera,
+		"PUT /v1/cameras/{camera}":            s.putCamera,
+		"DELETE /v1/cameras/{camera}":         s.deleteCamera,
+		"GET /v1/cameras/{camera}/live":       s.live,
+		"GET /v1/cameras/{camera}/media":      s.media,
+		"GET /v1/cameras/{camera}/timeline":   s.timeline,
+		"GET /v1/cameras/{camera}/overview":   s.overview,
+		"GET /v1/cameras/{camera}/days":       s.days,
+		"GET /v1/cameras/{camera}/coverage":   s.coverage,
+		"GET /v1/coverage":                    s.allCoverage,
+		"GET /v1/segments/{segment}/file":     s.segmentFile,
+		"GET /v1/recording":                   s.recording,
+		"PUT /v1/recording/volumes/{volume}":  s.putVolume,
+		"GET /v1/recording/usage":             s.usage,
+		"GET /v1/protections":                 s.listProtections,
+		"POST /v1/protections":                s.addProtection,
+		"DELETE /v1/protections/{protection}": s.deleteProtection,
 	})
 }
 

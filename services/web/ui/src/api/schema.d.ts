@@ -372,6 +372,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recording/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each camera's recordings take, and whether what was promised for them holds */
+        get: operations["listUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/protections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listProtections"];
+        put?: never;
+        /** Protect a range of a camera's recordings from automatic deletion; it may reach into the future */
+        post: operations["addProtection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/protections/{protection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                protection: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lift a protection; the recordings in its range are deleted when their time has come */
+        delete: operations["deleteProtection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -684,9 +737,11 @@ export interface components {
             untilMs?: number;
             /**
              * Format: int64
-             * @description What the recordings in the range take
+             * @description What the closed recordings in the range take; absent in a timeline
              */
             bytes?: number;
+            /** @description In the answer to its making: what could not be protected any more */
+            notice?: string;
         };
         ProtectionRequest: {
             camera: string;
@@ -704,6 +759,7 @@ export interface components {
         /** @description What a camera's recordings take, and whether what was promised for them holds. */
         CameraUsage: {
             camera: string;
+            /** @description Its id when it is no longer set up */
             name: string;
             /** Format: int64 */
             standardBytes: number;
@@ -1905,6 +1961,97 @@ export interface operations {
         };
         responses: {
             /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraUsage"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listProtections: {
+        parameters: {
+            query?: {
+                /** @description Only those of this camera */
+                camera?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of their ranges */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protection"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addProtection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProtectionRequest"];
+            };
+        };
+        responses: {
+            /** @description Protected */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protection"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteProtection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                protection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lifted */
             204: {
                 headers: {
                     [name: string]: unknown;

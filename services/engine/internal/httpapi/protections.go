@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/protection"
+)
+
+// user is who asks, as web says.
+func user(r *http.Request) string { return cmp.Or(r.Header.Get("Vigie-User"), "unknown") }
+
+func (s *server) usage(w http.ResponseWriter, _ *http.Request) error {
+	list, err := s.Usage()
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, list)
+	return nil
+}
+
+func (s *server) listProtections(w http.ResponseWriter, r *http.Request) error {
+	id := r.URL.Query().Get("camera")
+	if id != "" && !camera.ValidID(id) {
+		return answer.Field("camera", "no_camera", "There is no such camera; it may have been removed.")
+	}
+	list, err := s.Archive.Protections(id)
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, list)
+	return nil
+}
+
+func (s *server) addProtection(w http.ResponseWriter, r *http.Request) error {
+	var req api.ProtectionRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if !camera.ValidID(req.Camera) {
+		return answer.Field("camera", "no_camera", "There is no such camera; it may have been removed.")
+	}
+	p, err := s.Archive.Protect(req, user(r))
+	var no *protection.Problem
+	switch {
+	case errors.As(err, &no) && no.Field == "":
+		return answer.Refuse(http.StatusConflict, no.Code, no.Message)
+	case errors.As(err, &no):
+		return answer.Field(no.Field, no.Code, no.Message)
+	case err != nil:
+		return err
+	}
+	answer.JSON(w, http.StatusCreated, p)
+	return nil
+}
+
+func (s *server) deleteProtection(w http.ResponseWriter, r *http.Request) error {
+	err := s.Archive.Lift(r.PathValue("protection"), user(r))
+	if errors.Is(err, protection.ErrUnknown) {
+		return answer.Refuse(http.StatusNotFound, "no_protection", "There is no such protection; it may have ended or been lifted.")
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
