@@ -647,13 +647,15 @@ func TestVolumeThatBlinksIsNotRepairedUnderItsWriters(t *testing.T) {
 }
 
 // loop mounts a new file system on a loop device.
-func loop(t testing.TB, r *rig, id, mkfs string) Volume {
+func loop(t testing.TB, r *rig, id, mkfs string) Volume { return loopOf(t, r, id, mkfs, 320<<20) }
+
+func loopOf(t testing.TB, r *rig, id, mkfs string, size int64) Volume {
 	t.Helper()
 	img := filepath.Join(r.dir, id+".img")
 	if err := os.WriteFile(img, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(img, 320<<20); err != nil {
+	if err := os.Truncate(img, size); err != nil {
 		t.Fatal(err)
 	}
 	run(t, mkfs, "-q", img)

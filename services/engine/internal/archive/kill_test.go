@@ -131,6 +131,10 @@ func TestNothingAcknowledgedIsLostToAKill(t *testing.T) {
 		if d := time.Since(began); d > 2*time.Second {
 			t.Errorf("back after %v", d)
 		}
+		await(t, "what was closed and not indexed yet is found", func() bool {
+			files, _ := filepath.Glob(filepath.Join(vol.Path, recDir, "*", "*", "*.mkv"))
+			return r.idx.Totals("a").Segments == int64(len(files))
+		})
 		for camera, frame := range acked {
 			list, err := r.arch.Segments(camera, 0, 1<<50)
 			if err != nil {
