@@ -1,18 +1,28 @@
 // Package archive keeps recordings on data volumes: it makes segments, syncs them, closes them, finds them again after
-// whatever happened, and removes the oldest when a volume is over its limit.
+// whatever happened, and deletes what package retention says.
 //
-// It owns <volume>/vigie/rec on every volume it is given, and the rows of package index. What record decides (where a
+// It owns <volume>/vigie/rec on every volume it is given, the rows of package index, and, with package protection, the
+// file of protections that stands beside the recordings of each volume. What record decides (where a
 // segment begins and ends) is not its business.
 //
 // Order of writing: clusters, sync (well within a second of the frame's coming, see write); at close: the header's
 // patches, sync, rename, sync, index. Order of deleting: mark in the index, unlink, fsync of the folder, drop
 // the mark. So a file without a row is footage not yet indexed, and is taken up; a row without a file, on a volume that
-// is present, is footage lost, and becomes a gap; a mark is a deletion to be finished.
+// is present, is footage lost, and becomes a gap; a mark is a deletion to be finished. Marking asks for protections in
+// its own transaction, so that a protection made a moment before wins.
+//
+// Deleting never slows writing: each volume's keeper does it by itself, under none of the writer's locks, 16 files at a
+// time, and rests after each batch as long as it took. What is past its target goes only when the clock is to be trusted:
+// synchronised, or even for TrustAfter.
+//
+// A volume that is at its limit and holds nothing but promised and protected recordings is committed: it gets no new
+// segments while another volume can take them. When there is no such volume, and has not been for a minute (or the volume is
+// about to be full), promises are broken: noted in the database first, then the oldest in proportion goes.
 //
 // A volume is in one of these states:
 //
 //	ok        takes segments
-//	full      no room for another cluster although the oldest recordings went; takes segments again once there is
+//	full      no room for another cluster although all went that may; takes segments again once there is
 //	readonly  mounted so, or turned so by the kernel; read from only
 //	degraded  a write or sync failed or took longer than StallAfter: its open segments are given up as suspect, their
 //	          recorders go elsewhere; tried again from time to time with a new file, never with the same descriptor.
@@ -21,6 +31,6 @@
 //
 // Concurrency: a segment belongs to its recorder's goroutine. Each volume has three of its own: the writer writes and
 // syncs what all segments have made ready, so that a recorder waits for a disk only when 16 MiB are behind; the closer
-// ends segments; the keeper looks at space, deletes, probes and reconciles. Each disk operation may hang for ever without anything of another volume, or
-// any query, waiting for it. Run starts the goroutines and waits for those that do not hang in a dead disk.
+// ends segments; the keeper looks at space, deletes, probes and reconciles. Each disk operation may hang for ever without
+// anything of another volume, or any query, waiting for it. Run starts the goroutines and waits for those that do not hang in a dead disk.
 package archive

@@ -27,6 +27,10 @@ const protectionsFile = recDir + "/protections.json"
 func (a *Archive) Protect(r api.ProtectionRequest, by string) (api.Protection, error) {
 	now := time.Now()
 	_, setUp := a.cfg.Targets(r.Camera)
+	// What is being written is looked at first: a segment that closes meanwhile is then in the index.
+	coming := setUp && r.ToMs > now.UnixMilli() || slices.ContainsFunc(a.open(r.Camera), func(s index.Segment) bool {
+		return retention.Span{FromMs: r.FromMs, ToMs: r.ToMs}.Overlaps(s.StartMs, s.EndMs)
+	})
 	deleting := 0
 	row, err := a.protections.Add(protection.Row{Camera: r.Camera, FromMs: r.FromMs, ToMs: r.ToMs, Reason: r.Reason, UntilMs: r.UntilMs, By: by}, now,
 		func(tx *mirror.Tx) (err error) {
@@ -34,9 +38,6 @@ func (a *Archive) Protect(r api.ProtectionRequest, by string) (api.Protection, e
 			if present, deleting, err = index.In(tx, r.Camera, r.FromMs, r.ToMs); err != nil {
 				return err
 			}
-			coming := setUp && r.ToMs > now.UnixMilli() || slices.ContainsFunc(a.open(r.Camera), func(s index.Segment) bool {
-				return retention.Span{FromMs: r.FromMs, ToMs: r.ToMs}.Overlaps(s.StartMs, s.EndMs)
-			})
 			if !present && !coming {
 				return &protection.Problem{Field: "fromMs", Code: "nothing_there", Message: "There are no recordings of this camera in that range."}
 			}
@@ -194,7 +195,10 @@ func (v *volume) adoptProtections() {
 
 // storeProtections brings the volume's file up to date.
 func (v *volume) storeProtections() {
-	if v.protFile == v.arch.protections.Revision() || v.isReadOnly() || time.Now().Before(v.protRetry) {
+	v.mu.Lock()
+	well := v.status == OK || v.status == Full
+	v.mu.Unlock()
+	if !well || v.protFile == v.arch.protections.Revision() || time.Now().Before(v.protRetry) {
 		return
 	}
 	path := filepath.Join(v.path, protectionsFile)

@@ -447,6 +447,37 @@ func TestProtectedBytesAreThoseOfTheSegments(t *testing.T) {
 	}
 }
 
+// BenchmarkAccount is what GET /recording/usage costs without its cache: 30 days of 100 cameras, two kinds, and 100
+// protections. It costs the same however many segments a day has.
+func BenchmarkAccount(b *testing.B) {
+	r := newRig(b)
+	start := time.Now().Add(-30 * day).UnixMilli()
+	for i := range 100 {
+		id := fmt.Sprintf("k3f9x%03d", i)
+		var list []index.Segment
+		for at := start; at < start+30*index.DayMs; at += index.DayMs / 8 {
+			s := index.Segment{Key: index.Key{Camera: id, Stream: "main", Kind: index.Standard, StartMs: at}, EndMs: at + 300_000, SizeBytes: 1 << 20, Volume: "a"}
+			list = append(list, s)
+			s.Kind = index.Alarm
+			list = append(list, s)
+		}
+		if err := r.idx.Put(list...); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.arch.Protect(api.ProtectionRequest{Camera: id, FromMs: start, ToMs: start + 10*index.DayMs, Reason: "r"}, "anna"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r.arch.cfg.Targets = func(string) (retention.Targets, bool) {
+		return retention.Targets{StandardMinDays: 20, AlarmMinDays: 60}, true
+	}
+	for b.Loop() {
+		if u, err := r.arch.account(time.Now().UnixMilli()); err != nil || len(u.cameras) != 100 {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkDeletingWhileRecording100 records 100 cameras of 4 Mbit/s while a thousand old segments go by age, and
 // beside it without, to compare how long a frame takes to be on disk.
 func BenchmarkDeletingWhileRecording100(b *testing.B) {
