@@ -144,6 +144,7 @@ func (v *volume) delete(s retention.Situation, heads []index.Head, list []retent
 	if gone = v.sure(gone); len(gone) == 0 {
 		return nil, true
 	}
+	broken = slices.DeleteFunc(broken, func(s index.Segment) bool { return !slices.Contains(keys(gone), s.Key) })
 	for w, n := range why {
 		v.arch.log.Info("deleting recordings", "volume", v.id, "segments", n, "reason", w.String())
 	}
