@@ -156,7 +156,12 @@ func (c *copyDir) attach() error {
 	again := c.retried
 	c.retried = true
 	if err := c.disk(func() error {
-		if err := c.db.cfg.FS.Mkdir(c.dir.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		switch err := c.db.cfg.FS.Mkdir(c.dir.Path, 0o700); {
+		case err == nil: // or a power cut would take the folder with all that is in it
+			if err := filesys.SyncDir(c.db.cfg.FS, filepath.Dir(c.dir.Path)); err != nil {
+				return err
+			}
+		case !errors.Is(err, fs.ErrExist):
 			return err
 		}
 		if f == nil {
