@@ -141,9 +141,10 @@ func FuzzRTP(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add([]byte("\x90\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x02\xab\xac\x00\x01\x01\x02\x03\x04payload"))
+	f.Add([]byte("\x90\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x02\xff\xd8\x00\x02\x01\x02\x03\x04\x05\x06\x07\x08payload")) // ONVIF's, for JPEG
 	f.Add([]byte("\xa0\x60\x00\x01\x00\x00\x00\x01\x00\x00\x00\x02\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var got rtp.Packet
+		got := rtp.Packet{Header: rtp.Header{Extension: true, ExtensionProfile: 7, Extensions: make([]rtp.Extension, 1)}} // of the packet before
 		if parseRTP(b, &got) != nil {
 			return
 		}
@@ -154,6 +155,9 @@ func FuzzRTP(f *testing.F) {
 		if got.Marker != want.Marker || got.PayloadType != want.PayloadType || got.SequenceNumber != want.SequenceNumber ||
 			got.Timestamp != want.Timestamp || got.SSRC != want.SSRC || !bytes.Equal(got.Payload, want.Payload) {
 			t.Fatalf("%+v, want %+v", got, want)
+		}
+		if got.Extension && (got.ExtensionProfile != want.ExtensionProfile || !bytes.Equal(got.GetExtension(0), want.GetExtension(0))) {
+			t.Fatalf("extension %+v, want %+v", got.Header, want.Header)
 		}
 	})
 }
