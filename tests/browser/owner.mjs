@@ -113,6 +113,26 @@ async function login(name, secret) {
   await at('login-submit').click();
 }
 
+/** Asks the API as the browser's user would. */
+async function ask(what) {
+  return (await page.request.get(new URL(`/api/v1${what}`, given.url).href)).json();
+}
+
+/** Whether a canvas shows a colour of the design. */
+async function painted(id, colour) {
+  return at(id).evaluate((canvas, name) => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    probe.style.color = `var(${name})`;
+    const wanted = getComputedStyle(probe).color.match(/[0-9.]+/g).map(Number);
+    probe.remove();
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < data.length; i += 4) {
+      if (Math.abs(data[i] - wanted[0]) < 3 && Math.abs(data[i + 1] - wanted[1]) < 3 && Math.abs(data[i + 2] - wanted[2]) < 3 && data[i + 3] > 250) return true;
+    }
+    return false;
+  }, colour);
+}
+
 await step('a wrong set-up code is refused in words', async () => {
   await page.goto(given.url);
   await at('setup-form').waitFor();
@@ -268,6 +288,34 @@ await step('the file of the instant on show is downloaded', async () => {
   await download.saveAs(path.join(given.downloads, 'segment.mkv'));
 });
 
+await step('a range is protected, listed and lifted', async () => {
+  const [camera] = given.cameras;
+  await at('nav-recordings').click();
+  await at('camera-select').selectOption({ label: camera.name });
+  await until('footage on the timeline', async () => Number(await at('timeline').getAttribute('data-segments')) >= 1);
+  await at('range-begin').click();
+  await at('range-from').press('Shift+ArrowLeft');
+  await shot('range');
+  await at('range-protect').click();
+  await at('protect-submit').click();
+  await until('a word about the reason', async () => (await at('protect-dialog').innerText()).includes('Say why'));
+  await at('protect-reason').fill('Case 4711');
+  await at('protect-span').selectOption('30');
+  await at('protect-submit').click();
+  await at('protect-dialog').waitFor({ state: 'hidden' });
+  await until('the protection on the timeline', async () => (await at('timeline').getAttribute('data-protections')) === '1');
+  await until('its colour on the timeline', () => painted('timeline', '--protected'));
+  await shot('recordings-protected');
+  await at('tab-protections').click();
+  const row = page.locator('[data-testid="protection"]', { hasText: 'Case 4711' });
+  must((await row.innerText()).includes(username), 'the list does not say who protected the range');
+  await shot('protections');
+  await row.getByTestId('protection-lift').click();
+  await at('confirm-action').click();
+  await row.waitFor({ state: 'detached' });
+  must((await ask('/protections')).length === 0, 'the protection is still there');
+});
+
 await step('coverage adds up', async () => {
   await at('nav-cameras').click();
   await at('tab-coverage').click();
@@ -283,6 +331,13 @@ await step('coverage adds up', async () => {
   await shot('coverage');
 });
 
+await step('storage says what each camera takes', async () => {
+  await at('nav-system').click();
+  await at('tab-storage').click();
+  await until('a line a camera', async () => (await page.getByTestId('usage').count()) === given.cameras.length);
+  await shot('storage');
+});
+
 await step('the system page shows the machine', async () => {
   await at('nav-system').click();
   await at('machine').waitFor();
@@ -292,7 +347,7 @@ await step('the system page shows the machine', async () => {
 
 await step('every page fits a phone and a wall screen, dark and light', async () => {
   // Each page, by what leads to it.
-  const names = { live: [], recordings: [], cameras: [], coverage: ['cameras'], system: [] };
+  const names = { live: [], recordings: [], protections: ['recordings'], cameras: [], coverage: ['cameras'], system: [], storage: ['system'] };
   for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
     await page.setViewportSize(viewport);
     for (const colour of ['dark', 'light']) {

@@ -24,6 +24,7 @@ export const entries: readonly Entry[] = [
     icon: 'recordings',
     pages: [
       { path: 'recordings', title: 'Timeline', component: Recordings },
+      { path: 'protections', title: 'Protected', load: () => import('./Protections.svelte') },
     ],
   },
   {
@@ -41,6 +42,7 @@ export const entries: readonly Entry[] = [
     icon: 'system',
     pages: [
       { path: 'system', title: 'Machine', component: System },
+      { path: 'storage', title: 'Storage', load: () => import('./Storage.svelte') },
     ],
   },
 ];
