@@ -35,6 +35,12 @@ powercuts: setup image ## many more of the tests that CI runs a few of: 50000 si
 check: setup generated ui ## formatting, vet, staticcheck, the house rules, types and lint of the web app
 	@tools/check
 
+.PHONY: bench-index
+bench-index: setup ## size, start, queries and mirrors of an index of 1,728,000 segments; rebuilding one of 432,000; finding a keyframe
+	@go test -run '^$$' -bench Index -benchtime 1000x -v ./services/engine/internal/index
+	@go test -run '^$$' -bench NearestKeyframe -benchtime 1000x ./services/engine/internal/archive
+	@go test -run '^$$' -bench Rebuild -benchtime 1x -timeout 30m -v ./services/engine/internal/archive
+
 .PHONY: bench
 bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes
 	@go run ./tools/bench

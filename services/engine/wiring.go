@@ -41,29 +41,19 @@ func targets(cameras *camera.Set, id string) (retention.Targets, bool) {
 // footage is the archive as playback sees it.
 type footage struct{ *archive.Archive }
 
-// Footage looks into ever longer spans, so that a step of the player costs a few rows and a long gap a few looks.
+// Footage costs a few rows, however long the gap before the next footage is.
 func (f footage) Footage(camera, stream string, fromMs, toMs int64, limit int) ([]playback.Footage, error) {
-	_, last, found, err := f.Bounds(camera)
-	if err != nil || !found {
+	list, err := f.Next(camera, stream, fromMs, limit)
+	if err != nil {
 		return nil, err
 	}
-	toMs = min(toMs, last+1)
-	for span := int64(6 * 3_600_000); ; span *= 4 {
-		end := min(fromMs+span, toMs)
-		list, err := f.Segments(camera, fromMs, end)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]playback.Footage, 0, min(len(list), limit))
-		for _, s := range list {
-			if s.Stream == stream && len(out) < limit {
-				out = append(out, playback.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
-			}
-		}
-		if len(out) == limit || end >= toMs {
-			return out, nil
+	out := make([]playback.Footage, 0, len(list))
+	for _, s := range list {
+		if s.StartMs < toMs {
+			out = append(out, playback.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
 		}
 	}
+	return out, nil
 }
 
 func (f footage) Open(id string) (playback.File, error) {

@@ -30,26 +30,41 @@ func (a *Archive) Segments(camera string, fromMs, toMs int64) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return entries(list, open, func(s index.Segment) bool {
+		return s.StartMs < toMs && (s.EndMs > fromMs || s.StartMs >= fromMs)
+	}), nil
+}
+
+// Next returns the first segments of a stream that end after fromMs, in order of start, limit at most. It costs a few
+// rows, wherever the next footage is.
+func (a *Archive) Next(camera, stream string, fromMs int64, limit int) ([]Entry, error) {
+	open := a.open(camera)
+	list, err := a.idx.Next(camera, stream, fromMs, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := entries(list, open, func(s index.Segment) bool {
+		return s.Stream == stream && (s.EndMs > fromMs || s.StartMs >= fromMs)
+	})
+	return out[:min(len(out), limit)], nil
+}
+
+// entries merges indexed segments and those of the open ones that are asked for, in order of start.
+func entries(list, open []index.Segment, asked func(index.Segment) bool) []Entry {
 	out := make([]Entry, 0, len(list)+len(open))
 	for _, s := range list {
 		out = append(out, Entry{Segment: s})
 	}
 	for _, s := range open {
 		indexed := slices.ContainsFunc(list, func(i index.Segment) bool { return i.Key == s.Key })
-		if !indexed && s.StartMs < toMs && (s.EndMs > fromMs || s.StartMs >= fromMs) {
+		if !indexed && asked(s) {
 			out = append(out, Entry{Segment: s, Open: true})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y Entry) int {
-		switch {
-		case x.StartMs < y.StartMs:
-			return -1
-		case x.StartMs > y.StartMs:
-			return 1
-		}
-		return strings.Compare(x.ID(), y.ID())
+		return cmp.Or(cmp.Compare(x.StartMs, y.StartMs), strings.Compare(x.ID(), y.ID()))
 	})
-	return out, nil
+	return out
 }
 
 // open returns what is on disk of the segments being written; camera "" means all.

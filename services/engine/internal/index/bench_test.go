@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"vigie/internal/mirror"
 )
 
@@ -23,12 +25,11 @@ const (
 
 var benchVolumes = []string{"0f5e0c6e-0000-4000-8000-000000000001", "0f5e0c6e-0000-4000-8000-000000000002", "0f5e0c6e-0000-4000-8000-000000000003"}
 
-// fill writes main (and sub) of all cameras as recording does: camera after camera closes a segment; the share of the
-// rows of one transaction is larger here.
+// fill writes main (and sub) of all cameras as recording does, in order of time, two hours a transaction.
 func fill(b *testing.B, x *Index, streams ...string) (rows int) {
 	b.Helper()
+	var batch []Segment
 	for at := int64(0); at < benchDays*DayMs; at += benchStep {
-		var batch []Segment
 		for c := range benchCameras {
 			for _, stream := range streams {
 				jitter := int64(c*2971+len(stream)*131) % benchStep
@@ -36,10 +37,13 @@ func fill(b *testing.B, x *Index, streams ...string) (rows int) {
 					EndMs: 1_790_000_000_000 + at + jitter + benchStep, SizeBytes: 150_000_000 + at%7_777_777, Volume: benchVolumes[(c+int(at/benchStep/288))%3]})
 			}
 		}
-		if err := x.Put(batch...); err != nil {
-			b.Fatal(err)
+		if (at/benchStep)%24 == 23 {
+			if err := x.Put(batch...); err != nil {
+				b.Fatal(err)
+			}
+			rows += len(batch)
+			batch = batch[:0]
 		}
-		rows += len(batch)
 	}
 	return rows
 }
@@ -104,6 +108,8 @@ func benchIndex(b *testing.B, streams []string) {
 	reopen("the mirror")
 	b.Cleanup(func() { db.Close() })
 
+	benchMirrors(b, db, x)
+
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -161,22 +167,64 @@ func benchIndex(b *testing.B, streams []string) {
 		}},
 	} {
 		b.Run(q.name, func(b *testing.B) {
-			took := make([]time.Duration, 0, b.N)
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			took, busy := make([]time.Duration, 0, b.N), make([]time.Duration, 0, b.N)
 			for b.Loop() {
-				began := time.Now()
+				began, used := time.Now(), threadTime(b)
 				if n, err := q.ask(); err != nil || n == 0 {
 					b.Fatal(n, err)
 				}
-				took = append(took, time.Since(began))
+				took, busy = append(took, time.Since(began)), append(busy, threadTime(b)-used)
 			}
-			slices.Sort(took)
-			at := func(p float64) float64 {
-				return float64(took[int(float64(len(took)-1)*p)].Nanoseconds()) / 1e6
+			at := func(list []time.Duration, p float64) float64 {
+				slices.Sort(list)
+				return float64(list[int(float64(len(list)-1)*p)].Nanoseconds()) / 1e6
 			}
-			b.ReportMetric(at(0.5), "p50-ms")
-			b.ReportMetric(at(0.99), "p99-ms")
-			b.ReportMetric(at(1), "max-ms")
+			b.ReportMetric(at(took, 0.5), "p50-ms")
+			b.ReportMetric(at(took, 0.99), "p99-ms")
+			b.ReportMetric(at(busy, 0.99), "p99-cpu-ms") // on a machine that does other things too, this is the index's own
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// threadTime is the CPU time that this thread has used.
+func threadTime(b *testing.B) time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+// benchMirrors brings up two more copies of a database of this size, and measures how long a change takes to reach all.
+func benchMirrors(b *testing.B, db *mirror.DB, x *Index) {
+	b.Helper()
+	settled := func() bool {
+		return !slices.ContainsFunc(db.Copies(), func(c mirror.Copy) bool { return c.Status != mirror.StatusOK || c.Generation < db.Generation() })
+	}
+	wait := func() time.Duration {
+		began := time.Now()
+		for !settled() {
+			time.Sleep(time.Millisecond)
+		}
+		return time.Since(began)
+	}
+	for _, id := range []string{"w", "x"} {
+		db.AddDir(mirror.Dir{ID: id, Path: b.TempDir()})
+		b.Logf("snapshot on another volume: %v", wait().Round(time.Millisecond))
+	}
+	var took []time.Duration
+	for i := range int64(200) {
+		k := Key{Camera: "camera00", Stream: "main", Kind: Alarm, StartMs: 1_790_000_000_000 + i*benchStep}
+		began := time.Now()
+		if err := x.Put(Segment{Key: k, EndMs: k.StartMs + benchStep, SizeBytes: 1 << 20, Volume: benchVolumes[0]}); err != nil {
+			b.Fatal(err)
+		}
+		wait()
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.Logf("a closed segment is in all three copies after p50 %v, p99 %v", took[len(took)/2].Round(time.Microsecond), took[len(took)*99/100].Round(time.Microsecond))
 }
