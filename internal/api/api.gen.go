@@ -558,6 +558,24 @@ func (e VolumeRebuildPhase) Valid() bool {
 	}
 }
 
+// Defines values for LiveParamsStream.
+const (
+	LiveParamsStreamMain LiveParamsStream = "main"
+	LiveParamsStreamSub  LiveParamsStream = "sub"
+)
+
+// Valid indicates whether the value is a known member of the LiveParamsStream enum.
+func (e LiveParamsStream) Valid() bool {
+	switch e {
+	case LiveParamsStreamMain:
+		return true
+	case LiveParamsStreamSub:
+		return true
+	default:
+		return false
+	}
+}
+
 // Calendar defines model for Calendar.
 type Calendar struct {
 	// Builtin Cannot be changed or deleted
@@ -1437,6 +1455,21 @@ type Trigger struct {
 	Text   string `json:"text,omitempty,omitzero"`
 }
 
+// TriggerAnswer The trigger, and what comes of it. One that is not recorded is not remembered.
+type TriggerAnswer struct {
+	AtMs  int64  `json:"atMs"`
+	By    string `json:"by,omitempty,omitzero"`
+	EndMs int64  `json:"endMs"`
+
+	// Reason Why it is not recorded
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Recorded It started or extended alarm recording
+	Recorded bool   `json:"recorded"`
+	Source   string `json:"source"`
+	Text     string `json:"text,omitempty,omitzero"`
+}
+
 // TriggerRequest defines model for TriggerRequest.
 type TriggerRequest struct {
 	// HoldMs How long the condition lasts; 0 for an instant
@@ -1504,6 +1537,15 @@ type GetDaysParams struct {
 	ToMs   int64 `form:"toMs" json:"toMs"`
 }
 
+// LiveParams defines parameters for Live.
+type LiveParams struct {
+	// Stream The second stream is connected to when somebody watches it
+	Stream LiveParamsStream `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+}
+
+// LiveParamsStream defines parameters for Live.
+type LiveParamsStream string
+
 // GetMediaParams defines parameters for GetMedia.
 type GetMediaParams struct {
 	FromMs     int64  `form:"fromMs" json:"fromMs"`
@@ -1526,11 +1568,20 @@ type GetTimelineParams struct {
 	ToMs   int64 `form:"toMs" json:"toMs"`
 }
 
+// ListTriggersParams defines parameters for ListTriggers.
+type ListTriggersParams struct {
+	FromMs int64 `form:"fromMs" json:"fromMs"`
+	ToMs   int64 `form:"toMs" json:"toMs"`
+}
+
 // ListCoverageParams defines parameters for ListCoverage.
 type ListCoverageParams struct {
 	FromMs int64 `form:"fromMs" json:"fromMs"`
 	ToMs   int64 `form:"toMs" json:"toMs"`
 }
+
+// PutHolidaysJSONBody defines parameters for PutHolidays.
+type PutHolidaysJSONBody = []Holiday
 
 // ListProtectionsParams defines parameters for ListProtections.
 type ListProtectionsParams struct {
@@ -1544,6 +1595,12 @@ type GetStatusParams struct {
 	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
 }
 
+// AddCalendarJSONRequestBody defines body for AddCalendar for application/json ContentType.
+type AddCalendarJSONRequestBody = CalendarRequest
+
+// PutCalendarJSONRequestBody defines body for PutCalendar for application/json ContentType.
+type PutCalendarJSONRequestBody = CalendarRequest
+
 // AddCameraJSONRequestBody defines body for AddCamera for application/json ContentType.
 type AddCameraJSONRequestBody = CameraRequest
 
@@ -1553,11 +1610,20 @@ type TestCameraJSONRequestBody = CameraTestRequest
 // PutCameraJSONRequestBody defines body for PutCamera for application/json ContentType.
 type PutCameraJSONRequestBody = CameraRequest
 
+// ForceRecordingJSONRequestBody defines body for ForceRecording for application/json ContentType.
+type ForceRecordingJSONRequestBody = ForcedRequest
+
+// AddTriggerJSONRequestBody defines body for AddTrigger for application/json ContentType.
+type AddTriggerJSONRequestBody = TriggerRequest
+
 // PutClockJSONRequestBody defines body for PutClock for application/json ContentType.
 type PutClockJSONRequestBody = ClockRequest
 
 // FormatDiskJSONRequestBody defines body for FormatDisk for application/json ContentType.
 type FormatDiskJSONRequestBody = FormatRequest
+
+// PutHolidaysJSONRequestBody defines body for PutHolidays for application/json ContentType.
+type PutHolidaysJSONRequestBody = PutHolidaysJSONBody
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest

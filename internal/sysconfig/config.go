@@ -18,6 +18,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // a zone that was valid once is valid on every machine
 
 	"vigie/internal/hostname"
 )
@@ -31,6 +33,8 @@ type Config struct {
 	Hostname string `json:"hostname,omitempty"`
 	// NTPServers are host names or addresses, in order of preference; none means those that DHCP gives.
 	NTPServers []string `json:"ntpServers"`
+	// TimeZone is the IANA name of the zone by whose wall clock calendars go; empty is UTC.
+	TimeZone string `json:"timeZone,omitempty"`
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -63,7 +67,16 @@ func (c Config) Validate() error {
 			return &FieldError{"ntpServers", fmt.Sprintf("%q is in the list twice.", s)}
 		}
 	}
+	if !validZone(c.TimeZone) {
+		return &FieldError{"timeZone", fmt.Sprintf("%q is no time zone. Write for example Europe/Paris or America/New_York.", clip(c.TimeZone))}
+	}
 	return nil
+}
+
+// validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.
+func validZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
 }
 
 // validServer accepts a host name or an IP address that can be a server's. Digits and dots alone are an address, so

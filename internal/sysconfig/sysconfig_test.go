@@ -16,6 +16,10 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 	}{
 		{"nothing chosen", "", "", Config{}},
 		{"names and addresses", "", "", Config{Hostname: "gate-1.example.org", NTPServers: []string{"ntp.example.org", "192.0.2.1", "2001:db8::1", "1.pool"}}},
+		{"a zone", "", "", Config{TimeZone: "Australia/Lord_Howe"}},
+		{"no zone", "timeZone", "Europe/Pariss", Config{TimeZone: "Europe/Pariss"}},
+		{"this machine's zone", "timeZone", "Local", Config{TimeZone: "Local"}},
+		{"a file as a zone", "timeZone", "no time zone", Config{TimeZone: "../../etc/localtime"}},
 		{"space in name", "hostname", "no host name", Config{Hostname: "front gate"}},
 		{"long name", "hostname", "no host name", Config{Hostname: strings.Repeat("a.", 31) + "aaa"}},
 		{"hyphen first", "hostname", "no host name", Config{Hostname: "-a"}},
@@ -45,7 +49,7 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 	}
 }
 
-var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}}}
+var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu"}}
 
 func encode(t testing.TB, d Document) []byte {
 	t.Helper()
@@ -118,7 +122,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("took %v", err)
 		}
 		again, err := Decode(encode(t, d))
-		if err != nil || again.Generation != d.Generation || again.Config.Hostname != d.Config.Hostname || strings.Join(again.Config.NTPServers, ",") != strings.Join(d.Config.NTPServers, ",") {
+		if err != nil || again.Generation != d.Generation || again.Config.Hostname != d.Config.Hostname || again.Config.TimeZone != d.Config.TimeZone || strings.Join(again.Config.NTPServers, ",") != strings.Join(d.Config.NTPServers, ",") {
 			t.Fatalf("%+v became %+v, %v", d, again, err)
 		}
 	})

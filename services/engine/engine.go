@@ -33,6 +33,7 @@ import (
 	"vigie/internal/mirror"
 	"vigie/internal/version"
 	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/calendar"
 	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/httpapi"
 	"vigie/services/engine/internal/index"
@@ -40,6 +41,7 @@ import (
 	"vigie/services/engine/internal/playback"
 	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/trigger"
 	"vigie/services/system/systemapi"
 )
 
@@ -193,11 +195,20 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		err = errors.Join(err, archiving.Wait())
 	}()
 
+	calendars, err := calendar.Open(db, log)
+	if err != nil {
+		return err
+	}
+	triggers, err := trigger.Open(db)
+	if err != nil {
+		return err
+	}
 	cameras = camera.NewSet(camera.Config{
-		Store: camera.NewStore(db), Archive: recordings{arch}, Log: log, Written: well.written,
-		Ring:   ringConfig(m.memoryBytes()),
-		Before: before(idx, m, log),
+		Store: camera.NewStore(db), Calendars: calendars, Triggers: triggers, Archive: recordings{arch}, Log: log, Written: well.written,
+		Ring: ringConfig(m.memoryBytes()), PrebufferBytes: m.memoryBytes() / 4,
+		Before: before(idx, m, log), Oldest: oldest(arch),
 	})
+	calendars.SetZone(m.timeZone())
 	arch.SetVolumes(volumes)
 	repaired, cancel := context.WithTimeout(ctx, repairWithin)
 	if err := arch.Recovered(repaired); err != nil && ctx.Err() == nil {
@@ -219,9 +230,9 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
 	handler := httpapi.New(httpapi.Parts{
-		Cameras: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
+		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
-		Recording: recordingStatus(arch, db, found),
+		Recording: recordingStatus(arch, db, found, cameras),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP,
 	})
@@ -236,6 +247,13 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
 	following.Go(func() error { verify(followCtx, idx, log); return nil })
+	following.Go(func() error { followZone(followCtx, m, calendars); return nil })
+	following.Go(func() error {
+		if err := clockSteps(followCtx, calendars.Stepped); err != nil {
+			log.Error("a clock that is set will not be noticed", "err", err)
+		}
+		return nil
+	})
 	return serve(ctx, o.socket, handler, viewers)
 }
 
@@ -252,8 +270,9 @@ func verify(ctx context.Context, idx *index.Index, log *slog.Logger) {
 }
 
 // ringConfig shares out the machine's memory: what a stalled disk makes the rings grow by must leave the rest of the
-// machine alive, with a quarter of all memory for 128 cameras. A GOP need not stay once the next has begun: recorders and
-// viewers keep what they have not read yet by their own readers, and new viewers begin with the newest keyframe.
+// machine alive, with a quarter of all memory for 128 streams. Another quarter is for what is kept from before alarms.
+// Elsewhere a GOP need not stay once the next has begun: recorders and viewers keep what they have not read yet by their
+// own readers, and new viewers begin with the newest keyframe.
 func ringConfig(memoryBytes int64) ring.Config {
 	budget := min(max(memoryBytes/4/128, 8<<20), 64<<20)
 	return ring.Config{MaxBytes: budget / 2, MaxAge: 100 * time.Millisecond, BudgetBytes: budget}

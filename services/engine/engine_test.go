@@ -164,6 +164,7 @@ func (e *running) do(operation, method, path, body string, status int, code stri
 	req := httptest.NewRequest(method, "http://engine"+path, strings.NewReader(body))
 	req.RequestURI = ""
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Vigie-User", "ann")
 	resp, err := e.ask.Transport().RoundTrip(req)
 	if err != nil {
 		e.t.Fatal(err)
@@ -332,6 +333,8 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 		t.Errorf("live sends %v", got)
 	}
 
+	calendarsAnswer(e, id, url)
+	triggersAnswer(e, id, url)
 	e.do("listPastCameras", "GET", "/v1/cameras/past", "", 200, "[]")
 	e.do("deleteCamera", "DELETE", "/v1/cameras/"+id, "", 204, "")
 	e.eventually("the removed camera's recordings are listed under the name that they bear", func() bool {

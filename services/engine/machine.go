@@ -13,7 +13,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
-	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/calendar"
 	"vigie/services/engine/internal/index"
 )
 
@@ -94,6 +94,12 @@ func (m *machine) clock() string {
 	return "unsynchronised"
 }
 
+// timeZone is the IANA name of the machine's time zone.
+func (m *machine) timeZone() string {
+	s, _ := m.get()
+	return s.Clock.TimeZone
+}
+
 // memoryBytes is the size of the machine's memory, or a small guess while it is not known.
 func (m *machine) memoryBytes() int64 {
 	if s, _ := m.get(); s.Memory.TotalBytes > 0 {
@@ -145,6 +151,19 @@ func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archiv
 	}
 }
 
+// followZone tells the calendars of the machine's time zone as it changes, until ctx ends.
+func followZone(ctx context.Context, m *machine, calendars *calendar.Keeper) {
+	for {
+		_, changed := m.get()
+		calendars.SetZone(m.timeZone())
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // takenWithin is how long a copy may take to be looked at before recording to its volume begins all the same.
 const takenWithin = 3 * time.Second
 
@@ -165,12 +184,12 @@ func taken(ctx context.Context, db *mirror.DB) {
 	}
 }
 
-// before tells up to when a camera's ledger goes and why nothing followed: the machine was off if it has started since.
-func before(idx *index.Index, m *machine, log *slog.Logger) func(string) (int64, index.Cause) {
-	return func(id string) (int64, index.Cause) {
-		_, last, found, err := idx.LedgerBounds(id, camera.MainStream)
+// before tells up to when a stream's ledger goes and why nothing followed: the machine was off if it has started since.
+func before(idx *index.Index, m *machine, log *slog.Logger) func(camera, stream string) (int64, index.Cause) {
+	return func(camera, stream string) (int64, index.Cause) {
+		_, last, found, err := idx.LedgerBounds(camera, stream)
 		if err != nil {
-			log.Error("cannot tell where the camera's footage ends", "camera", id, "err", err)
+			log.Error("cannot tell where the camera's footage ends", "camera", camera, "stream", stream, "err", err)
 		}
 		if err != nil || !found {
 			return 0, ""
@@ -179,5 +198,13 @@ func before(idx *index.Index, m *machine, log *slog.Logger) func(string) (int64,
 			return last, index.Power
 		}
 		return last, index.EngineRestart
+	}
+}
+
+// oldest tells where a camera's footage begins.
+func oldest(arch *archive.Archive) func(camera string) (int64, bool, error) {
+	return func(camera string) (int64, bool, error) {
+		first, _, found, err := arch.Bounds(camera)
+		return first, found, err
 	}
 }

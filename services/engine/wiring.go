@@ -72,9 +72,10 @@ func (f segmentFile) Close() error                            { return f.File.Cl
 func (f segmentFile) Size() int64                             { return f.Footage.Size }
 
 // recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
-func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery) func() api.Recording {
+func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery, cameras *camera.Set) func() api.Recording {
 	return func() api.Recording {
 		r := arch.Recording()
+		r.Warnings = append(r.Warnings, cameras.Warnings()...)
 		for _, c := range db.Copies() {
 			r.IndexCopies = append(r.IndexCopies, api.IndexCopy{Volume: c.ID, Status: api.IndexCopyStatus(c.Status), Reason: c.Reason, Generation: int64(c.Generation)})
 			if c.Status == string(api.IndexCopyStatusFailed) {

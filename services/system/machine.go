@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
@@ -24,11 +25,16 @@ type machine struct {
 
 func (m *machine) Memory() (api.Memory, error) { return facts.Memory("/") }
 
-func (m *machine) SetNTPServers(_ context.Context, servers []string) error {
-	if m.observe {
+func (m *machine) SetClock(_ context.Context, servers []string, zone *string) error {
+	if m.observe && !slices.Equal(servers, m.keeper.Config().NTPServers) {
 		return answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its clock is not set.")
 	}
-	err := m.keeper.Change(func(c *sysconfig.Config) { c.NTPServers = servers })
+	err := m.keeper.Change(func(c *sysconfig.Config) {
+		c.NTPServers = servers
+		if zone != nil {
+			c.TimeZone = *zone
+		}
+	})
 	var field *sysconfig.FieldError
 	if errors.As(err, &field) {
 		return answer.Field(field.Field, "bad_"+field.Field, field.Reason)

@@ -73,6 +73,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)
 		watch.Configure(c.NTPServers)
+		b.SetTimeZone(c.TimeZone)
 	}, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))

@@ -96,6 +96,21 @@ func TestObserveShowsThisMachineAndChangesNothing(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	zone := "Pacific/Chatham"
+	if err := c.PutClock(t.Context(), api.ClockRequest{NtpServers: []string{}, TimeZone: &zone}); err != nil {
+		t.Error(err) // the zone is no matter of this machine's clock
+	}
+	if err := c.PutClock(t.Context(), api.ClockRequest{NtpServers: []string{}}); err != nil {
+		t.Error(err)
+	}
+	if s, err := c.Status(t.Context()); err != nil || s.Clock.TimeZone != zone {
+		t.Errorf("time zone %q, %v", s.Clock.TimeZone, err)
+	}
+	var refusal *ask.Error
+	bad := "Mars/Olympus"
+	if err := c.PutClock(t.Context(), api.ClockRequest{NtpServers: []string{}, TimeZone: &bad}); !errors.As(err, &refusal) || refusal.Detail.Field != "timeZone" {
+		t.Errorf("a time zone that does not exist: %v", err)
+	}
 	info, err := os.Stat(filepath.Join(dir, "api.sock"))
 	if err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("socket %v, %v", info, err)
@@ -110,7 +125,7 @@ func TestObserveShowsThisMachineAndChangesNothing(t *testing.T) {
 	t.Run("its volume stays the same", func(t *testing.T) {
 		stop()
 		c, _, _ := observe(t, dir)
-		if again := settled(t, c); len(again.Volumes) != 1 || again.Volumes[0].ID != s.Volumes[0].ID {
+		if again := settled(t, c); len(again.Volumes) != 1 || again.Volumes[0].ID != s.Volumes[0].ID || again.Clock.TimeZone != zone {
 			t.Errorf("was %+v, is %+v", s.Volumes, again.Volumes)
 		}
 	})

@@ -44,6 +44,18 @@ func (c *Client) PutCamera(ctx context.Context, id string, r api.CameraRequest) 
 	return out, err
 }
 
+// Trigger starts, or extends, alarm recording of a camera, and says whether it does.
+func (c *Client) Trigger(ctx context.Context, id string, r api.TriggerRequest) (api.TriggerAnswer, error) {
+	var out api.TriggerAnswer
+	err := c.ask.Call(ctx, http.MethodPost, "/v1/cameras/"+url.PathEscape(id)+"/triggers", r, &out)
+	return out, err
+}
+
+// Force has a camera recorded for so many seconds from now on.
+func (c *Client) Force(ctx context.Context, id string, seconds int) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/cameras/"+url.PathEscape(id)+"/forced", api.ForcedRequest{Seconds: seconds}, nil)
+}
+
 // Timeline returns what a camera has between two instants (milliseconds since the Unix epoch).
 func (c *Client) Timeline(ctx context.Context, id string, fromMs, toMs int64) (api.Timeline, error) {
 	var out api.Timeline

@@ -14,29 +14,31 @@ import (
 )
 
 // chainConfig is what a chain depends on. It is comparable: a chain is replaced exactly when it changes, so a new name
-// stops no recording.
+// or calendar stops no recording.
 type chainConfig struct {
-	id, url, username, password string
-	transport                   api.Transport
+	id, stream, url, username, password string
+	transport                           api.Transport
 }
 
-// chain is one running camera: ingest → ring → recorder.
+// chain is one running stream: ingest → ring → a recorder for each kind.
 type chain struct {
-	cfg     chainConfig
-	ring    *ring.Ring
-	ingest  *ingest.Ingest
-	record  *record.Recorder
-	offline atomic.Bool        // since the recorder last asked
-	cancel  context.CancelFunc // ends the ingest
-	kill    context.CancelFunc // ends the recorder, whatever it still has to write
-	done    sync.WaitGroup
+	cfg      chainConfig
+	ring     *ring.Ring
+	bounds   ring.Config // of ring; guarded by Set.change
+	ingest   *ingest.Ingest
+	standard *record.Recorder
+	alarm    *record.Recorder
+	offline  atomic.Bool        // since the standard recorder last asked
+	cancel   context.CancelFunc // ends the ingest
+	kill     context.CancelFunc // ends the recorders, whatever they still have to write
+	done     sync.WaitGroup
 }
 
-// startChain starts a camera; before says where its footage ends and why it does.
-func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, cause index.Cause, changed func()) *chain {
-	c := &chain{cfg: cfg, ring: ring.New(s.cfg.Ring)}
+// startChain starts a stream; before says where its standard footage ends and why it does.
+func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds ring.Config, beforeMs int64, cause index.Cause, changed func()) *chain {
+	c := &chain{cfg: cfg, ring: ring.New(bounds), bounds: bounds}
 	c.ingest = ingest.New(ingest.Config{
-		Camera: cfg.id, Stream: MainStream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
+		Camera: cfg.id, Stream: cfg.stream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
 		Transport: cfg.transport, Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
 			st := c.ingest.State()
@@ -44,36 +46,48 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, beforeMs int64, c
 				c.offline.Store(true)
 			}
 			if cause, tentative := causeOf(st); st.Status != api.CameraStateStatusConnecting {
-				c.record.Note(time.Now(), cause, tentative)
+				c.standard.Note(time.Now(), cause, tentative)
 			}
 			changed()
 		},
 	})
-	// Recording need not be woken for each frame: a tenth of a second's worth at a time costs a tenth of the switches.
-	reader := c.ring.NewReader(ring.ReaderConfig{Start: ring.Oldest, Guaranteed: true, Linger: 100 * time.Millisecond})
+	ended := make(chan struct{})
 	rc := record.Config{
-		Camera: cfg.id, Stream: MainStream, Kind: index.Standard, Source: reader, Archive: s.cfg.Archive, Log: s.cfg.Log,
-		Written: s.cfg.Written, Offline: func() bool { return c.offline.Swap(false) },
-		Lost: func() int64 { return c.ingest.State().LostFrames },
+		Camera: cfg.id, Stream: cfg.stream, Archive: s.cfg.Archive, Log: s.cfg.Log, Written: s.cfg.Written,
+		// Recording need not be woken for each frame: a tenth of a second's worth at a time costs a tenth of the switches.
+		Open: func(atNs int64, from uint64) record.Source {
+			return c.ring.NewReader(ring.ReaderConfig{Start: ring.At, AtNs: atNs, From: from, Guaranteed: true, Linger: 100 * time.Millisecond})
+		},
+		Ended: ended, Limits: w.limits, Lost: func() int64 { return c.ingest.State().LostFrames },
+	}
+	alarm := rc
+	rc.Kind, rc.Schedule = index.Standard, w.schedule(cfg.stream, index.Standard)
+	rc.Offline = func() bool {
+		return c.offline.Swap(c.ingest.State().Status != api.CameraStateStatusLive)
 	}
 	rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
-	c.record = record.New(rc)
+	c.standard = record.New(rc)
+	alarm.Kind, alarm.Schedule = index.Alarm, w.schedule(cfg.stream, index.Alarm)
+	alarm.Offline = func() bool { return false } // it has no gaps
+	c.alarm = record.New(alarm)
 
 	ctx, c.cancel = context.WithCancel(ctx)
 	hard, kill := context.WithCancel(s.hard)
 	c.kill = kill
 	c.done.Go(func() {
-		// The ring is closed behind the last frame, so that the recorder writes all there is before it ends.
+		// The ring is closed behind the last frame, so that the recorders write all there is before they end.
+		defer close(ended)
 		defer c.ring.Close()
 		_ = c.ingest.Run(ctx) // the context's error
 	})
-	c.done.Go(func() {
-		defer reader.Close()
-		// Ends with the ring. Without a disk that takes anything that may be never: stop gives up after its grace.
-		if err := c.record.Run(hard); err != nil && hard.Err() == nil {
-			s.cfg.Log.Error("recorder ended", "camera", cfg.id, "err", err)
-		}
-	})
+	for _, r := range []*record.Recorder{c.standard, c.alarm} {
+		c.done.Go(func() {
+			// Ends with the ring. Without a disk that takes anything that may be never: stop gives up after its grace.
+			if err := r.Run(hard); err != nil && hard.Err() == nil {
+				s.cfg.Log.Error("recorder ended", "camera", cfg.id, "stream", cfg.stream, "err", err)
+			}
+		})
+	}
 	return c
 }
 
@@ -86,15 +100,55 @@ func (c *chain) stop(grace time.Duration) {
 	c.done.Wait()
 }
 
-// state merges what ingest and recorder say.
+// bound changes the ring's bounds.
+func (c *chain) bound(b ring.Config) {
+	if b != c.bounds {
+		c.bounds = b
+		c.ring.Configure(b)
+	}
+}
+
+// state merges what ingest and recorders say.
 func (c *chain) state() api.CameraState {
 	st := c.ingest.State()
-	rec := c.record.State()
-	st.Recording = rec.Recording && st.Status == api.CameraStateStatusLive
-	if st.Recording {
-		st.Volume = rec.Volume
-	} else if st.Status == api.CameraStateStatusLive {
-		st.RecordingReason = rec.Reason
+	if st.Status != api.CameraStateStatusLive {
+		return st
+	}
+	st.RecordingReason = "Nothing of it is to be recorded now."
+	for _, rec := range []record.State{c.alarm.State(), c.standard.State()} { // standard has the last word
+		switch {
+		case rec.Recording:
+			st.Recording, st.Volume, st.RecordingReason = true, rec.Volume, ""
+		case rec.Scheduled && !st.Recording:
+			st.RecordingReason = rec.Reason
+		}
 	}
 	return st
+}
+
+// stream is the state of the stream alone.
+func (c *chain) stream() api.StreamState {
+	st := c.ingest.State()
+	live := st.Status == api.CameraStateStatusLive
+	out := api.StreamState{
+		Name: api.StreamName(c.cfg.stream), Status: api.StreamStateStatus(st.Status), Code: st.Code, Reason: st.Reason,
+		SinceMs: st.SinceMs, RetryMs: st.RetryMs, Tracks: st.Tracks, BitrateBps: st.BitrateBps, FramesPerSecond: st.FramesPerSecond,
+		GopMs: st.GopMs, Reconnects: st.Reconnects, LostFrames: st.LostFrames,
+	}
+	for _, r := range []struct {
+		kind api.RecordingStateKind
+		rec  record.State
+	}{{api.RecordingStateKindStandard, c.standard.State()}, {api.RecordingStateKindAlarm, c.alarm.State()}} {
+		one := api.RecordingState{Kind: r.kind, Scheduled: r.rec.Scheduled, Recording: r.rec.Recording && live}
+		switch {
+		case one.Recording:
+			one.Volume = r.rec.Volume
+		case one.Scheduled && live:
+			one.Reason = r.rec.Reason
+		case one.Scheduled:
+			one.Reason = st.Reason
+		}
+		out.Recordings = append(out.Recordings, one)
+	}
+	return out
 }

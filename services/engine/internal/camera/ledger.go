@@ -37,16 +37,44 @@ func (s *Set) Running(now time.Time) (out []index.Gap) {
 	return out
 }
 
-// owed says it of a slot. The caller holds mu.
-func (sl *slot) owed(now time.Time) []Owed {
-	o := Owed{Stream: MainStream}
-	if sl.chain != nil {
-		o.Running = sl.chain.record.Outage(now)
-	} else if end := now.UnixMilli(); sl.sinceMs < end {
-		o.Running = []index.Gap{{Camera: sl.row.ID, Stream: MainStream, StartMs: sl.sinceMs, EndMs: end, Cause: index.CameraDisabled}}
+// owed says it of a slot. The main stream is always among them: where its calendar says no, its recorder says so. The
+// caller holds mu.
+func (sl *slot) owed(now time.Time) (out []Owed) {
+	for _, stream := range []string{MainStream, SubStream} {
+		if stream != MainStream && !sl.row.Plan.Standard.has(stream) {
+			continue
+		}
+		o := Owed{Stream: stream}
+		if c := sl.chains[stream]; c != nil {
+			o.Running = c.standard.Outage(now)
+		} else {
+			o.Running = sl.disabled(stream, now)
+		}
+		out = append(out, o)
 	}
-	return []Owed{o}
+	return out
 }
+
+// disabled are the gaps of a stream since its camera was switched off.
+func (sl *slot) disabled(stream string, now time.Time) (out []index.Gap) {
+	schedule := sl.when.schedule(stream, index.Standard)
+	end := now.UnixMilli()
+	for at := sl.sinceMs; at < end; {
+		w, ok, _ := schedule(at * int64(time.Millisecond))
+		g := index.Gap{Camera: sl.row.ID, Stream: stream, StartMs: at, EndMs: end, Cause: index.Unscheduled}
+		switch {
+		case ok && w.StartNs <= at*int64(time.Millisecond):
+			g.Cause, g.EndMs = index.CameraDisabled, min(end, ceilMs(w.EndNs))
+		case ok:
+			g.EndMs = min(end, ceilMs(w.StartNs))
+		}
+		out = append(out, g)
+		at = g.EndMs
+	}
+	return out
+}
+
+func ceilMs(ns int64) int64 { return (ns-1)/int64(time.Millisecond) + 1 }
 
 // causeOf says why a camera sends no picture, by what ingest says of it. Tentative: it has only been silent so far.
 func causeOf(st api.CameraState) (c index.Cause, tentative bool) {

@@ -5,19 +5,18 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/engine/internal/calendar"
 )
 
-// Calendars that are always there.
-const (
-	Always = "always"
-	Never  = "never"
-)
-
-// Rule says when which streams are recorded. It is comparable.
+// Rule says when which streams are recorded. It is comparable. All of it is stored: rows are read over defaults.
 type Rule struct {
 	Calendar string `json:"calendar"` // id
-	Main     bool   `json:"main,omitempty"`
-	Sub      bool   `json:"sub,omitempty"`
+	Main     bool   `json:"main"`
+	Sub      bool   `json:"sub"`
+}
+
+func (r *Rule) has(stream string) bool {
+	return r.Main && stream == MainStream || r.Sub && stream == SubStream
 }
 
 // Plan says what of a camera is recorded, and when. It is comparable.
@@ -34,7 +33,7 @@ type Plan struct {
 // defaultPlan is that of a new camera: what it sends is recorded.
 func defaultPlan() Plan {
 	return Plan{
-		Standard: Rule{Calendar: Always, Main: true}, Alarm: Rule{Calendar: Always, Main: true},
+		Standard: Rule{Calendar: calendar.Always, Main: true}, Alarm: Rule{Calendar: calendar.Always, Main: true},
 		PreSeconds: 5, PreMB: 16, PostSeconds: 10, SegmentSeconds: 300, SegmentMB: 1024,
 	}
 }

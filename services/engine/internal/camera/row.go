@@ -1,8 +1,14 @@
 // Package camera is the cameras that this recorder has: their settings, kept as rows in the engine's database, and the
-// ones that run now, each a chain of ingest, ring and recorder.
+// streams that run now, each a chain of ingest, ring and recorders.
 //
 // Invariants:
 //   - Store is the only writer of the rows, Set the only one that starts and stops chains; Set follows Store.
+//   - The main stream of an enabled camera is always connected to, so that its state is known and live pictures and
+//     alarms begin at once. The second stream is while anything of it is or may be recorded (its plan has it in a
+//     calendar other than never, or a person wants it now), or it is watched, and a little longer.
+//   - Each stream is recorded by its standard and by its alarm recorder, which know nothing of each other. What is to be
+//     recorded at an instant is told by type when.
+//   - What rings keep from before alarms is bounded for all of them together, see share.
 //   - A change of settings restarts what it touches and nothing else: a new name stops no recording, and one camera's
 //     fault is never felt by another.
 //   - A password leaves the row only towards the camera: never in an answer, a log line or a file name.
@@ -23,8 +29,11 @@ import (
 	"vigie/services/engine/internal/ingest"
 )
 
-// MainStream is the name of a camera's one stream.
-const MainStream = "main"
+// The names of a camera's streams.
+const (
+	MainStream = "main"
+	SubStream  = "sub"
+)
 
 // Row is a camera as configured. It is comparable: an equal row means nothing to do.
 type Row struct {

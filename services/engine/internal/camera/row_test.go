@@ -89,6 +89,8 @@ func TestStoreKeepsRowsAndRefusesTwoOfOneName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	row.SubURL, row.Audio = "rtsp://10.0.0.1/2", false
+	row.Plan = Plan{Standard: Rule{Calendar: "never", Sub: true}, Alarm: Rule{Calendar: "c1"}, PreMB: 2} // nothing as by default
 	if err := s.Add(row); err != nil {
 		t.Fatal(err)
 	}

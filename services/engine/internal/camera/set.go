@@ -12,11 +12,12 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/engine/internal/calendar"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/ingest"
-	"vigie/services/engine/internal/live"
 	"vigie/services/engine/internal/record"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/trigger"
 )
 
 // changeGrace is how long a change of settings waits for the disks to take what the old chain's ring still holds.
@@ -24,13 +25,19 @@ const changeGrace = 2 * time.Second
 
 // Config is what a Set needs.
 type Config struct {
-	Store   *Store
-	Archive record.Archive
-	Log     *slog.Logger
-	Written *atomic.Uint64 // see record.Config
-	Ring    ring.Config    // of each camera
-	// Before says where a camera's footage ends and why, when its chain starts with the engine; 0: there is none.
-	Before func(camera string) (endMs int64, cause index.Cause)
+	Store     *Store
+	Calendars *calendar.Keeper
+	Triggers  *trigger.Log
+	Archive   record.Archive
+	Log       *slog.Logger
+	Written   *atomic.Uint64 // see record.Config
+	Ring      ring.Config    // of each stream of which nothing is kept for alarms
+	// PrebufferBytes is the memory for all that is kept from before alarms.
+	PrebufferBytes int64
+	// Before says where a stream's standard footage ends and why, when its chain starts with the engine; 0: there is none.
+	Before func(camera, stream string) (endMs int64, cause index.Cause)
+	// Oldest is the start of a camera's oldest footage; found is false when it has none.
+	Oldest func(camera string) (ms int64, found bool, err error)
 }
 
 // Set is the cameras that run. Make one with NewSet, then Start and, at the end, Stop.
@@ -40,18 +47,22 @@ type Set struct {
 	hard context.Context // of the recorders
 	quit context.CancelFunc
 	kill context.CancelFunc
+	work sync.WaitGroup
 
 	change sync.Mutex // held while chains start and stop: changes come one after the other
 	mu     sync.Mutex
 	slots  map[string]*slot
+	short  string // what is to be said of the memory for prebuffers
 }
 
 // slot is one camera's place; it lives as long as the row.
 type slot struct {
 	row     Row
-	chain   *chain        // nil when disabled
-	sinceMs int64         // of being disabled
-	changed chan struct{} // closed, and replaced, at each change of state
+	when    *when
+	chains  map[string]*chain // by stream
+	watched map[string]*watch // by stream
+	sinceMs int64             // of being disabled
+	changed chan struct{}     // closed, and replaced, at each change of state
 }
 
 // NewSet returns a set that runs nothing.
@@ -71,27 +82,34 @@ func (s *Set) Start() error {
 	s.change.Lock()
 	defer s.change.Unlock()
 	for _, row := range rows {
-		end, cause := s.cfg.Before(row.ID)
-		s.put(row, end, cause)
-		if sl := s.slots[row.ID]; !row.Enabled && end != 0 {
-			sl.sinceMs = end // as it was when the engine ended
+		if err := s.place(row); err != nil {
+			return err
+		}
+		s.put(row, "")
+		if end, _ := s.cfg.Before(row.ID, MainStream); !row.Enabled && end != 0 {
+			s.slots[row.ID].sinceMs = end // as it was when the engine ended
 		}
 	}
+	s.shareMemory()
+	s.work.Go(s.followCalendars)
+	s.work.Go(s.keepUp)
 	return nil
 }
 
 // Stop ends all chains. What the rings still hold is written; after grace, what a disk has not taken is given up.
 func (s *Set) Stop(grace time.Duration) {
+	s.quit()
+	s.work.Wait()
 	s.change.Lock()
 	defer s.change.Unlock()
-	s.quit()
 	t := time.AfterFunc(grace, s.kill)
 	defer t.Stop()
 	s.mu.Lock()
 	var chains []*chain
 	for _, sl := range s.slots {
-		if sl.chain != nil {
-			chains = append(chains, sl.chain)
+		for _, c := range sl.chains {
+			c.cancel()
+			chains = append(chains, c)
 		}
 	}
 	s.mu.Unlock()
@@ -101,34 +119,96 @@ func (s *Set) Stop(grace time.Duration) {
 	s.kill()
 }
 
-// put makes the running chain of a row what the row says. The caller holds change.
-func (s *Set) put(row Row, beforeMs int64, cause index.Cause) {
+// place makes a camera's slot, with the triggers that are still in force.
+func (s *Set) place(row Row) error {
+	now := time.Now()
+	triggers, err := s.cfg.Triggers.Range(row.ID, now.Add(-time.Duration(row.Plan.PostSeconds)*time.Second).UnixMilli(), future, 0)
+	if err != nil {
+		return fmt.Errorf("triggers of camera %s: %w", row.ID, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slots[row.ID] = &slot{row: row, when: newWhen(s.cfg.Calendars, row.Plan, triggers), chains: map[string]*chain{}, watched: map[string]*watch{},
+		sinceMs: now.UnixMilli(), changed: make(chan struct{})}
+	return nil
+}
+
+// put makes what runs of a camera what its row says. started is why streams that start now were not recorded before;
+// empty when the engine starts. The caller holds change.
+func (s *Set) put(row Row, started index.Cause) {
 	s.mu.Lock()
 	sl := s.slots[row.ID]
-	if sl == nil {
-		sl = &slot{changed: make(chan struct{})}
-		s.slots[row.ID] = sl
-	}
-	old := sl.chain
-	s.mu.Unlock()
-
-	want := chainConfig{row.ID, row.URL, row.Username, row.Password, row.Transport}
-	next := old
-	if old != nil && (!row.Enabled || old.cfg != want) {
-		old.stop(changeGrace)
-		next = nil
-	}
-	if next == nil && row.Enabled && s.soft.Err() == nil {
-		next = s.startChain(s.soft, want, beforeMs, cause, func() { s.wake(row.ID) })
-	}
-
-	s.mu.Lock()
-	if sl.row.Enabled != row.Enabled || sl.row.ID == "" {
+	if sl.row.Enabled != row.Enabled {
 		sl.sinceMs = time.Now().UnixMilli()
 	}
-	sl.row, sl.chain = row, next
+	sl.row = row
 	s.mu.Unlock()
+	sl.when.set(row.Plan)
+	s.settle(sl, started)
 	s.wake(row.ID)
+}
+
+// settle starts and stops a camera's streams as they are wanted. The caller holds change.
+func (s *Set) settle(sl *slot, started index.Cause) {
+	for _, stream := range []string{MainStream, SubStream} {
+		s.mu.Lock()
+		row, old := sl.row, sl.chains[stream]
+		wanted := s.wanted(sl, stream)
+		s.mu.Unlock()
+		want := row.chainConfig(stream)
+		if wanted == (old != nil) && (old == nil || old.cfg == want) {
+			continue
+		}
+		var next *chain
+		if old != nil {
+			old.stop(changeGrace)
+		}
+		if wanted {
+			end, cause := s.cfg.Before(row.ID, stream)
+			switch {
+			case started != "":
+				cause = started
+			case old != nil:
+				cause = index.CameraOffline
+			}
+			next = s.startChain(s.soft, want, sl.when, s.cfg.Ring, end, cause, func() { s.wake(row.ID) })
+		}
+		s.mu.Lock()
+		if sl.chains[stream] = next; next == nil {
+			delete(sl.chains, stream)
+		}
+		s.mu.Unlock()
+		s.wake(row.ID)
+	}
+}
+
+// chainConfig is that of one of the camera's streams.
+func (row *Row) chainConfig(stream string) chainConfig {
+	c := chainConfig{row.ID, stream, row.URL, row.Username, row.Password, row.Transport}
+	if stream == SubStream {
+		c.url = row.SubURL
+	}
+	return c
+}
+
+// wanted tells whether a stream is to be connected to. The caller holds mu.
+func (s *Set) wanted(sl *slot, stream string) bool {
+	row := &sl.row
+	if !row.Enabled || s.soft.Err() != nil {
+		return false
+	}
+	if stream == MainStream {
+		return true
+	}
+	if row.SubURL == "" {
+		return false
+	}
+	if w := sl.watched[stream]; w != nil && w.wanted(time.Now()) {
+		return true
+	}
+	_, forced := sl.when.forced(time.Now())
+	return row.Plan.Standard.Sub && row.Plan.Standard.Calendar != calendar.Never ||
+		row.Plan.Alarm.Sub && (row.Plan.Alarm.Calendar != calendar.Never || forced)
 }
 
 // wake tells those who follow a camera that its state has changed.
@@ -144,11 +224,18 @@ func (s *Set) wake(id string) {
 // describe is a camera as the API shows it. The caller holds mu.
 func (sl *slot) describe() api.Camera {
 	c := sl.row.api()
-	if sl.chain != nil {
-		c.State = sl.chain.state()
-	} else {
+	main := sl.chains[MainStream]
+	if main == nil {
 		c.State = api.CameraState{Status: api.CameraStateStatusDisabled, SinceMs: sl.sinceMs}
+		return c
 	}
+	c.State = main.state()
+	for _, stream := range []string{MainStream, SubStream} {
+		if ch := sl.chains[stream]; ch != nil {
+			c.State.Streams = append(c.State.Streams, ch.stream())
+		}
+	}
+	c.State.AlarmUntilMs, c.State.ForcedUntilMs = sl.when.until(time.Now())
 	return c
 }
 
@@ -221,21 +308,6 @@ func (s *Set) Get(id string) (api.Camera, error) {
 	return api.Camera{}, errNoCamera()
 }
 
-// View is what a live viewer follows.
-func (s *Set) View(id string) (live.View, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sl := s.slots[id]
-	if sl == nil {
-		return live.View{}, errNoCamera()
-	}
-	v := live.View{State: sl.describe().State, Changed: sl.changed}
-	if sl.chain != nil {
-		v.Ring = sl.chain.ring
-	}
-	return v, nil
-}
-
 // Add adds a camera and starts it.
 func (s *Set) Add(r api.CameraRequest) (api.Camera, error) {
 	row, err := New(r, time.Now())
@@ -244,11 +316,19 @@ func (s *Set) Add(r api.CameraRequest) (api.Camera, error) {
 	}
 	s.change.Lock()
 	defer s.change.Unlock()
+	book, _ := s.cfg.Calendars.Book()
+	if err := row.Plan.checkCalendars(book); err != nil {
+		return api.Camera{}, err
+	}
 	if err := s.cfg.Store.Add(row); err != nil {
 		return api.Camera{}, fmt.Errorf("add camera: %w", err)
 	}
 	s.cfg.Log.Info("camera added", "camera", row.ID, "name", row.Name, "url", row.URL)
-	s.put(row, 0, "")
+	if err := s.place(row); err != nil {
+		return api.Camera{}, err
+	}
+	s.put(row, index.Unscheduled)
+	s.shareMemory()
 	return s.Get(row.ID)
 }
 
@@ -257,21 +337,29 @@ func (s *Set) Change(id string, r api.CameraRequest) (api.Camera, error) {
 	s.change.Lock()
 	defer s.change.Unlock()
 	var old Row
+	book, _ := s.cfg.Calendars.Book()
 	row, err := s.cfg.Store.Change(id, func(row Row) (Row, error) {
 		old = row
-		return row.With(r)
+		next, err := row.With(r)
+		if err == nil && next.Plan != old.Plan {
+			err = next.Plan.checkCalendars(book)
+		}
+		return next, err
 	})
 	if err != nil {
 		return api.Camera{}, fmt.Errorf("change camera: %w", err)
 	}
 	if row != old {
 		s.cfg.Log.Info("camera changed", "camera", row.ID, "name", row.Name, "url", row.URL, "enabled", row.Enabled)
-		end, _ := s.cfg.Before(id)
-		cause := index.CameraOffline
-		if !old.Enabled {
-			cause = index.CameraDisabled
+		var started index.Cause // of a stream that starts anew: as settle sees it
+		switch {
+		case !old.Enabled:
+			started = index.CameraDisabled
+		case !old.Plan.Standard.Sub && row.Plan.Standard.Sub:
+			started = index.Unscheduled
 		}
-		s.put(row, end, cause)
+		s.put(row, started)
+		s.shareMemory()
 	}
 	return s.Get(id)
 }
@@ -286,7 +374,7 @@ func (s *Set) Remove(id string) error {
 	}
 	s.cfg.Log.Info("camera removed", "camera", id, "name", row.Name)
 	row.Enabled = false
-	s.put(row, 0, "")
+	s.put(row, "")
 	s.mu.Lock()
 	close(s.slots[id].changed) // viewers look again and find nothing
 	delete(s.slots, id)
@@ -329,13 +417,15 @@ func errNoCamera() error {
 	return answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera; it may have been removed.")
 }
 
-// Recording tells whether any camera is live and being recorded.
+// Recording tells whether any stream is live and being recorded.
 func (s *Set) Recording() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sl := range s.slots {
-		if sl.chain != nil && sl.chain.state().Recording {
-			return true
+		for _, c := range sl.chains {
+			if c.state().Recording {
+				return true
+			}
 		}
 	}
 	return false

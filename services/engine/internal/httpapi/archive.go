@@ -36,11 +36,7 @@ func (s *server) pastCameras(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *server) timeline(w http.ResponseWriter, r *http.Request) error {
-	id, err := cameraID(r)
-	if err != nil {
-		return err
-	}
-	from, to, err := month(r)
+	id, from, to, err := cameraRange(r)
 	if err != nil {
 		return err
 	}
@@ -48,8 +44,20 @@ func (s *server) timeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if t.Triggers, err = s.Triggers.Triggers(id, from, to); err != nil {
+		return err
+	}
 	answer.JSON(w, http.StatusOK, t)
 	return nil
+}
+
+// cameraRange reads the camera and the range that a request is about.
+func cameraRange(r *http.Request) (id string, fromMs, toMs int64, err error) {
+	if id, err = cameraID(r); err != nil {
+		return "", 0, 0, err
+	}
+	fromMs, toMs, err = month(r)
+	return id, fromMs, toMs, err
 }
 
 // instant reads a query parameter in milliseconds since the Unix epoch.

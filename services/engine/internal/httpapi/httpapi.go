@@ -17,9 +17,11 @@ import (
 
 // Parts is what the API is made of.
 type Parts struct {
-	Cameras Cameras
-	Archive Archive
-	Ledger  Ledger
+	Cameras   Cameras
+	Triggers  Triggers
+	Calendars Calendars
+	Archive   Archive
+	Ledger    Ledger
 	// Past is the answer to GET /cameras/past.
 	Past func() ([]api.PastCamera, error)
 	// Recording is the answer to GET /recording.
@@ -57,6 +59,16 @@ func New(p Parts) http.Handler {
 		"GET /v1/protections":                 s.listProtections,
 		"POST /v1/protections":                s.addProtection,
 		"DELETE /v1/protections/{protection}": s.deleteProtection,
+		"GET /v1/cameras/{camera}/triggers":   s.listTriggers,
+		"POST /v1/cameras/{camera}/triggers":  s.addTrigger,
+		"POST /v1/cameras/{camera}/forced":    s.force,
+		"DELETE /v1/cameras/{camera}/forced":  s.unforce,
+		"GET /v1/calendars":                   s.listCalendars,
+		"POST /v1/calendars":                  s.addCalendar,
+		"PUT /v1/calendars/{calendar}":        s.putCalendar,
+		"DELETE /v1/calendars/{calendar}":     s.deleteCalendar,
+		"GET /v1/holidays":                    s.getHolidays,
+		"PUT /v1/holidays":                    s.putHolidays,
 	})
 }
 

@@ -13,6 +13,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -43,9 +44,12 @@ type View struct {
 	Changed <-chan struct{} // closed once Ring or State.Status may have changed, or the camera is gone; then look again
 }
 
-// Cameras is where a viewer finds its camera. View's error is for the client, an *answer.Problem; it must not block.
+// Cameras is where a viewer finds its stream. Errors are for the client, an *answer.Problem.
 type Cameras interface {
-	View(camera string) (View, error)
+	// View must not block.
+	View(camera, stream string) (View, error)
+	// Watch has a stream fetched until leave is called.
+	Watch(camera, stream string) (leave func(), err error)
 }
 
 // Live serves viewers. Make one with New.
@@ -103,10 +107,10 @@ func (l *Live) leave() {
 	l.viewers.Done()
 }
 
-// ServeHTTP is one viewer of a camera.
+// ServeHTTP is one viewer of a camera's stream.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) {
-	view, err := l.cameras.View(camera)
-	if err != nil {
+	stream := cmp.Or(r.URL.Query().Get("stream"), "main")
+	if _, err := l.cameras.View(camera, stream); err != nil {
 		answer.Fail(w, err)
 		return
 	}
@@ -117,12 +121,23 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return
 	}
 	defer l.leave()
+	leave, err := l.cameras.Watch(camera, stream)
+	if err != nil {
+		answer.Fail(w, err)
+		return
+	}
+	defer leave()
+	view, err := l.cameras.View(camera, stream)
+	if err != nil {
+		answer.Fail(w, err)
+		return
+	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // see the package comment
 	if err != nil {
 		return // answered
 	}
 	defer conn.CloseNow()
-	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, log: l.log.With("camera", camera)}
+	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, log: l.log.With("camera", camera, "stream", stream)}
 	// The request's context ends with the hijacking. Reading has a context of its own, as ending it breaks the connection.
 	ctx, cancel := context.WithCancel(l.ctx)
 	reading, hangUp := context.WithCancel(context.Background())

@@ -31,12 +31,27 @@ type cameras struct {
 	state   func() api.CameraState
 	changed chan struct{}
 	gone    bool
+	watched map[string]int
 }
 
-func (c *cameras) View(id string) (View, error) {
+func (c *cameras) Watch(_, stream string) (func(), error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id != "k3f9x2ab" || c.gone {
+	if c.watched == nil {
+		c.watched = map[string]int{}
+	}
+	c.watched[stream]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.watched[stream]--
+	}, nil
+}
+
+func (c *cameras) View(id, stream string) (View, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id != "k3f9x2ab" || c.gone || stream != "main" && stream != "sub" {
 		return View{}, answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera.")
 	}
 	if c.changed == nil {
@@ -344,6 +359,32 @@ func TestSlowViewerSkipsToAKeyframe(t *testing.T) {
 	}
 	if !skipped || seen > 80 {
 		t.Errorf("skipped: %v; %d of 100 pictures sent", skipped, seen)
+	}
+}
+
+func TestAStreamIsWatchedAsLongAsThereAreViewers(t *testing.T) {
+	c := &cameras{ring: ring.New(ring.Config{MaxBytes: 1 << 20}), state: fixed(api.CameraStateStatusLive)}
+	l, url := serve(t, c)
+	watched := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.watched["sub"]
+	}
+	ws, _, err := websocket.Dial(t.Context(), url+"/v1/cameras/k3f9x2ab/live?stream=sub", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := watched(); n != 1 {
+		t.Errorf("%d watch, want 1", n)
+	}
+	ws.CloseNow()
+	for end := time.Now().Add(10 * time.Second); l.Viewers() > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the viewer stays")
+		}
+	}
+	if n := watched(); n != 0 {
+		t.Errorf("%d watch after all have left", n)
 	}
 }
 

@@ -23,6 +23,7 @@ type viewer struct {
 	conn    *websocket.Conn
 	cameras Cameras
 	camera  string
+	stream  string
 	log     *slog.Logger
 	talked  atomic.Bool // the client sent something
 
@@ -82,7 +83,7 @@ func (v *viewer) serve(ctx context.Context, view View) error {
 		if err != nil {
 			return err
 		}
-		if view, err = v.cameras.View(v.camera); err != nil {
+		if view, err = v.cameras.View(v.camera, v.stream); err != nil {
 			return v.conn.Close(websocket.StatusNormalClosure, "the camera was removed")
 		}
 	}

@@ -13,11 +13,71 @@ func (r *Recorder) blame(c index.Cause) {
 	}
 }
 
-// gap indexes the span between the footage before and that which begins at startNs, when it is long enough to be one.
+// missed tells what happened from the end of the footage before this recorder until it began: what was to be recorded
+// is missing for the cause that is known, the rest was unscheduled. A window that is open now counts until its first
+// frame.
+func (r *Recorder) missed(nowNs int64) {
+	cause := r.cause
+	r.cause = ""
+	if r.endNs == 0 || r.endNs > nowNs {
+		r.endNs = nowNs
+		return
+	}
+	for r.endNs < nowNs {
+		w, ok, _ := r.cfg.Schedule(r.endNs)
+		if !ok {
+			w = Window{Never, Never}
+		}
+		r.unscheduled(min(w.StartNs, nowNs))
+		if w.EndNs > nowNs {
+			r.cause = cause
+			return
+		}
+		r.store(r.endNs, w.EndNs, cause)
+		r.endNs = w.EndNs
+	}
+}
+
+// unscheduled tells that nothing was to be recorded until an instant.
+func (r *Recorder) unscheduled(untilNs int64) {
+	if untilNs > r.endNs {
+		r.store(r.endNs, untilNs, index.Unscheduled)
+		r.endNs = untilNs
+	}
+}
+
+// opens notes that a window is open from an instant on.
+func (r *Recorder) opens(startNs int64) {
+	r.unscheduled(startNs)
+	r.cfg.Offline() // what was before is no cause
+	r.fresh = true
+	r.outage.reached(r.endNs)
+	r.outage.waitsFor("")
+	r.setState(State{Scheduled: true, Reason: "Waiting for the camera's next picture."})
+}
+
+// idles notes that no window is open.
+func (r *Recorder) idles() {
+	r.outage.reached(r.endNs)
+	r.outage.waitsFor(index.Unscheduled)
+	r.setState(State{})
+}
+
+// closes notes that a window ended; without frames up to its end, what is missing has a cause of its own.
+func (r *Recorder) closes(endNs int64) {
+	if endNs > r.endNs {
+		r.gap(endNs)
+		r.endNs = endNs
+	}
+	r.cause = ""
+}
+
+// gap tells why there is nothing between what was recorded before and startNs, when it is long enough to be a gap.
 func (r *Recorder) gap(startNs int64) {
 	cause := r.cause
 	offline := r.cfg.Offline()
 	r.cause = ""
+	defer func() { r.fresh = false }()
 	if startNs < r.endNs-int64(gapMin) {
 		r.endNs = startNs // the clock was set back: what follows is measured from here
 	}
@@ -25,7 +85,7 @@ func (r *Recorder) gap(startNs int64) {
 		r.endNs, offline = r.outage.begunNs, true // nothing was ever recorded: it is missing since we are here
 	}
 	least := gapMin
-	if cause == index.Disk || cause == index.Overload {
+	if !r.fresh && (cause == index.Disk || cause == index.Overload) {
 		least = knownMin // frames were given up for certain
 	}
 	if startNs-r.endNs < int64(least) {
@@ -33,12 +93,24 @@ func (r *Recorder) gap(startNs int64) {
 	}
 	if cause == "" {
 		cause = index.ClockStep
-		if offline {
+		if offline || r.fresh {
 			cause = index.CameraOffline
 		}
 	}
-	for _, p := range r.outage.split(r.endNs, startNs, cause) {
-		if err := r.cfg.Archive.AddGap(r.gapOf(p)); err != nil {
+	r.store(r.endNs, startNs, cause)
+}
+
+// store has a gap of standard recording indexed. Alarm recording has none: nobody says when it should have been.
+func (r *Recorder) store(startNs, endNs int64, cause index.Cause) {
+	if r.cfg.Kind != index.Standard {
+		return
+	}
+	for _, p := range r.outage.split(startNs, endNs, cause) {
+		g := r.gapOf(p)
+		if g.EndMs <= g.StartMs {
+			continue
+		}
+		if err := r.cfg.Archive.AddGap(g); err != nil {
 			r.log.Error("index gap", "err", err)
 		}
 		r.log.Info("gap", "cause", string(p.cause), "seconds", (p.endNs-p.startNs)/int64(time.Second))

@@ -92,6 +92,18 @@ type rig struct {
 // t0 is when time begins in a bubble of synctest.
 const t0 = int64(946_684_800) * int64(time.Second)
 
+// reads opens guaranteed readers of a ring, as a camera's chain does.
+func reads(r *ring.Ring) func(atNs int64, from uint64) Source {
+	return func(atNs int64, from uint64) Source {
+		return r.NewReader(ring.ReaderConfig{Start: ring.At, AtNs: atNs, From: from, Guaranteed: true})
+	}
+}
+
+// always is a schedule without an end.
+func always(int64) (Window, bool, <-chan struct{}) { return Window{0, Never}, true, nil }
+
+func usual() Limits { return Limits{Length: 5 * time.Minute, Bytes: 1 << 30} }
+
 func newRun(startNs int64, audio bool) *media.Run {
 	r := &media.Run{Camera: "aaaaaaa1", Stream: "main", StartNs: startNs, Tracks: []media.Track{{Codec: media.H264, ClockRate: 90000}}}
 	if audio {
@@ -103,7 +115,7 @@ func newRun(startNs int64, audio bool) *media.Run {
 func newRig(t *testing.T, audio bool, beforeMs int64, cause index.Cause) *rig {
 	g := &rig{t: t, ring: ring.New(ring.Config{MaxBytes: 64 << 10, BudgetBytes: 256 << 10}), archive: &memory{}, run: newRun(t0, audio), audio: audio}
 	cfg := Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: g.archive, Log: slog.New(slog.DiscardHandler), Written: &g.written,
-		Source: g.ring.NewReader(ring.ReaderConfig{Guaranteed: true, Start: ring.Oldest}), Offline: func() bool { return g.offline }, Lost: func() int64 { return g.lost }}
+		Open: reads(g.ring), Ended: make(chan struct{}), Schedule: always, Limits: usual, Offline: func() bool { return g.offline }, Lost: func() int64 { return g.lost }}
 	cfg.Before.EndMs, cfg.Before.Cause = beforeMs, cause
 	g.rec = New(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -136,7 +148,7 @@ func (g *rig) next(after time.Duration) {
 func TestAGOPWithoutEndIsNotHeldForEver(t *testing.T) {
 	arch := &memory{}
 	r := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: arch, Log: slog.New(slog.DiscardHandler),
-		Written: new(atomic.Uint64), Offline: func() bool { return false }, Lost: func() int64 { return 0 }})
+		Written: new(atomic.Uint64), Limits: usual, Offline: func() bool { return false }, Lost: func() int64 { return 0 }})
 	run, payload, n := newRun(t0, false), make([]byte, 1<<20), int64(0)
 	give := func(key bool) {
 		t.Helper()
@@ -181,7 +193,7 @@ func TestSegmentsAreCutAtKeyframesWithoutLosingOrRepeatingAFrame(t *testing.T) {
 			if !s.closed || !s.frames[0].Keyframe || s.frames[0].Track != 0 || s.frames[0].TimeNs() != s.startNs {
 				t.Fatalf("segment %d does not begin with its keyframe", i)
 			}
-			if d := s.endNs - s.startNs; d > int64(Length+2*time.Second) {
+			if d := s.endNs - s.startNs; d > int64(usual().Length+2*time.Second) {
 				t.Fatalf("segment %d lasts %v", i, time.Duration(d))
 			}
 			for _, f := range s.frames {

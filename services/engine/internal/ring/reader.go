@@ -17,13 +17,17 @@ const (
 	NewestKeyframe Start = iota // the newest keyframe held
 	NextKeyframe                // the first keyframe pushed from now on
 	Oldest                      // the oldest keyframe held
-	At                          // the newest keyframe held of AtNs or before; where all are later, the oldest
+	At                          // the newest keyframe held of AtNs or before; where all are later, the oldest; none where nothing reaches near it
 )
+
+// stale is how far before an instant the newest frame held may be for its GOP to be taken to reach there.
+const stale = 2 * time.Second
 
 // ReaderConfig describes a reader.
 type ReaderConfig struct {
 	Start      Start
 	AtNs       int64         // UTC; for At
+	From       uint64        // for At: no frame of an earlier sequence, see Next; the oldest keyframe from there on
 	Guaranteed bool          // the ring grows to its budget rather than let this reader lose a GOP
 	MaxLag     time.Duration // lossy readers: how far behind the newest frame before skipping to the newest keyframe; 0: never
 	Linger     time.Duration // how long Read may wait to fill dst once it has one frame; 0: not at all
@@ -64,10 +68,19 @@ func (r *Ring) begin(cfg ReaderConfig) int {
 	if first > last || cfg.Start == NextKeyframe {
 		return -1
 	}
+	if cfg.Start == At && r.last().frame.TimeNs() < cfg.AtNs-int64(stale) {
+		return -1
+	}
 	switch cfg.Start {
 	case NewestKeyframe:
 		return last
 	case At:
+		for first <= last && r.gops[first].start < cfg.From {
+			first++
+		}
+		if first > last {
+			return -1
+		}
 		for i := last; i > first; i-- {
 			if r.buf[r.gops[i].start&uint64(len(r.buf)-1)].frame.TimeNs() <= cfg.AtNs {
 				return i
@@ -118,6 +131,14 @@ func (rd *Reader) Read(ctx context.Context, dst []*media.Frame) (n, lostGOPs int
 			return 0, 0, ctx.Err()
 		}
 	}
+}
+
+// Next returns the sequence of the frame that the next Read begins with, unless GOPs are lost before. Frames of a ring
+// are numbered in the order in which they were pushed.
+func (rd *Reader) Next() uint64 {
+	rd.ring.mu.Lock()
+	defer rd.ring.mu.Unlock()
+	return rd.next
 }
 
 // Close removes the reader; a Read that waits returns.

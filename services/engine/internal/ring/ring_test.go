@@ -86,12 +86,34 @@ func TestAReaderStartsAtTheKeyframeOfAnInstant(t *testing.T) {
 		}
 	}
 
+	for _, c := range []struct {
+		from uint64
+		at   int
+		want int
+	}{{0, 35, 30}, {30, 15, 30}, {31, 15, 40}, {41, 15, 50}} {
+		rd := s.ring.NewReader(ReaderConfig{Start: At, AtNs: tick(c.at), From: c.from})
+		if c.want == 50 {
+			s.push(10)
+		}
+		got, _ := read(t, rd, 1)
+		wantSpan(t, got, c.want, 1)
+		if rd.Next() != uint64(c.want)+1 {
+			t.Errorf("after frame %d comes %d", c.want, rd.Next())
+		}
+	}
+
+	// A stream that has stopped long before has nothing of the instant.
+	rd := s.ring.NewReader(ReaderConfig{Start: At, AtNs: tick(60) + int64(stale)})
+	s.push(10)
+	got, _ := read(t, rd, 1)
+	wantSpan(t, got, 60, 1)
+
 	// A GOP without its beginning is none to begin with.
 	s = source{ring: New(Config{MaxBytes: 3000}), gop: 40}
 	s.push(35)
-	rd := s.ring.NewReader(ReaderConfig{Start: At, AtNs: 0})
+	rd = s.ring.NewReader(ReaderConfig{Start: At, AtNs: 0})
 	s.push(10)
-	got, _ := read(t, rd, 100)
+	got, _ = read(t, rd, 100)
 	wantSpan(t, got, 40, 5)
 }
 

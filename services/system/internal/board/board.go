@@ -66,9 +66,13 @@ func (b *Board) Wait(ctx context.Context, after int64) api.Status {
 }
 
 // set replaces one section when its value differs.
-func set[T any](b *Board, section *T, value T) {
+func set[T any](b *Board, section *T, value T) { change(b, section, func(T) T { return value }) }
+
+// change makes of one section what f says, when that differs.
+func change[T any](b *Board, section *T, f func(T) T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	value := f(*section)
 	if reflect.DeepEqual(*section, value) {
 		return
 	}
@@ -104,11 +108,22 @@ func (b *Board) SetInterfaces(v []api.Interface) { set(b, &b.status.Interfaces, 
 // SetDNSServers replaces the DNS servers in use; the list then belongs to the board.
 func (b *Board) SetDNSServers(v []string) { set(b, &b.status.DNSServers, list(v)) }
 
-// SetClock replaces the clock's section. NowMs is no state: whoever reads the board fills it in.
+// SetClock replaces the clock's section, but for the time zone. NowMs is no state: whoever reads the board fills it in.
 func (b *Board) SetClock(v api.Clock) {
 	v.NowMs = 0
 	v.Servers, v.ConfiguredServers = list(v.Servers), list(v.ConfiguredServers)
-	set(b, &b.status.Clock, v)
+	change(b, &b.status.Clock, func(old api.Clock) api.Clock {
+		v.TimeZone = old.TimeZone
+		return v
+	})
+}
+
+// SetTimeZone sets the machine's time zone; empty is UTC.
+func (b *Board) SetTimeZone(name string) {
+	change(b, &b.status.Clock, func(c api.Clock) api.Clock {
+		c.TimeZone = name
+		return c
+	})
 }
 
 // SetDisks replaces the disks; the list then belongs to the board.

@@ -27,7 +27,8 @@ type Board interface {
 
 // Machine is what the API can have done. Errors that are an *answer.Problem reach the client as they are.
 type Machine interface {
-	SetNTPServers(ctx context.Context, servers []string) error
+	// SetClock chooses the NTP servers and the time zone; nil: the zone stays.
+	SetClock(ctx context.Context, servers []string, zone *string) error
 	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	RestartService(ctx context.Context, name string, atOnce bool) error
@@ -91,7 +92,7 @@ func (s *server) clock(w http.ResponseWriter, r *http.Request) error {
 	if req.NtpServers == nil {
 		return answer.Field("ntpServers", "missing", "Give the list of NTP servers; an empty list means those that DHCP gives.")
 	}
-	if err := s.machine.SetNTPServers(r.Context(), req.NtpServers); err != nil {
+	if err := s.machine.SetClock(r.Context(), req.NtpServers, req.TimeZone); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -31,8 +31,12 @@ func (f *fakes) do(what string) error {
 	f.did = append(f.did, what)
 	return nil
 }
-func (f *fakes) SetNTPServers(_ context.Context, s []string) error {
-	return f.do("ntp " + strings.Join(s, ","))
+func (f *fakes) SetClock(_ context.Context, s []string, zone *string) error {
+	what := "ntp " + strings.Join(s, ",")
+	if zone != nil {
+		what += " zone " + *zone
+	}
+	return f.do(what)
 }
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
 	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
@@ -64,6 +68,7 @@ func full() *board.Board {
 		{Name: "eth1", Addresses: []string{}},
 	})
 	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a"}})
+	b.SetTimeZone("Europe/Paris")
 	b.SetDisks([]api.Disk{
 		{ID: "a", Device: "sda", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
 		{ID: "b", Device: "sdb", Serial: "T", Use: api.DiskUseBlank},
@@ -84,6 +89,8 @@ var requests = []struct {
 	{"getStatus", "GET", "/v1/status?after=x", "", 400, "", "bad_revision"},
 	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["a","b"]}`, 204, "ntp a,b", ""},
 	{"putClock", "PUT", "/v1/clock", `{"ntpServers":[]}`, 204, "ntp ", ""},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["a"],"timeZone":"Europe/Paris"}`, 204, "ntp a zone Europe/Paris", ""},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":[],"timeZone":""}`, 204, "ntp  zone ", ""},
 	{"putClock", "PUT", "/v1/clock", `{}`, 400, "", "missing"},
 	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["bad"]}`, 409, "", "refused"},
 	{"putClock", "PUT", "/v1/clock", `{"ntp":[]}`, 400, "", "bad_json"},

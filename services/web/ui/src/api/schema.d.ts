@@ -291,6 +291,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cameras/{camera}/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /** What set alarm recording off between two instants (31 days apart at most; the first 10000) */
+        get: operations["listTriggers"];
+        put?: never;
+        /**
+         * Start, or extend, alarm recording, when the camera's plan and calendar have it
+         * @description What the camera sent in the `preSeconds` before is recorded too, as far as memory holds it. The recording ends
+         *     `postSeconds` after the last trigger's end; it goes on after any restart until then.
+         */
+        post: operations["addTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cameras/{camera}/forced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a camera recorded for a set time, whatever its calendars say
+         * @description It is alarm recording, of the streams that are recorded on alarm, or else of the main one, with what memory holds
+         *     from before. When it runs already its end is set anew. `forcedUntilMs` of the camera's state tells of it.
+         */
+        post: operations["forceRecording"];
+        /** End forced recording now */
+        delete: operations["stopForcedRecording"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cameras/{camera}/media": {
         parameters: {
             query?: never;
@@ -329,6 +379,62 @@ export interface paths {
         /** Download one segment as it is on disk (Matroska); ranges allowed */
         get: operations["getSegmentFile"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When things can be recorded */
+        get: operations["listCalendars"];
+        put?: never;
+        post: operations["addCalendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calendars/{calendar}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The calendar's id */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace a calendar; the cameras that use it follow at once */
+        put: operations["putCalendar"];
+        post?: never;
+        /** Delete a calendar that no camera uses */
+        delete: operations["deleteCalendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/holidays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The days on which calendars' holiday rows count */
+        get: operations["getHolidays"];
+        /** Replace the holidays (500 at most) */
+        put: operations["putHolidays"];
         post?: never;
         delete?: never;
         options?: never;
@@ -450,7 +556,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Choose the NTP servers; an empty list means those that DHCP gives */
+        /** Choose the NTP servers (an empty list means those that DHCP gives) and the time zone by which calendars go */
         put: operations["putClock"];
         post?: never;
         delete?: never;
@@ -702,6 +808,20 @@ export interface components {
             text?: string;
             /** @description The user */
             by?: string;
+        };
+        /** @description The trigger, and what comes of it. One that is not recorded is not remembered. */
+        TriggerAnswer: {
+            /** Format: int64 */
+            atMs: number;
+            /** Format: int64 */
+            endMs: number;
+            source: string;
+            text?: string;
+            by?: string;
+            /** @description It started or extended alarm recording */
+            recorded: boolean;
+            /** @description Why it is not recorded */
+            reason?: string;
         };
         TriggerRequest: {
             /** @example door-contact */
@@ -1710,7 +1830,10 @@ export interface operations {
     };
     live: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The second stream is connected to when somebody watches it */
+                stream?: "main" | "sub";
+            };
             header?: never;
             path: {
                 /** @description The camera's id */
@@ -1864,6 +1987,109 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listTriggers: {
+        parameters: {
+            query: {
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of time */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trigger"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether it is recorded */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    forceRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForcedRequest"];
+            };
+        };
+        responses: {
+            /** @description It is being recorded */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    stopForcedRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No forced recording runs */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     getMedia: {
         parameters: {
             query: {
@@ -1919,6 +2145,148 @@ export interface operations {
                 };
                 content: {
                     "video/x-matroska": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listCalendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Built-in ones first, then in order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarRequest"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The calendar's id */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarRequest"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The calendar's id */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getHolidays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of date */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holiday"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putHolidays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Holiday"][];
+            };
+        };
+        responses: {
+            /** @description In order of date */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holiday"][];
                 };
             };
             default: components["responses"]["Error"];
