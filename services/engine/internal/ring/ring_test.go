@@ -169,6 +169,39 @@ func TestAgeBoundAndExpire(t *testing.T) {
 	})
 }
 
+// A GOP is held past its age for a viewer that is a little behind, and for none that is far behind.
+func TestLossyReaderKeepsWhatItIsAboutToRead(t *testing.T) {
+	for behind, kept := range map[time.Duration]bool{time.Second: true, 4 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := source{ring: New(Config{MaxBytes: 1 << 20, MaxAge: 100 * time.Millisecond}), gop: 10}
+			s.push(8)
+			rd := s.ring.NewReader(ReaderConfig{Start: Oldest, MaxLag: 2 * time.Second})
+			s.push(2)
+			time.Sleep(behind)
+			s.push(1)
+			time.Sleep(200 * time.Millisecond)
+			s.push(1)
+			got, lost := read(t, rd, 100)
+			if kept {
+				wantSpan(t, got, 0, 12)
+			} else {
+				wantSpan(t, got, 10, 2)
+			}
+			if (lost == 0) != kept {
+				t.Errorf("%v behind: lost %d", behind, lost)
+			}
+			s.push(10)
+			time.Sleep(200 * time.Millisecond)
+			s.push(1)
+			rd.Close()
+			s.push(1)
+			if st := s.ring.Stats(); st.GOPs != 1 {
+				t.Errorf("without a reader %d GOPs are held", st.GOPs)
+			}
+		})
+	}
+}
+
 func TestGuaranteedReaderGrowsTheRingToItsBudgetThenLosesWholeGOPs(t *testing.T) {
 	s := source{ring: New(Config{MaxBytes: 2000, BudgetBytes: 10_000}), gop: 10}
 	s.push(1)
