@@ -372,7 +372,7 @@ func (e *running) protections(id string, startMs int64) {
 	ask("aaaaaaaa", startMs, startMs+1000, why, 400, `"nothing_there"`)
 	ask("nonsense/../", startMs, startMs+1000, why, 400, `"no_camera"`)
 	var p api.Protection
-	if err := json.Unmarshal(ask(id, startMs, startMs+1000, why, 201, `"by":"unknown"`), &p); err != nil {
+	if err := json.Unmarshal(ask(id, startMs, startMs+1000, why, 201, `"by":"ann"`), &p); err != nil {
 		e.t.Fatal(err)
 	}
 	e.do("listProtections", "GET", "/v1/protections?camera="+id, "", 200, p.ID)
