@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -510,6 +511,10 @@ func BenchmarkDeletingWhileRecording100(b *testing.B) {
 				on.Lock()
 				going = deleting
 				on.Unlock()
+				var before, after syscall.Rusage
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+					b.Fatal(err)
+				}
 				b.StartTimer()
 				worst := make(chan time.Duration, cameras)
 				for i := range cameras {
@@ -520,8 +525,12 @@ func BenchmarkDeletingWhileRecording100(b *testing.B) {
 					d := <-worst
 					most, sum = max(most, d), sum+d
 				}
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
+					b.Fatal(err)
+				}
 				b.ReportMetric(float64(most.Milliseconds()), "worst-ms-to-disk")
 				b.ReportMetric(float64((sum / cameras).Milliseconds()), "mean-worst-ms-to-disk")
+				b.ReportMetric(float64(after.Utime.Nano()+after.Stime.Nano()-before.Utime.Nano()-before.Stime.Nano())/1e6, "cpu-ms")
 				left := 0
 				for i := range cameras {
 					list, err := r.idx.Segments(fmt.Sprintf("k3f9x%03d", i), 0, time.Now().Add(-day).UnixMilli())
