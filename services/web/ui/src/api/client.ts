@@ -10,7 +10,6 @@ import type {
   CameraTestRequest,
   CameraUsage,
   Coverage,
-  History,
   Holiday,
   PastCamera,
   PowerAction,
@@ -24,6 +23,7 @@ import type {
   StreamName,
   Timeline,
   Trigger,
+  TriggerAnswer,
   TriggerRequest,
 } from './model';
 
@@ -117,11 +117,9 @@ export const api = {
     json<Timeline>('GET', `/cameras/${id(camera)}/timeline?${range(fromMs, toMs)}`, { signal }),
   triggers: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
     json<Trigger[]>('GET', `/cameras/${id(camera)}/triggers?${range(fromMs, toMs)}`, { signal }),
-  trigger: (camera: string, body: TriggerRequest) => json<Trigger>('POST', `/cameras/${id(camera)}/triggers`, { body }),
+  trigger: (camera: string, body: TriggerRequest) => json<TriggerAnswer>('POST', `/cameras/${id(camera)}/triggers`, { body }),
   force: (camera: string, seconds: number) => nothing('POST', `/cameras/${id(camera)}/forced`, { body: { seconds } }),
   stopForced: (camera: string) => nothing('DELETE', `/cameras/${id(camera)}/forced`),
-  history: (camera: string, stream: StreamName, fromMs: number, toMs: number, signal?: AbortSignal) =>
-    json<History>('GET', `/cameras/${id(camera)}/history?stream=${stream}&${range(fromMs, toMs)}`, { signal }),
   cameraCoverage: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
     json<Coverage>('GET', `/cameras/${id(camera)}/coverage?${range(fromMs, toMs)}`, { signal }),
   coverage: (fromMs: number, toMs: number, signal?: AbortSignal) =>

@@ -24,6 +24,7 @@ export type CalendarWeek = Schemas['CalendarWeek'];
 export type DaySpan = Schemas['DaySpan'];
 export type Holiday = Schemas['Holiday'];
 export type Trigger = Schemas['Trigger'];
+export type TriggerAnswer = Schemas['TriggerAnswer'];
 export type TriggerRequest = Schemas['TriggerRequest'];
 export type Protection = Schemas['Protection'];
 export type ProtectionRequest = Schemas['ProtectionRequest'];

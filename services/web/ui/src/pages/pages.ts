@@ -33,6 +33,7 @@ export const entries: readonly Entry[] = [
     icon: 'cameras',
     pages: [
       { path: 'cameras', title: 'Cameras', component: Cameras },
+      { path: 'calendars', title: 'Calendars', load: () => import('./Calendars.svelte') },
       { path: 'coverage', title: 'Coverage', load: () => import('./Coverage.svelte') },
     ],
   },
