@@ -73,6 +73,7 @@ func classify(codec media.Codec, nalu []byte) (k kind, first bool) {
 // parameters are a stream's parameter sets and what they say.
 type parameters struct {
 	vps, sps, pps []byte
+	more          [][]byte // of other ids than the three
 	width, height int
 	reorders      bool // pictures may be shown in another order than sent
 }

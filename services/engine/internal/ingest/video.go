@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
@@ -228,12 +229,12 @@ func (v *video) scan(au [][]byte) (picture kind, whole bool, kept int) {
 		switch k {
 		case kindDrop:
 			continue
-		case kindVPS: // of several of a kind, the first describes the stream; all stay in the payload
-			note(&v.offered.vps, nalu, &sawVPS)
+		case kindVPS: // all stay in the payload
+			v.offered.note(v.codec, &v.offered.vps, nalu, &sawVPS)
 		case kindSPS:
-			note(&v.offered.sps, nalu, &sawSPS)
+			v.offered.note(v.codec, &v.offered.sps, nalu, &sawSPS)
 		case kindPPS:
-			note(&v.offered.pps, nalu, &sawPPS)
+			v.offered.note(v.codec, &v.offered.pps, nalu, &sawPPS)
 		case kindSlice, kindKeySlice, kindOpenSlice, kindSkipSlice:
 			if picture == kindOther {
 				picture, whole = k, first
@@ -245,27 +246,21 @@ func (v *video) scan(au [][]byte) (picture kind, whole bool, kept int) {
 	return picture, whole, kept
 }
 
-func note(set *[]byte, nalu []byte, seen *bool) {
-	if !*seen && !bytes.Equal(*set, nalu) {
-		*set = bytes.Clone(nalu) // the packet's buffer must not live as long as the stream
-	}
-	*seen = true
-}
-
 // adopt puts the offered parameter sets in force at a keyframe. It returns false when there are none that make sense.
 func (v *video) adopt() bool {
 	o := &v.offered
 	if !o.complete(v.codec) {
 		return false
 	}
-	if v.tracks != nil && bytes.Equal(o.vps, v.params.vps) && bytes.Equal(o.sps, v.params.sps) && bytes.Equal(o.pps, v.params.pps) {
+	if v.tracks != nil && bytes.Equal(o.vps, v.params.vps) && bytes.Equal(o.sps, v.params.sps) && bytes.Equal(o.pps, v.params.pps) &&
+		slices.EqualFunc(o.more, v.params.more, bytes.Equal) {
 		return true
 	}
 	if err := o.read(v.codec); err != nil {
 		return false
 	}
 	v.params = *o
-	v.tracks = []media.Track{{Codec: v.codec, ClockRate: 90000, VPS: o.vps, SPS: o.sps, PPS: o.pps, Width: o.width, Height: o.height}}
+	v.tracks = []media.Track{{Codec: v.codec, ClockRate: 90000, VPS: o.vps, SPS: o.sps, PPS: o.pps, MoreSets: o.more, Width: o.width, Height: o.height}}
 	v.resetExtractor()
 	return true
 }
