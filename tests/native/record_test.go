@@ -32,6 +32,35 @@ func TestEveryFrameSentIsRecordedOnceAndInOrder(t *testing.T) {
 		rtspcam.Config{ID: "avc-pcmu", Video: video(content.H264, 3), Audio: pcmu, User: "viewer", Pass: "geheim"},
 		rtspcam.Config{ID: "hevc", Video: video(content.H265, 4)},
 	)
+	everyFrameOnce(t, s)
+}
+
+func TestEveryCodecIsRecordedOnceAndInOrder(t *testing.T) {
+	sound := func(codec string) *content.Audio {
+		a := &content.Audio{Codec: codec, SampleRate: 8000, Channels: 1}
+		if codec == content.Opus || codec == content.LATM {
+			a.SampleRate = 48000
+		}
+		return a
+	}
+	fast := video(content.H264, 3)
+	fast.FPS, fast.GOP = 100, 100
+	everyFrameOnce(t, cameras(t,
+		rtspcam.Config{ID: "mpeg4-opus", Video: video(content.MPEG4, 1), Audio: sound(content.Opus)},
+		rtspcam.Config{ID: "mjpeg-latm", Video: video(content.MJPEG, 2), Audio: sound(content.LATM)},
+		rtspcam.Config{ID: "fast-g726-16", Video: fast, Audio: sound(content.G726x16)},
+		rtspcam.Config{ID: "mjpeg-g726-24", Video: video(content.MJPEG, 4), Audio: sound(content.G726x24)},
+		rtspcam.Config{ID: "mpeg4-g726-32", Video: video(content.MPEG4, 5), Audio: sound(content.G726x32)},
+		rtspcam.Config{ID: "mjpeg-g726-40", Video: video(content.MJPEG, 6), Audio: sound(content.G726x40)},
+	))
+}
+
+// ffmpegNames are what ffmpeg calls the cameras' audio codecs.
+var ffmpegNames = map[string]string{content.AAC: "aac", content.LATM: "aac", content.Opus: "opus", content.PCMA: "pcm_alaw", content.PCMU: "pcm_mulaw",
+	content.G726x16: "adpcm_g726", content.G726x24: "adpcm_g726", content.G726x32: "adpcm_g726", content.G726x40: "adpcm_g726"}
+
+// everyFrameOnce records some seconds of each camera of a server, and holds the files against what was sent.
+func everyFrameOnce(t *testing.T, s *rtspcam.Server) {
 	r := record(t, 1)
 	added := make(map[string]api.Camera)
 	start := time.Now()
@@ -65,7 +94,7 @@ func TestEveryFrameSentIsRecordedOnceAndInOrder(t *testing.T) {
 			continue
 		}
 		if audio := s.Camera(id).Config().Audio; audio != nil {
-			want := map[string]string{content.AAC: "aac", content.PCMA: "pcm_alaw", content.PCMU: "pcm_mulaw"}[audio.Codec]
+			want := ffmpegNames[audio.Codec]
 			if len(tracks) != 2 || tracks[1].Codec != want || tracks[1].Packets < 100 {
 				t.Errorf("%s: tracks %+v, want sound as %s", id, tracks, want)
 			}

@@ -81,23 +81,57 @@ func (l *VideoLoop) loadMJPEG(b []byte) error {
 		if err != nil {
 			return err
 		}
-		f := Frame{Keyframe: true, Size: i + 2, Head: payloads(pkts)}
-		last := &f.Head[len(f.Head)-1]
-		if !bytes.HasSuffix(*last, end) || len(*last) < 10 {
-			return errors.New("the last packet has not the image's end")
+		f, err := jpegFrame(payloads(pkts))
+		if err != nil {
+			return err
 		}
-		*last = (*last)[:len(*last)-2]
-		copy(f.jpeg.head[:], *last)
-		f.jpeg.offset = int((*last)[1])<<16 | int((*last)[2])<<8 | int((*last)[3])
-		piece := len(*last) - 8
-		if f.jpeg.offset == 0 && (*last)[5] >= 128 { // quantization tables
-			piece -= 4 + int((*last)[10])<<8 + int((*last)[11])
-		}
-		f.jpeg.offset += piece
+		f.Size = i + 2
 		l.Frames = append(l.Frames, f)
 		b = b[i+2:]
 	}
 	return nil
+}
+
+// jpegFrame cuts a picture's packets anew, without its end marker.
+func jpegFrame(pkts [][]byte) (Frame, error) {
+	f := Frame{Keyframe: true}
+	var scan, tables []byte
+	for i, p := range pkts {
+		if len(p) < 9 || i == 0 && len(p) < 12 {
+			return f, errors.New("packet cut short")
+		}
+		if i == 0 {
+			copy(f.jpeg.head[:], p)
+			if p[5] >= 128 {
+				tables = p[8:min(len(p), 12+int(p[10])<<8+int(p[11]))]
+			}
+			p = p[len(tables):]
+		}
+		scan = append(scan, p[8:]...)
+	}
+	scan, found := bytes.CutSuffix(scan, []byte{0xff, 0xd9})
+	if !found {
+		return f, errors.New("the last packet has not the image's end")
+	}
+	for len(scan) > 0 {
+		p := f.jpegPacket(nil)
+		if f.jpeg.offset == 0 {
+			p = append(p, tables...)
+		}
+		n := min(len(scan), PayloadMax-len(p))
+		f.Head = append(f.Head, append(p, scan[:n]...))
+		f.jpeg.offset += n
+		scan = scan[n:]
+	}
+	return f, nil
+}
+
+// jpegPacket appends the header of the packet that goes on where the others ended.
+func (f *Frame) jpegPacket(dst []byte) []byte {
+	at, offset := len(dst), f.jpeg.offset
+	dst = append(dst, f.jpeg.head[:]...)
+	dst[at+1], dst[at+2], dst[at+3] = byte(offset>>16), byte(offset>>8), byte(offset)
+	return dst
 }
 
 // AppendStamp appends the RTP payload that stamps a frame.
@@ -106,8 +140,6 @@ func (l *VideoLoop) AppendStamp(dst []byte, f *Frame, s stamp.Stamp) []byte {
 	if codec != stamp.MJPEG {
 		return stamp.Append(dst, codec, s)
 	}
-	at := len(dst)
-	dst = append(dst, f.jpeg.head[:]...)
-	dst[at+1], dst[at+2], dst[at+3] = byte(f.jpeg.offset>>16), byte(f.jpeg.offset>>8), byte(f.jpeg.offset)
+	dst = f.jpegPacket(dst)
 	return append(stamp.Append(dst, codec, s), 0xff, 0xd9)
 }
