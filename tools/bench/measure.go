@@ -94,8 +94,11 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 	client := engineapi.New(services.Socket(stack.Engine))
 	defer client.Close()
 	ids := make(map[string]*rtspcam.Camera)
+	plan := api.RecordingPlan{PreMb: 2, PostSeconds: 10, SegmentSeconds: 300, SegmentMb: 1024, // nothing is kept from before alarms
+		Standard: api.RecordingRule{Calendar: "always", Streams: []api.StreamName{api.StreamNameMain}},
+		Alarm:    api.RecordingRule{Calendar: "never", Streams: []api.StreamName{}}}
 	for _, c := range s.Cameras() {
-		added, err := client.AddCamera(ctx, api.CameraRequest{Name: c.ID(), URL: s.URL(c), Enabled: true})
+		added, err := client.AddCamera(ctx, api.CameraRequest{Name: c.ID(), URL: s.URL(c), Enabled: true, Recording: &plan})
 		if err != nil {
 			return err
 		}
