@@ -715,11 +715,16 @@ type CameraStateStatus string
 
 // CameraTest defines model for CameraTest.
 type CameraTest struct {
+	// Certificate Encrypted: the key that the camera will be known by, SHA-256 of the certificate's public key in hex
+	Certificate string `json:"certificate,omitempty,omitzero"`
+
 	// FirstKeyframeMs From connecting to the first keyframe
 	FirstKeyframeMs int64   `json:"firstKeyframeMs"`
 	Tracks          []Track `json:"tracks"`
 
-	// Transport The one that worked
+	// Transport The one that worked, as in StreamState
+	//
+	// Example: tls tcp
 	Transport string `json:"transport,omitempty,omitzero"`
 }
 
@@ -1379,6 +1384,9 @@ type StreamName string
 type StreamState struct {
 	BitrateBps int64 `json:"bitrateBps,omitempty,omitzero"`
 
+	// Certificate When offline because of certificate_changed: the key of the certificate that the camera shows now, to be sent as CameraRequest.certificate by who knows that it is the camera's
+	Certificate string `json:"certificate,omitempty,omitzero"`
+
 	// Clock How the camera's clock relates to this machine's.
 	Clock           StreamClock       `json:"clock,omitempty,omitzero"`
 	Code            string            `json:"code,omitempty,omitzero"`
@@ -1395,6 +1403,8 @@ type StreamState struct {
 	Tracks          []Track           `json:"tracks,omitempty,omitzero"`
 
 	// Transport In use: tcp, udp, multicast, http, with tls in front when encrypted
+	//
+	// Example: tls tcp
 	Transport string `json:"transport,omitempty,omitzero"`
 }
 
@@ -1535,6 +1545,14 @@ type GetCoverageParams struct {
 type GetDaysParams struct {
 	FromMs int64 `form:"fromMs" json:"fromMs"`
 	ToMs   int64 `form:"toMs" json:"toMs"`
+}
+
+// GetHistoryParams defines parameters for GetHistory.
+type GetHistoryParams struct {
+	// Stream main when absent
+	Stream StreamName `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+	FromMs int64      `form:"fromMs" json:"fromMs"`
+	ToMs   int64      `form:"toMs" json:"toMs"`
 }
 
 // LiveParams defines parameters for Live.

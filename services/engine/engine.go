@@ -35,6 +35,7 @@ import (
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/calendar"
 	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/history"
 	"vigie/services/engine/internal/httpapi"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/live"
@@ -188,11 +189,11 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		return err
 	}
 	archiveCtx, stopArchive := context.WithCancel(context.WithoutCancel(ctx))
-	var archiving errgroup.Group
+	var archiving, looking errgroup.Group
 	archiving.Go(func() error { return arch.Run(archiveCtx) })
 	defer func() {
 		stopArchive()
-		err = errors.Join(err, archiving.Wait())
+		err = errors.Join(err, archiving.Wait(), looking.Wait())
 	}()
 
 	calendars, err := calendar.Open(db, log)
@@ -226,11 +227,15 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	well.recording.Store(&recording)
 	defer well.recording.Store(nil) // what it asks is about to be closed
 
+	past := history.New(db, log)
+	looking.Go(func() error { past.Run(archiveCtx, cameras.Samples); return nil })
+
 	viewers := live.New(cameras, log)
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
 	handler := httpapi.New(httpapi.Parts{
 		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
+		History:   past.Query,
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
 		Recording: recordingStatus(arch, db, found, cameras),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },

@@ -278,6 +278,9 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	e.do("getMedia", "GET", fmt.Sprintf("/v1/cameras/%s/media?fromMs=%d", id, time.Now().Add(time.Hour).UnixMilli()), "", 404, `"no_footage"`)
 	e.do("getMedia", "GET", "/v1/cameras/"+id+"/media?fromMs=x", "", 400, `"bad_time"`)
 	e.do("getTimeline", "GET", "/v1/cameras/"+id+"/timeline?fromMs=5&toMs=4", "", 400, `"bad_range"`)
+	e.do("getHistory", "GET", "/v1/cameras/"+id+"/history?fromMs=5&toMs=4", "", 400, `"bad_range"`)
+	e.do("getHistory", "GET", "/v1/cameras/"+id+"/history?stream=third&fromMs=4&toMs=5", "", 400, `"bad_stream"`)
+	e.do("getHistory", "GET", fmt.Sprintf("/v1/cameras/%s/history?stream=sub&fromMs=%d&toMs=%d", id, start-3_600_000, start), "", 200, `"points":[]`)
 	e.do("getTimeline", "GET", "/v1/cameras/"+id+"/timeline?fromMs=0&toMs=2678400001", "", 400, `"bad_range"`)
 	now := time.Now().UnixMilli()
 	for _, c := range []struct{ operation, path, want string }{

@@ -57,6 +57,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	ledgerPath := fs.String("ledger", "", "`file` to write the ledger to")
 	cache := fs.String("cache", "", "`folder` for encoded content (default: the user's cache folder)")
 	listQuirks := fs.Bool("quirks", false, "list the quirks that a camera can have, and end")
+	multicast := fs.String("multicast", "", "`range` of groups to offer multicast in, such as 239.192.0.0/24")
+	secure := fs.Bool("tls", false, "encrypt, with a certificate made for the occasion (rtsps)")
 	var descriptions list
 	fs.Var(&descriptions, "camera", "a camera: "+cameraHelp)
 	if err := fs.Parse(args); err != nil {
@@ -101,6 +103,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 	s, err := rtspcam.New(ctx, slog.New(slog.NewTextHandler(stderr, nil)), store, book, cameras...)
 	if err != nil {
 		return err
+	}
+	s.Transports = rtspcam.Transports{UDP: !*secure, Multicast: *multicast}
+	if *secure {
+		if s.Transports.TLS, err = rtspcam.SelfSigned(); err != nil {
+			return err
+		}
 	}
 	if err := s.Open(*listen); err != nil {
 		return err

@@ -19,6 +19,8 @@ const cameraHelp = `key=value,... with the keys
   label    text in the picture, default CAM N
   audio    aac, latm, opus, pcma, pcmu, g726-16, g726-24, g726-32, g726-40, none (default)
   user, pass   login to ask for
+  login    how: basic, digest-md5, digest-sha256, several with + between; default basic+digest-md5
+  nonce    for how many requests a digest login is good; default for all
   quirk        a way in which it differs from the standards: see simcam -quirks`
 
 // parseCamera reads the description of camera number n (counted from 1).
@@ -65,6 +67,10 @@ func parseCamera(text string, n int) (rtspcam.Config, error) {
 			cfg.User = value
 		case "pass":
 			cfg.Pass = value
+		case "login":
+			cfg.Logins = strings.Split(value, "+")
+		case "nonce":
+			cfg.NonceUses, err = strconv.Atoi(value)
 		case "quirk":
 			cfg.Quirks, err = rtspcam.ParseQuirk(value)
 		default:

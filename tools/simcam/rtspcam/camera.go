@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -26,6 +27,12 @@ type Config struct {
 	Video      *content.Video // nil: a camera that has sound only
 	Audio      *content.Audio // nil: no sound
 	User, Pass string         // empty: no login wanted
+	// Logins are the ways offered to log in, of basic, digest-md5 and digest-sha256; none: the first two.
+	Logins []string
+	// NonceUses is for how many requests a login by digest is good before its nonce is too old; 0: for all.
+	NonceUses int
+	// NoGetParameter: the camera does not know GET_PARAMETER, though it says so.
+	NoGetParameter bool
 	// SpreadGOPs shifts the loop by a share of a GOP that differs from camera to camera, so that many cameras with
 	// one content do not send their keyframes in the same instant. The visible clock is then off by the shift; the
 	// stamps are not.
@@ -69,10 +76,17 @@ type Camera struct {
 	fault    Fault
 	faultSet chan struct{} // closed when fault changes
 	sessions map[*gortsplib.ServerSession]struct{}
-	first    time.Time // when the first reader came
+	kept     atomic.Int64 // keep-alives by GET_PARAMETER
+	first    time.Time    // when the first reader came
 }
 
 func newCamera(ctx context.Context, cfg Config, index int, store *content.Store, book *ledger.Book) (*Camera, error) {
+	if err := checkLogins(cfg.Logins); err != nil {
+		return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
+	}
+	if len(cfg.Logins) == 0 {
+		cfg.Logins = []string{"basic", "digest-md5"} // ffmpeg cannot do with others beside
+	}
 	if !stamp.ValidCamera(cfg.ID) {
 		return nil, fmt.Errorf("camera id %q: want 1 to 64 characters of a-z, 0-9, - and _", cfg.ID)
 	}
@@ -139,6 +153,9 @@ func (c *Camera) SetFault(f Fault) {
 	close(c.faultSet)
 	c.faultSet = make(chan struct{})
 }
+
+// KeptAlive is how many keep-alives by GET_PARAMETER have come.
+func (c *Camera) KeptAlive() int64 { return c.kept.Load() }
 
 // Drop closes all connections that play the camera; new ones are welcome.
 func (c *Camera) Drop() {

@@ -9,6 +9,7 @@ package rtspcam
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -34,6 +36,8 @@ const sendQueue = 4096
 type Server struct {
 	// Listen opens the listening socket; nil means net.Listen. A network namespace is entered here.
 	Listen func(network, address string) (net.Listener, error)
+	// Transports must be set before Open.
+	Transports Transports
 
 	log       *slog.Logger
 	rtsp      *gortsplib.Server
@@ -43,11 +47,14 @@ type Server struct {
 	stop      context.CancelFunc
 	ctx       context.Context
 	wg        sync.WaitGroup
+
+	mu     sync.Mutex
+	nonces map[*gortsplib.ServerConn]*nonce
 }
 
 // New prepares a server of cameras, making content where it is not in the store yet. book gets every frame.
 func New(ctx context.Context, log *slog.Logger, store *content.Store, book *ledger.Book, cameras ...Config) (*Server, error) {
-	s := &Server{log: log, cameras: make(map[string]*Camera)}
+	s := &Server{log: log, cameras: make(map[string]*Camera), nonces: make(map[*gortsplib.ServerConn]*nonce)}
 	for i, cfg := range cameras {
 		if s.cameras[cfg.ID] != nil {
 			return nil, fmt.Errorf("two cameras with the id %q", cfg.ID)
@@ -74,10 +81,26 @@ func (s *Server) Open(address string) error {
 			if err != nil {
 				return nil, err
 			}
+			if t := s.Transports; t.TLS != nil && !t.SRTP {
+				l = tls.NewListener(l, t.config())
+			}
 			return wires{l}, nil
 		}}
-	if err := s.rtsp.Start(); err != nil {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
 		return fmt.Errorf("serve cameras on %s: %w", address, err)
+	}
+	for tries := 0; ; tries++ {
+		if err := s.prepare(host); err != nil {
+			return err
+		}
+		err := s.rtsp.Start()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || !s.Transports.UDP || tries == 5 {
+			return fmt.Errorf("serve cameras on %s: %w", address, err)
+		}
 	}
 	for _, c := range s.order {
 		c.stream = &gortsplib.ServerStream{Server: s.rtsp, Desc: &description.Session{Title: c.cfg.ID, Medias: c.medias}}
@@ -113,7 +136,13 @@ func (s *Server) Camera(id string) *Camera { return s.cameras[id] }
 func (s *Server) Cameras() []*Camera { return s.order }
 
 // URL is the address of a camera, without user and password.
-func (s *Server) URL(c *Camera) string { return "rtsp://" + s.Addr().String() + "/" + c.cfg.ID }
+func (s *Server) URL(c *Camera) string {
+	scheme := "rtsp://"
+	if s.Transports.TLS != nil {
+		scheme = "rtsps://"
+	}
+	return scheme + s.Addr().String() + "/" + c.cfg.ID
+}
 
 // ID is the camera's id.
 func (c *Camera) ID() string { return c.cfg.ID }
@@ -150,10 +179,7 @@ func (h *handler) admit(conn *gortsplib.ServerConn, req *base.Request, path stri
 				continue
 			}
 		}
-		if c.cfg.User != "" && !conn.VerifyCredentials(req, c.cfg.User, c.cfg.Pass) {
-			return nil, &base.Response{StatusCode: base.StatusUnauthorized}, liberrors.ErrServerAuth{}
-		}
-		return c, nil, nil
+		return c, h.login(c, conn, req), nil
 	}
 }
 

@@ -128,13 +128,8 @@ func (c *chain) state() api.CameraState {
 
 // stream is the state of the stream alone.
 func (c *chain) stream() api.StreamState {
-	st := c.ingest.State()
-	live := st.Status == api.CameraStateStatusLive
-	out := api.StreamState{
-		Name: api.StreamName(c.cfg.stream), Status: api.StreamStateStatus(st.Status), Code: st.Code, Reason: st.Reason,
-		SinceMs: st.SinceMs, RetryMs: st.RetryMs, Tracks: st.Tracks, BitrateBps: st.BitrateBps, FramesPerSecond: st.FramesPerSecond,
-		GopMs: st.GopMs, Reconnects: st.Reconnects, LostFrames: st.LostFrames,
-	}
+	out := c.ingest.Stream()
+	live := out.Status == api.StreamStateStatusLive
 	for _, r := range []struct {
 		kind api.RecordingStateKind
 		rec  record.State
@@ -146,7 +141,7 @@ func (c *chain) stream() api.StreamState {
 		case one.Scheduled && live:
 			one.Reason = r.rec.Reason
 		case one.Scheduled:
-			one.Reason = st.Reason
+			one.Reason = out.Reason
 		}
 		out.Recordings = append(out.Recordings, one)
 	}

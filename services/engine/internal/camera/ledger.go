@@ -82,7 +82,7 @@ func causeOf(st api.CameraState) (c index.Cause, tentative bool) {
 		return "", false
 	}
 	switch st.Code {
-	case "dns", "unreachable", "timeout":
+	case "dns", "unreachable", "timeout", "tls", "certificate_changed":
 		return index.Network, false
 	case "stalled":
 		return index.CameraOffline, true

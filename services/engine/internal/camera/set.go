@@ -395,7 +395,7 @@ func (s *Set) Test(ctx context.Context, r api.CameraTestRequest) (api.CameraTest
 	if err != nil {
 		return api.CameraTest{}, err
 	}
-	found, err := ingest.Probe(ctx, a)
+	found, err := ingest.Probe(ctx, a, r.Transport, "")
 	var f *ingest.Fault
 	if errors.As(err, &f) {
 		p := answer.Refuse(http.StatusBadGateway, f.Code, f.Reason)

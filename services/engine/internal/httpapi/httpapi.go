@@ -24,6 +24,8 @@ type Parts struct {
 	Ledger    Ledger
 	// Past is the answer to GET /cameras/past.
 	Past func() ([]api.PastCamera, error)
+	// History is the answer to GET /cameras/{camera}/history.
+	History func(camera, stream string, fromMs, toMs int64) (api.History, error)
 	// Recording is the answer to GET /recording.
 	Recording func() api.Recording
 	// Usage is the answer to GET /recording/usage.
@@ -47,6 +49,7 @@ func New(p Parts) http.Handler {
 		"DELETE /v1/cameras/{camera}":         s.deleteCamera,
 		"GET /v1/cameras/{camera}/live":       s.live,
 		"GET /v1/cameras/{camera}/media":      s.media,
+		"GET /v1/cameras/{camera}/history":    s.history,
 		"GET /v1/cameras/{camera}/timeline":   s.timeline,
 		"GET /v1/cameras/{camera}/overview":   s.overview,
 		"GET /v1/cameras/{camera}/days":       s.days,

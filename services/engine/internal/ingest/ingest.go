@@ -11,8 +11,9 @@
 //     unit stays, parameter sets and SEI included.
 //   - User and password never reach the log, a state or an error.
 //
-// A session plays over one transport: how it is fetched is told at method play, what is made of its packets at type
-// intake.
+// A session plays over one transport (type way); which ones are tried, and in which order, is told at type ways. How RTSP is
+// spoken is told at method session.play, what is made of the packets at type intake; connections, within TLS or through
+// HTTP, at type dialer; which certificates are trusted at type trust; when a session has come to nothing at intake.judge.
 //
 // Concurrency: Run belongs to one goroutine; State may be called from anywhere. Frames are made in the RTSP client's
 // read loop, which must never block: the ring does not. A camera that is down costs one timer.
@@ -45,11 +46,16 @@ type Config struct {
 	Password string
 	// Transport is how to fetch; auto, or nothing, takes what works.
 	Transport api.Transport
-	NoAudio   bool // the sound is not fetched
-	Ring      *ring.Ring
-	Log       *slog.Logger
-	Now       func() time.Time // UTC; nil: time.Now
-	Changed   func()           // called after each change of status, from any goroutine; must not block; may be nil
+	// Certificate is the key of the one that the camera is known by (see ValidKey); empty: the first is trusted.
+	Certificate string
+	NoAudio     bool // the sound is not fetched
+	Ring        *ring.Ring
+	Log         *slog.Logger
+	Now         func() time.Time // UTC; nil: time.Now
+	Changed     func()           // called after each change of status, from any goroutine; must not block; may be nil
+	// Trusted is called, from any goroutine, when frames came from a camera known by another certificate than before: the
+	// first, or one that is vouched for. It must not block; may be nil.
+	Trusted func(key string)
 }
 
 // Ingest fetches one stream. Make one with New.
@@ -59,9 +65,13 @@ type Ingest struct {
 	started time.Time // base of the session clock
 	limits  limits
 	clocks  clockMemory // of Run's sessions
+	ways    *ways       // of Run
+	trust   *trust
 
 	mu         sync.Mutex
 	state      api.CameraState // without what is derived on reading
+	way        way             // of the present session
+	refused    string          // key of the certificate that was refused last
 	meter      meter
 	tracks     []media.Track
 	run        *media.Run
@@ -77,32 +87,18 @@ func New(cfg Config) *Ingest {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	i := &Ingest{cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream), started: time.Now(), limits: defaultLimits()}
+	i := &Ingest{cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream), started: time.Now(), limits: defaultLimits(),
+		ways: waysTo(cfg.URL, cfg.Transport), trust: &trust{pin: cfg.Certificate}}
 	i.times = api.StreamClock{Source: api.StreamClockSourceArrival}
 	i.state = api.CameraState{Status: api.CameraStateStatusConnecting, SinceMs: cfg.Now().UnixMilli()}
 	return i
-}
-
-// State returns the stream's state; what concerns recording is left empty.
-func (i *Ingest) State() api.CameraState {
-	now := i.clock()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	s := i.state
-	if s.Status == api.CameraStateStatusLive {
-		s.BitrateBps, s.FramesPerSecond = i.meter.rates(now)
-		s.GopMs = i.meter.gopTicks / 90
-	}
-	s.Tracks = apiTracks(i.tracks)
-	s.Reconnects = max(0, i.sessions-1)
-	return s
 }
 
 // Run fetches until the context ends and returns its error.
 func (i *Ingest) Run(ctx context.Context) error {
 	backoff := minBackoff
 	for {
-		err := i.session(ctx)
+		err := i.ways.round(ctx, func(w way) outcome { return i.session(ctx, w) })
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -131,20 +127,20 @@ func (i *Ingest) rest(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// session fetches once.
-func (i *Ingest) session(ctx context.Context) error {
+// session fetches once, by one way.
+func (i *Ingest) session(ctx context.Context, w way) outcome {
 	address, err := ParseURL(i.cfg.URL)
 	if err != nil {
-		return err
+		return outcome{err: err}
 	}
 	address.Username, address.Password = i.cfg.Username, i.cfg.Password
 	i.mu.Lock()
-	i.sessionRun = false
+	i.sessionRun, i.way = false, w
 	i.mu.Unlock()
 	stamp := newStamper(i.cfg.Camera, i.cfg.Stream, &i.clocks, func() (time.Time, time.Duration) { return i.cfg.Now(), i.clock() }, i.push)
 	s := &session{
-		address: address, transport: i.transport(), limits: i.limits, clock: i.clock, lost: i.lost, silent: i.cfg.NoAudio,
-		report: stamp.senderReport,
+		address: address, way: w, trust: i.trust, limits: i.limits, clock: i.clock, lost: i.lost, silent: i.cfg.NoAudio,
+		report: stamp.senderReport, waits: i.waiting,
 		chosen: func(c choice) {
 			if c.refused != "" && c.audio == nil {
 				i.log.Info("audio is not recorded", "codec", c.refused)
@@ -161,15 +157,12 @@ func (i *Ingest) session(ctx context.Context) error {
 	}
 	err = s.run(ctx)
 	stamp.flush() // the read loop has ended
-	return err
-}
-
-// transport is how the next session fetches.
-func (i *Ingest) transport() api.Transport {
-	if i.cfg.Transport == "" || i.cfg.Transport == api.TransportAuto {
-		return api.TransportTCP
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.sessionRun {
+		i.meter.end(i.clock())
 	}
-	return i.cfg.Transport
+	return outcome{err: err, came: s.came.Load(), frames: i.sessionRun}
 }
 
 // push takes a frame in the read loop.
@@ -191,12 +184,14 @@ func (i *Ingest) push(f *media.Frame) {
 		i.sessions++
 		i.state.Status, i.state.SinceMs = api.CameraStateStatusLive, i.cfg.Now().UnixMilli()
 		i.state.Code, i.state.Reason, i.state.RetryMs = "", "", 0
+		i.refused = ""
 	}
 	newRun := i.run != f.Run
 	i.run, i.tracks = f.Run, f.Run.Tracks
 	i.mu.Unlock()
 	if turned {
 		i.changed()
+		i.trusted()
 	}
 	if newRun {
 		v := &f.Run.Tracks[0]
@@ -224,24 +219,6 @@ func (i *Ingest) noteTimes(s *stamper) {
 	i.times = c
 }
 
-// offline notes why a session ended and when the next begins.
-func (i *Ingest) offline(err error, wait time.Duration) {
-	f := faultOf(err, i.cfg.Username != "", true)
-	now := i.cfg.Now()
-	i.mu.Lock()
-	turned := i.state.Status != api.CameraStateStatusOffline || i.state.Code != f.Code
-	if i.state.Status != api.CameraStateStatusOffline {
-		i.state.SinceMs = now.UnixMilli()
-	}
-	i.state.Status, i.state.Code, i.state.Reason = api.CameraStateStatusOffline, f.Code, f.Reason
-	i.state.RetryMs = now.Add(wait).UnixMilli()
-	i.mu.Unlock()
-	if turned {
-		i.log.Warn("camera is offline", "code", f.Code, "err", f.Err)
-		i.changed()
-	}
-}
-
 func (i *Ingest) stable() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -267,18 +244,4 @@ func audioName(r *media.Run) string {
 		return "none"
 	}
 	return string(r.Tracks[1].Codec)
-}
-
-// apiTracks describes tracks as the API does.
-func apiTracks(tracks []media.Track) []api.Track {
-	var out []api.Track
-	for i := range tracks {
-		t := &tracks[i]
-		if t.Codec.IsVideo() {
-			out = append(out, api.Track{Kind: api.TrackKindVideo, Codec: string(t.Codec), Width: t.Width, Height: t.Height})
-		} else {
-			out = append(out, api.Track{Kind: api.TrackKindAudio, Codec: string(t.Codec), SampleRateHz: t.SampleRate, Channels: t.Channels})
-		}
-	}
-	return out
 }

@@ -330,7 +330,7 @@ func TestFaultsAreTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Probe(t.Context(), a)
+			_, err = Probe(t.Context(), a, api.TransportTCP, "")
 			var f *Fault
 			if !errors.As(err, &f) || f.Code != c.code || !strings.Contains(f.Reason, c.word) {
 				t.Fatalf("camera test: %v, want %s with %q", err, c.code, c.word)
@@ -417,12 +417,12 @@ func TestProbeSaysWhatTheCameraSends(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Username, a.Password = "admin", "pa ss@#"
-	got, err := Probe(t.Context(), a)
+	got, err := Probe(t.Context(), a, api.TransportTCP, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Tracks) != 2 || got.Tracks[0] != (api.Track{Kind: api.TrackKindVideo, Codec: "H.265", Width: 640, Height: 360}) ||
-		got.Tracks[1] != (api.Track{Kind: api.TrackKindAudio, Codec: "AAC", SampleRateHz: 48000, Channels: 1}) || got.FirstKeyframeMs > 3000 {
+		got.Tracks[1] != (api.Track{Kind: api.TrackKindAudio, Codec: "AAC", SampleRateHz: 48000, Channels: 1}) || got.FirstKeyframeMs > 3000 || got.Transport != "tcp" {
 		t.Errorf("got %+v", got)
 	}
 }

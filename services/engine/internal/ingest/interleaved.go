@@ -15,10 +15,10 @@ import (
 
 // interleaved fetches over the RTSP connection itself: what most cameras do, and made to cost little.
 func (s *session) interleaved(ctx context.Context, target *url.URL, played *atomic.Bool) error {
-	dial := &dialer{host: target.Hostname()}
+	dial := s.newDialer(target)
 	client, err := rtsp.Dial(ctx, rtsp.Config{
 		URL: target, Username: s.address.Username, Password: s.address.Password,
-		UserAgent: "Vigie/" + version.Version, Timeout: s.limits.request, Dial: dial.connect,
+		UserAgent: "Vigie/" + version.Version, Timeout: s.limits.request, Dial: dial.plain, Secure: dial.secure,
 	})
 	if err != nil {
 		return interleavedError(err)
@@ -67,11 +67,8 @@ func (s *session) interleaved(ctx context.Context, target *url.URL, played *atom
 
 // interleavedError names what the session's other ways know too.
 func interleavedError(err error) error {
-	switch {
-	case errors.Is(err, rtsp.ErrRedirect):
+	if errors.Is(err, rtsp.ErrRedirect) {
 		return errors.Join(errRedirect, err)
-	case errors.Is(err, rtsp.ErrSecure):
-		return errors.Join(errTLS, err)
 	}
 	return err
 }

@@ -3,11 +3,16 @@ package ingest
 import (
 	"context"
 	"net/url"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
@@ -15,32 +20,32 @@ import (
 	"vigie/internal/version"
 )
 
-// library fetches through gortsplib, which speaks every transport; TCP with RTP in the clear has its own way, see
-// interleaved.
+// library fetches through gortsplib, which speaks every transport; what is most common has a way of its own, see
+// interleaved. Logins and keep-alives are ours (type dialog), and so are the connections (type dialer): the library learns
+// no password.
 func (s *session) library(ctx context.Context, target *url.URL, played *atomic.Bool) error {
 	u := (*base.URL)(target)
-	if s.address.Username != "" {
-		u.User = url.UserPassword(s.address.Username, s.address.Password)
-	}
-	dial := &dialer{host: target.Hostname()}
+	dial := s.newDialer(target)
+	talk := &dialog{login: dial.login, agent: "Vigie/" + version.Version, write: dial.write, most: s.limits.keepAlive}
 	client := &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host,
 		ReadTimeout: s.limits.request, WriteTimeout: s.limits.request,
-		UserAgent:         "Vigie/" + version.Version,
+		UserAgent:         talk.agent,
 		DialContext:       dial.dial,
 		DialTLSContext:    dial.dialTLS,
+		UDPReadBufferSize: udpBuffer(),
+		OnRequest:         talk.request,
+		OnResponse:        talk.response,
 		OnPacketsLost:     func(uint64) {}, // we count by track
 		OnDecodeError:     func(error) {},  // a packet that cannot be read is missed by its sequence number; RTCP that cannot is nothing lost
 		OnTransportSwitch: func(error) {},
 	}
 	protocol := gortsplib.ProtocolTCP
-	switch s.transport {
+	switch s.way.transport {
 	case api.TransportUDP:
 		protocol = gortsplib.ProtocolUDP
 	case api.TransportMulticast:
 		protocol = gortsplib.ProtocolUDPMulticast
-	case api.TransportHTTP:
-		client.Tunnel = gortsplib.TunnelHTTP
 	}
 	client.Protocol = &protocol
 	if err := client.Start(); err != nil {
@@ -49,7 +54,8 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
 
-	desc, _, err := client.Describe(u)
+	var desc *description.Session
+	err := talk.ask(func() (err error) { desc, _, err = client.Describe(u); return err })
 	if err != nil {
 		return err
 	}
@@ -57,11 +63,32 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 	if err != nil {
 		return err
 	}
-	if _, err := client.Setup(desc.BaseURL, in.video, 0, 0); err != nil {
+	talk.gone = in.ended
+	if err := s.setup(client, talk, desc, in); err != nil {
 		return err
 	}
+	if err := talk.ask(func() (err error) { _, err = client.Play(nil); return err }); err != nil {
+		return err
+	}
+	played.Store(true)
+	talk.start(desc.BaseURL)
+	defer talk.stop()
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	return in.watch(ctx, ended, client.Close)
+}
+
+// setup asks for the tracks that are taken, and for their packets to be given to in.
+func (s *session) setup(client *gortsplib.Client, talk *dialog, desc *description.Session, in *intake) error {
+	medias := []*description.Media{in.video}
 	if in.sound != nil && in.audio != in.video {
-		if _, err := client.Setup(desc.BaseURL, in.audio, 0, 0); err != nil {
+		medias = append(medias, in.audio)
+	}
+	for _, m := range medias {
+		if s.udp() && desc.BaseURL.Scheme == "rtsps" && m.Profile != headers.TransportProfileSAVP {
+			return errPlainUDP
+		}
+		if err := talk.ask(func() (err error) { _, err = client.Setup(desc.BaseURL, m, 0, 0); return err }); err != nil {
 			return err
 		}
 	}
@@ -86,11 +113,24 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 			client.OnPacketRTCP(in.audio, rtcpOf(1))
 		}
 	}
-	if _, err := client.Play(nil); err != nil {
-		return err
+	return nil
+}
+
+// udp tells whether packets come beside the RTSP connection.
+func (s *session) udp() bool {
+	return s.way.transport == api.TransportUDP || s.way.transport == api.TransportMulticast
+}
+
+// udpBuffer is how much the kernel may hold of a track that comes by UDP: a keyframe of a 4K camera comes in one burst. The
+// kernel's own bound (net.core.rmem_max) counts; 0 leaves the default.
+func udpBuffer() int {
+	b, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+	if err != nil {
+		return 0
 	}
-	played.Store(true)
-	ended := make(chan error, 1)
-	go func() { ended <- client.Wait() }()
-	return in.watch(ctx, ended, client.Close)
+	most, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return min(most, 4<<20)
 }

@@ -1,6 +1,10 @@
 package ingest
 
-import "time"
+import (
+	"time"
+
+	"vigie/services/engine/internal/history"
+)
 
 // meterSeconds is the time over which rates are averaged.
 const meterSeconds = 5
@@ -13,21 +17,26 @@ type meter struct {
 	lastKey  int64 // ticks
 	haveKey  bool
 	gopTicks int64
+
+	since time.Duration // when the session's first frame came
+	total history.Counters
 }
 
 // frame counts one access unit; audio counts as bytes only.
 func (m *meter) frame(now time.Duration, bytes int, video bool) {
 	second := int64(now / time.Second)
 	if !m.begun {
-		m.begun, m.first = true, second
+		m.begun, m.first, m.since = true, second, now
 	}
 	b := &m.buckets[second%int64(len(m.buckets))]
 	if b.second != second {
 		b.second, b.bytes, b.frames = second, 0, 0
 	}
 	b.bytes += int64(bytes)
+	m.total.Bytes += int64(bytes)
 	if video {
 		b.frames++
+		m.total.Frames++
 	}
 }
 
@@ -35,9 +44,14 @@ func (m *meter) frame(now time.Duration, bytes int, video bool) {
 func (m *meter) keyframe(ticks int64, sameRun bool) {
 	if m.haveKey && sameRun && ticks > m.lastKey {
 		m.gopTicks = ticks - m.lastKey
+		m.total.GOPs++
+		m.total.GOP += time.Duration(m.gopTicks) * time.Second / 90_000
 	}
 	m.haveKey, m.lastKey = true, ticks
 }
+
+// end notes that the session has ended.
+func (m *meter) end(now time.Duration) { m.total.Online += now - m.since }
 
 // restart begins again, so that the time without a stream does not count.
 func (m *meter) restart() { m.begun = false }

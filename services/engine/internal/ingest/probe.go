@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"vigie/internal/api"
@@ -11,24 +12,54 @@ import (
 // probeTimeout bounds a camera test.
 const probeTimeout = 10 * time.Second
 
-// Probe connects to a camera, waits for its first keyframe and says what it sends. It takes 10 s at most. The error is
-// a *Fault unless ctx ended first.
-func Probe(ctx context.Context, a Address) (api.CameraTest, error) {
+// Probe connects to a camera, waits for its first keyframe and says what it sends, and by which transport. certificate is
+// as in Config. It takes 10 s at most. The error is a *Fault unless ctx ended first.
+func Probe(ctx context.Context, a Address, transport api.Transport, certificate string) (api.CameraTest, error) {
 	begun := time.Now()
 	timeout, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	l := defaultLimits()
+	l.request = probeTimeout / 2 // so that another way can be tried
+	p := &probe{address: a, limits: l, begun: begun, trust: &trust{pin: certificate}}
+	err := waysTo(a.URL, transport).round(timeout, func(w way) outcome { return p.session(timeout, w) })
+	switch {
+	case p.found != nil:
+		return *p.found, nil
+	case ctx.Err() != nil:
+		return api.CameraTest{}, ctx.Err()
+	case timeout.Err() == nil:
+		return api.CameraTest{}, err
+	case p.connected:
+		return api.CameraTest{}, faultOf(errNoKeyframe, false, true)
+	}
+	return api.CameraTest{}, faultOf(timeout.Err(), false, false)
+}
+
+// probe is a camera test under way.
+type probe struct {
+	address   Address
+	limits    limits
+	begun     time.Time
+	trust     *trust
+	connected bool
+	found     *api.CameraTest
+}
+
+func (p *probe) session(ctx context.Context, w way) outcome {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type keyframe struct {
 		tracks []media.Track
 		at     time.Duration
 	}
 	first := make(chan keyframe, 1)
-	connected := make(chan struct{}, 1)
+	var connected atomic.Bool
 	s := &session{
-		address: a, transport: api.TransportTCP, limits: defaultLimits(),
-		clock:  func() time.Duration { return time.Since(begun) },
+		address: p.address, way: w, trust: p.trust, limits: p.limits,
+		clock:  func() time.Duration { return time.Since(p.begun) },
 		lost:   func(int64) {},
 		report: func(int, time.Duration, int64) {},
-		chosen: func(choice) { connected <- struct{}{} },
+		chosen: func(choice) { connected.Store(true) },
 		deliver: func(u unit) {
 			if u.track == 0 && u.key {
 				select {
@@ -39,22 +70,14 @@ func Probe(ctx context.Context, a Address) (api.CameraTest, error) {
 			}
 		},
 	}
-	err := s.run(timeout)
+	err := s.run(ctx)
+	p.connected = p.connected || connected.Load()
 	select {
 	case k := <-first:
-		return api.CameraTest{Tracks: apiTracks(k.tracks), FirstKeyframeMs: k.at.Milliseconds()}, nil
+		p.found = &api.CameraTest{Transport: w.name(p.address.URL), Tracks: apiTracks(k.tracks),
+			FirstKeyframeMs: k.at.Milliseconds(), Certificate: p.trust.accepted()}
+		return outcome{err: err, came: true, frames: true}
 	default:
-	}
-	switch {
-	case ctx.Err() != nil:
-		return api.CameraTest{}, ctx.Err()
-	case timeout.Err() == nil:
-		return api.CameraTest{}, err
-	}
-	select {
-	case <-connected:
-		return api.CameraTest{}, faultOf(errNoKeyframe, false, true)
-	default:
-		return api.CameraTest{}, faultOf(timeout.Err(), false, false)
+		return outcome{err: err, came: s.came.Load()}
 	}
 }

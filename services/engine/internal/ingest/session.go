@@ -19,26 +19,35 @@ import (
 // limits bound a session.
 type limits struct {
 	request  time.Duration // connecting, and each RTSP request
-	stall    time.Duration // without a video packet; finds a half-open connection
-	keyframe time.Duration // from PLAY to the first keyframe
+	first    time.Duration // from PLAY to the first packet by UDP, which a firewall may keep away
+	stall    time.Duration // without any packet: the connection is half-open; without video, of which there was much before
+	slow     time.Duration // without video from a camera that sends other packets, and may be one of few frames
+	patience time.Duration // from PLAY until it is told that a keyframe is waited for
+	keyframe time.Duration // from PLAY to the first keyframe, of which some cameras send one in minutes
+	// keepAlive is the longest between two, for what forgets connections that are silent.
+	keepAlive time.Duration
 }
 
 // defaultLimits find a dead camera within 10 s.
 func defaultLimits() limits {
-	return limits{request: 8 * time.Second, stall: 9 * time.Second, keyframe: 30 * time.Second}
+	return limits{request: 8 * time.Second, first: 5 * time.Second, stall: 8 * time.Second, slow: time.Minute,
+		patience: 10 * time.Second, keyframe: 5 * time.Minute, keepAlive: 30 * time.Second}
 }
 
 // session is one RTSP connection to a camera. Its callbacks run in the connection's read loop: they must not block.
 type session struct {
-	address   Address
-	transport api.Transport // never auto
-	limits    limits
-	deliver   func(unit)                                    // every unit
-	report    func(track int, ntp time.Duration, rtp int64) // RTCP sender reports, RTP time as in units
-	lost      func(int64)                                   // packets or units known to be missing
-	chosen    func(choice)                                  // once it is known what is fetched; may be nil
-	clock     func() time.Duration                          // monotonic
-	silent    bool                                          // audio is not fetched
+	address Address
+	way     way
+	trust   *trust
+	limits  limits
+	deliver func(unit)                                    // every unit
+	report  func(track int, ntp time.Duration, rtp int64) // RTCP sender reports, RTP time as in units
+	lost    func(int64)                                   // packets or units known to be missing
+	chosen  func(choice)                                  // once it is known what is fetched; may be nil
+	waits   func()                                        // a keyframe is waited for; may be nil
+	clock   func() time.Duration                          // monotonic
+	silent  bool                                          // audio is not fetched
+	came    atomic.Bool                                   // a packet has come
 }
 
 // run connects and fetches until the context ends or something goes wrong; the error is a *Fault unless the context's.
@@ -57,7 +66,7 @@ func (s *session) play(ctx context.Context, played *atomic.Bool) error {
 	if err != nil {
 		return badURL("The address cannot be understood.")
 	}
-	if s.transport == api.TransportTCP {
+	if s.way.transport == api.TransportTCP {
 		if err := s.interleaved(ctx, target, played); !errors.Is(err, rtsp.ErrSRTP) {
 			return err
 		}
@@ -74,10 +83,18 @@ type intake struct {
 	layout  layout
 	sound   *audio        // nil: none
 	now     time.Duration // session time at which the packets in hand came
+	seen    bool          // there is video among them
+	heard   bool          // there is audio
+	time    uint32        // RTP time of the last video packet
+	times   int64         // that video packets had
 
-	packet  atomic.Int64  // session time of the last video packet, ns; what the watchdog looks at
-	key     atomic.Bool   // a keyframe has come
-	goodbye chan struct{} // the camera has said that it ends
+	// What the watchdog looks at; times are of the session, in ns.
+	packet   atomic.Int64  // of the last video packet
+	other    atomic.Int64  // of the last packet of another kind
+	gap      atomic.Int64  // the longest between two video packets
+	pictures atomic.Int64  // that have come, at least in part
+	key      atomic.Bool   // a keyframe has come
+	goodbye  chan struct{} // the camera has said that it ends
 }
 
 // newIntake chooses what to fetch of what a camera offers.
@@ -107,9 +124,24 @@ func (s *session) newIntake(desc *description.Session) (*intake, error) {
 
 // begin is called before packets that came together are handed over, end after: until then their payloads stay as they
 // are.
-func (in *intake) begin() { in.now = in.s.clock() }
+func (in *intake) begin() {
+	in.now, in.seen, in.heard = in.s.clock(), false, false
+}
 
 func (in *intake) end() {
+	if in.seen {
+		last := in.packet.Swap(int64(in.now))
+		if in.pictures.Load() > 0 {
+			in.gap.Store(max(in.gap.Load(), int64(in.now)-last))
+		}
+		in.pictures.Store(in.times)
+	}
+	if in.heard {
+		in.other.Store(int64(in.now))
+	}
+	if in.seen || in.heard {
+		in.s.came.Store(true)
+	}
 	in.picture.hold()
 	if n := in.picture.takeLost(); n > 0 {
 		in.s.lost(n)
@@ -123,7 +155,11 @@ func (in *intake) end() {
 
 // videoPacket takes an RTP packet of the video.
 func (in *intake) videoPacket(pkt *rtp.Packet) {
-	in.packet.Store(int64(in.now))
+	if pkt.Timestamp != in.time || !in.seen && in.times == 0 {
+		in.time = pkt.Timestamp
+		in.times++
+	}
+	in.seen = true
 	in.picture.packet(pkt, in.now, in.pictured)
 }
 
@@ -134,12 +170,15 @@ func (in *intake) pictured(u unit) {
 
 // audioPacket takes an RTP packet of the audio; only when sound is set. Its decoders keep payloads.
 func (in *intake) audioPacket(pkt *rtp.Packet) {
+	in.heard = true
 	pkt.Payload = bytes.Clone(pkt.Payload)
 	in.sound.packet(pkt, in.now, in.layout.add)
 }
 
 // control takes an RTCP packet (RFC 3550 §6.4, §6.6) of the video, track 0, or the audio, track 1.
 func (in *intake) control(track int, pkt rtcp.Packet) {
+	in.other.Store(int64(in.s.clock()))
+	in.s.came.Store(true)
 	near := in.picture.near
 	if track == 1 {
 		near = in.sound.near
@@ -152,11 +191,16 @@ func (in *intake) control(track int, pkt rtcp.Packet) {
 		}
 	case *rtcp.Goodbye:
 		if track == 0 {
-			select {
-			case in.goodbye <- struct{}{}:
-			default:
-			}
+			in.ended()
 		}
+	}
+}
+
+// ended notes that the camera has said that it ends the session.
+func (in *intake) ended() {
+	select {
+	case in.goodbye <- struct{}{}:
+	default:
 	}
 }
 
@@ -173,6 +217,7 @@ func (in *intake) watch(ctx context.Context, ended <-chan error, stop func()) er
 		<-ended
 		return err
 	}
+	waiting := false
 	for {
 		select {
 		case err := <-ended:
@@ -183,11 +228,40 @@ func (in *intake) watch(ctx context.Context, ended <-chan error, stop func()) er
 			return end(errGoodbye)
 		case <-tick.C:
 		}
-		switch now := s.clock(); {
-		case now-time.Duration(in.packet.Load()) > s.limits.stall:
-			return end(errStalled)
-		case !in.key.Load() && now-begun > s.limits.keyframe:
-			return end(errNoKeyframe)
+		now := s.clock()
+		if err := in.judge(now, begun); err != nil {
+			return end(err)
+		}
+		if !waiting && !in.key.Load() && now-begun > s.limits.patience && s.waits != nil {
+			waiting = true
+			s.waits()
 		}
 	}
 }
+
+// judge tells whether a session has come to nothing.
+func (in *intake) judge(now, begun time.Duration) error {
+	l := in.s.limits
+	video := time.Duration(in.packet.Load())
+	silent := now - max(video, time.Duration(in.other.Load()))
+	// A camera of few frames shows by them how long is too long; before it has shown it, other packets speak for it.
+	wait := l.stall
+	switch few := in.pictures.Load() < fewPictures; {
+	case !few:
+		wait = max(wait, min(l.slow, 2*time.Duration(in.gap.Load())))
+	case silent < l.stall:
+		wait = l.slow
+	}
+	switch {
+	case in.s.udp() && !in.s.came.Load() && now-begun > l.first:
+		return errNothing
+	case now-video > wait:
+		return errStalled
+	case !in.key.Load() && now-begun > l.keyframe:
+		return errNoKeyframe
+	}
+	return nil
+}
+
+// fewPictures is how many it takes to know how often a camera sends one.
+const fewPictures = 3

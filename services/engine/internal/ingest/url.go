@@ -14,7 +14,7 @@ const maxURL = 2048
 
 // Address is where a camera's stream is, with the credentials moved out of the URL.
 type Address struct {
-	URL      string // rtsp://host[:port][/path][?query], never with user or password
+	URL      string // rtsp[s]://host[:port][/path][?query], never with user or password
 	Username string // from the URL; empty when it had none
 	Password string
 }
@@ -37,11 +37,9 @@ func ParseURL(raw string) (Address, error) {
 		return Address{}, badURL("The address has no protocol. It must begin with rtsp://.")
 	}
 	switch scheme = strings.ToLower(scheme); scheme {
-	case "rtsp":
-	case "rtsps":
-		return Address{}, &Fault{Code: "bad_scheme", Reason: "Encrypted RTSP (rtsps://) is not supported by this version. Use the camera's rtsp:// address."}
+	case "rtsp", "rtsps":
 	default:
-		return Address{}, &Fault{Code: "bad_scheme", Reason: "Only addresses that begin with rtsp:// are supported."}
+		return Address{}, &Fault{Code: "bad_scheme", Reason: "Only addresses that begin with rtsp:// or, encrypted, rtsps:// are supported."}
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" {
@@ -72,7 +70,7 @@ func ParseURL(raw string) (Address, error) {
 		a.Username = u.User.Username()
 		a.Password, _ = u.User.Password()
 	}
-	clean := url.URL{Scheme: "rtsp", Host: host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery}
+	clean := url.URL{Scheme: scheme, Host: host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery}
 	a.URL = clean.String()
 	return a, nil
 }

@@ -39,7 +39,8 @@ var urls = []struct {
 	{raw: "rtsp://239.1.2.3/x", code: "bad_url"},
 	{raw: "rtsp://[fe80::1%25eth0]/x", code: "bad_url"},
 	{raw: "rtsp://cam/" + strings.Repeat("x", maxURL), code: "bad_url"},
-	{raw: "rtsps://cam/x", code: "bad_scheme"},
+	{raw: "RTSPS://user:secret@cam:322/x", want: Address{URL: "rtsps://cam:322/x", Username: "user", Password: "secret"}},
+	{raw: "rtspu://cam/x", code: "bad_scheme"},
 	{raw: "http://cam/x", code: "bad_scheme"},
 	{raw: "file:///etc/passwd", code: "bad_scheme"},
 }

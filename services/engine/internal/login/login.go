@@ -41,7 +41,7 @@ type Login struct {
 func New(user, password string) *Login { return &Login{user: user, password: password} }
 
 // Challenge takes the WWW-Authenticate headers of a refusal. It returns whether the request is worth sending again, and
-// ErrUnsupported when there is nothing to answer.
+// ErrUnsupported when the server asks for nothing that is known here. Some refuse a wrong password without asking again.
 func (l *Login) Challenge(headers []string) (again bool, err error) {
 	var best challenge
 	var hash func(string) string
@@ -50,12 +50,15 @@ func (l *Login) Challenge(headers []string) (again bool, err error) {
 			best, hash = c, h
 		}
 	}
-	if best.scheme == "" {
-		return false, ErrUnsupported
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.chosen
+	switch {
+	case best.scheme == "" && last != nil:
+		return false, nil
+	case best.scheme == "":
+		return false, ErrUnsupported
+	}
 	fresh := last == nil || last.params["nonce"] != best.params["nonce"]
 	again = last == nil || fresh && (l.works || strings.EqualFold(best.params["stale"], "true"))
 	l.chosen, l.hash, l.works = &best, hash, false

@@ -143,6 +143,9 @@ func TestAnOldNonceIsRenewedAndAWrongPasswordNotTriedForEver(t *testing.T) {
 			t.Errorf("step %d: again %v, want %v", i, got, step.want)
 		}
 	}
+	if again, err := l.Challenge(nil); again || err != nil {
+		t.Errorf("refused without a word: %v, %v", again, err)
+	}
 }
 
 func TestHeadersCannotBeBrokenOut(t *testing.T) {

@@ -209,6 +209,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cameras/{camera}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How a stream was between two instants (31 days apart at most)
+         * @description In steps of a minute for up to 24 hours that lie in the last 24 hours and in the time that the engine has run, of five minutes for
+         *     up to 4 days, of an hour beyond. It is kept for 31 days.
+         */
+        get: operations["getHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cameras/{camera}/overview": {
         parameters: {
             query?: never;
@@ -1012,8 +1036,13 @@ export interface components {
             sinceMs: number;
             /** Format: int64 */
             retryMs?: number;
-            /** @description In use: tcp, udp, multicast, http, with tls in front when encrypted */
+            /**
+             * @description In use: tcp, udp, multicast, http, with tls in front when encrypted
+             * @example tls tcp
+             */
             transport?: string;
+            /** @description When offline because of certificate_changed: the key of the certificate that the camera shows now, to be sent as CameraRequest.certificate by who knows that it is the camera's */
+            certificate?: string;
             tracks?: components["schemas"]["Track"][];
             /** Format: int64 */
             bitrateBps?: number;
@@ -1100,8 +1129,13 @@ export interface components {
             transport?: components["schemas"]["Transport"];
         };
         CameraTest: {
-            /** @description The one that worked */
+            /**
+             * @description The one that worked, as in StreamState
+             * @example tls tcp
+             */
             transport?: string;
+            /** @description Encrypted: the key that the camera will be known by, SHA-256 of the certificate's public key in hex */
+            certificate?: string;
             tracks: components["schemas"]["Track"][];
             /**
              * Format: int64
@@ -1875,6 +1909,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getHistory: {
+        parameters: {
+            query: {
+                /** @description main when absent */
+                stream?: components["schemas"]["StreamName"];
+                fromMs: number;
+                toMs: number;
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps that overlap the range and were looked at */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
                 };
             };
             default: components["responses"]["Error"];
