@@ -612,10 +612,13 @@ type CalendarWeek struct {
 
 // Camera defines model for Camera.
 type Camera struct {
-	Audio       bool  `json:"audio"`
-	CreatedMs   int64 `json:"createdMs"`
-	Enabled     bool  `json:"enabled"`
-	HasPassword bool  `json:"hasPassword"`
+	Audio bool `json:"audio"`
+
+	// Certificate With an `rtsps` address: the key that the camera is known by, once it was seen
+	Certificate string `json:"certificate,omitempty,omitzero"`
+	CreatedMs   int64  `json:"createdMs"`
+	Enabled     bool   `json:"enabled"`
+	HasPassword bool   `json:"hasPassword"`
 
 	// ID Example: k3f9x2ab
 	ID   string `json:"id"`
@@ -640,6 +643,9 @@ type Camera struct {
 type CameraRequest struct {
 	// Audio Whether sound is recorded. Absent: as it was; a new camera: yes
 	Audio *bool `json:"audio,omitempty"`
+
+	// Certificate With an `rtsps` address: the key (SHA-256 of the certificate's public key, in hex) that the camera must show; empty: the first that it shows is trusted from then on. Absent: as it was, or empty when the address goes to another host
+	Certificate *string `json:"certificate,omitempty"`
 
 	// Enabled Whether the camera is connected to and recorded
 	Enabled bool   `json:"enabled"`

@@ -18,6 +18,7 @@ import (
 type chainConfig struct {
 	id, stream, url, username, password string
 	transport                           api.Transport
+	certificate                         string
 }
 
 // chain is one running stream: ingest → ring → a recorder for each kind.
@@ -39,7 +40,8 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 	c := &chain{cfg: cfg, ring: ring.New(bounds), bounds: bounds}
 	c.ingest = ingest.New(ingest.Config{
 		Camera: cfg.id, Stream: cfg.stream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
-		Transport: cfg.transport, Ring: c.ring, Log: s.cfg.Log,
+		Transport: cfg.transport, Certificate: cfg.certificate, Trusted: func(key string) { go s.trusted(cfg.id, cfg.url, key) },
+		Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
 			st := c.ingest.State()
 			if st.Status == api.CameraStateStatusOffline {

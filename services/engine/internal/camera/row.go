@@ -47,9 +47,11 @@ type Row struct {
 
 	SubURL    string        `json:"subUrl,omitempty"` // of the second stream; empty: there is none
 	Transport api.Transport `json:"transport"`
-	Audio     bool          `json:"audio"`
-	Plan      Plan          `json:"plan"`
-	Retention Retention     `json:"retention"`
+	// Certificate is the key that the camera's host is known by (see ingest.ValidKey); empty: none was seen.
+	Certificate string    `json:"certificate,omitempty"`
+	Audio       bool      `json:"audio"`
+	Plan        Plan      `json:"plan"`
+	Retention   Retention `json:"retention"`
 }
 
 // blank is a row of which nothing has been said yet; rows of earlier versions are read over it.
@@ -73,6 +75,14 @@ func (row Row) With(r api.CameraRequest) (Row, error) {
 	a, err := row.Address(r.URL, r.Username, r.Password)
 	if err != nil {
 		return Row{}, err
+	}
+	switch {
+	case r.Certificate != nil && *r.Certificate != "" && !ingest.ValidKey(*r.Certificate):
+		return Row{}, answer.Field("certificate", "bad_certificate", "This is not the key of a certificate: 64 digits and letters from a to f.")
+	case r.Certificate != nil:
+		row.Certificate = *r.Certificate
+	case hostname(a.URL) != hostname(row.URL):
+		row.Certificate = ""
 	}
 	row.Name, row.URL, row.Username, row.Password, row.Enabled = name, a.URL, a.Username, a.Password, r.Enabled
 	if r.SubURL != nil {
@@ -114,7 +124,7 @@ func (row Row) With(r api.CameraRequest) (Row, error) {
 func (row Row) api() api.Camera {
 	return api.Camera{ID: row.ID, Name: row.Name, URL: row.URL, Username: row.Username, Enabled: row.Enabled,
 		HasPassword: row.Password != "", CreatedMs: row.CreatedMs, SubURL: row.SubURL, Transport: row.Transport,
-		Audio: row.Audio, Recording: row.Plan.api(), Retention: row.Retention.api()}
+		Certificate: row.Certificate, Audio: row.Audio, Recording: row.Plan.api(), Retention: row.Retention.api()}
 }
 
 // urlProblem says what is wrong with an address in a field of a request.
@@ -153,6 +163,31 @@ func (row Row) Address(rawURL, username string, password *string) (ingest.Addres
 		return a, answer.Field("username", "bad_credentials", "A password needs a user name.")
 	}
 	return a, nil
+}
+
+// certificateOf is the key that the host of an address is known by.
+func (row Row) certificateOf(rawURL string) string {
+	if hostname(rawURL) != hostname(row.URL) {
+		return ""
+	}
+	return row.Certificate
+}
+
+// trust returns the row with the key that the host of an address is known by from now on. A host other than the main
+// stream's is trusted anew whenever the engine starts.
+func (row Row) trust(rawURL, key string) Row {
+	if hostname(rawURL) == hostname(row.URL) {
+		row.Certificate = key
+	}
+	return row
+}
+
+func hostname(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 func sameHost(a, b string) bool {

@@ -31,6 +31,8 @@ func TestABadRequestIsRefusedAtItsField(t *testing.T) {
 	}{
 		{func(r *api.CameraRequest) {}, ""},
 		{func(r *api.CameraRequest) { r.Name = "  " }, "name/bad_name"},
+		{func(r *api.CameraRequest) { r.Certificate = ptr("AB") }, "certificate/bad_certificate"},
+		{func(r *api.CameraRequest) { r.Certificate = ptr(strings.Repeat("a1", 32)) }, ""},
 		{func(r *api.CameraRequest) { r.Name = strings.Repeat("é", 65) }, "name/bad_name"},
 		{func(r *api.CameraRequest) { r.Name = "a\x00b" }, "name/bad_name"},
 		{func(r *api.CameraRequest) { r.URL = "http://10.0.0.1/" }, "url/bad_scheme"},
@@ -135,6 +137,31 @@ func TestIDsArePlainAndDistinct(t *testing.T) {
 	for _, bad := range []string{"", "k3f9x2a", "k3f9x2abc", "../../..", "K3F9X2AB", "k3f9x2ai"} {
 		if ValidID(bad) {
 			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+func TestACertificateIsThatOfAHost(t *testing.T) {
+	key := strings.Repeat("a1", 32)
+	row, err := New(api.CameraRequest{Name: "Door", URL: "rtsps://10.0.0.1/1"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row = row.trust("rtsps://10.0.0.1:322/2", key)
+	if row.trust("rtsps://10.0.0.9/2", "other") != row || row.Certificate != key || row.certificateOf("rtsps://10.0.0.9/1") != "" {
+		t.Errorf("certificate %q", row.Certificate)
+	}
+	for _, c := range []struct {
+		url  string
+		key  *string
+		want string
+	}{
+		{"rtsps://10.0.0.1:3222/1", nil, key}, {"rtsps://10.0.0.2/1", nil, ""}, {"rtsps://10.0.0.1/1", ptr(""), ""},
+		{"rtsps://10.0.0.1/1", ptr(strings.Repeat("b", 64)), strings.Repeat("b", 64)},
+	} {
+		got, err := row.With(api.CameraRequest{Name: "Door", URL: c.url, Certificate: c.key})
+		if err != nil || got.Certificate != c.want {
+			t.Errorf("%s: %q, %v", c.url, got.Certificate, err)
 		}
 	}
 }

@@ -184,10 +184,11 @@ func (s *Set) settle(sl *slot, started index.Cause) {
 
 // chainConfig is that of one of the camera's streams.
 func (row *Row) chainConfig(stream string) chainConfig {
-	c := chainConfig{row.ID, stream, row.URL, row.Username, row.Password, row.Transport}
+	c := chainConfig{row.ID, stream, row.URL, row.Username, row.Password, row.Transport, ""}
 	if stream == SubStream {
 		c.url = row.SubURL
 	}
+	c.certificate = row.certificateOf(c.url)
 	return c
 }
 
@@ -395,7 +396,7 @@ func (s *Set) Test(ctx context.Context, r api.CameraTestRequest) (api.CameraTest
 	if err != nil {
 		return api.CameraTest{}, err
 	}
-	found, err := ingest.Probe(ctx, a, r.Transport, "")
+	found, err := ingest.Probe(ctx, a, r.Transport, row.certificateOf(a.URL))
 	var f *ingest.Fault
 	if errors.As(err, &f) {
 		p := answer.Refuse(http.StatusBadGateway, f.Code, f.Reason)

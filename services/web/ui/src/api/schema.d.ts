@@ -734,6 +734,8 @@ export interface components {
             /** @description Address of the second stream, mostly of lower resolution; empty: there is none. Absent: as it was */
             subUrl?: string;
             transport?: components["schemas"]["Transport"];
+            /** @description With an `rtsps` address: the key (SHA-256 of the certificate's public key, in hex) that the camera must show; empty: the first that it shows is trusted from then on. Absent: as it was, or empty when the address goes to another host */
+            certificate?: string;
             /** @description Whether sound is recorded. Absent: as it was; a new camera: yes */
             audio?: boolean;
             recording?: components["schemas"]["RecordingPlan"];
@@ -1153,6 +1155,8 @@ export interface components {
             hasPassword: boolean;
             subUrl?: string;
             transport: components["schemas"]["Transport"];
+            /** @description With an `rtsps` address: the key that the camera is known by, once it was seen */
+            certificate?: string;
             audio: boolean;
             recording: components["schemas"]["RecordingPlan"];
             retention: components["schemas"]["Retention"];
