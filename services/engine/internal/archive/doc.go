@@ -25,6 +25,13 @@
 // damaged, misnamed, double or not ours leaves the index, is told and is left as it is. Until it has been looked into no
 // file is deleted.
 //
+// Seeks: a round writes what each segment of a volume has in one piece, every 0.3 s and the time that the sync takes. With
+// 100 cameras on d disks that is 100/d pieces a round, at 4 Mbit/s of 150 KB each, so at most 333/d places a second to
+// which a disk's arm goes, in the order in which its queue sorts them, and 3/s more for the file system's log.
+//
+// Repair after a crash reads a file's header, the heads of its clusters, and the last write to it; the files of a volume
+// are repaired several at a time (BenchmarkRepair100).
+//
 // A volume is in one of these states:
 //
 //	ok        takes segments

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
@@ -91,11 +92,19 @@ func (v *volume) repairOpen(newest bool) {
 		return
 	}
 	cameras, _ := v.cameras()
+	var group sync.WaitGroup
+	defer group.Wait()
+	slots := make(chan struct{}, parallel)
 	for _, camera := range cameras {
 		v.visit(camera, newest, func(f found) {
-			if f.open && !v.writing(f.path) {
-				v.repair(f.Key, f.path)
+			if !f.open || v.writing(f.path) {
+				return
 			}
+			slots <- struct{}{}
+			group.Go(func() {
+				defer func() { <-slots }()
+				v.repair(f.Key, f.path)
+			})
 		}, func(string, string) {})
 	}
 }

@@ -11,6 +11,7 @@ type cluster struct {
 	offset int64
 	total  int64 // bytes, head included
 	tick   int64
+	first  bool // the file was synced up to here before it was written
 	key    bool // it begins with a video keyframe (audio-only files: with any frame)
 }
 
@@ -30,7 +31,7 @@ func (f *File) peek(off int64) (c cluster, err error) {
 		return c, errTorn
 	}
 	e, err := parseHead(b)
-	if err != nil || e.id != idCluster || e.size < clusterHead-8 || e.size > maxCluster ||
+	if err != nil || e.id != idCluster || e.size < timeEnd-8 || e.size > maxCluster ||
 		b[8] != idCRC32 || b[9] != 0x84 || b[14] != idTimestamp || b[15] != 0x88 {
 		return c, errTorn
 	}
@@ -38,10 +39,15 @@ func (f *File) peek(off int64) (c cluster, err error) {
 	if c.tick < 0 || c.tick > 1<<40 || off+c.total > f.size {
 		return c, errTorn
 	}
-	if b[24] == idSimpleBlock {
-		if _, n, err := parseSize(b[25:]); err == nil && 25+n+4 <= len(b) {
+	b = b[timeEnd:]
+	if b[0] == idVoid && b[1] == 0x81 {
+		c.first = b[2] == 1
+		b = b[3:]
+	}
+	if b[0] == idSimpleBlock {
+		if _, n, err := parseSize(b[1:]); err == nil && 1+n+4 <= len(b) {
 			video := f.run.Video()
-			c.key = b[25+n+3]&0x80 != 0 && (video < 0 || b[25+n] == 0x81+byte(video))
+			c.key = b[1+n+3]&0x80 != 0 && (video < 0 || b[1+n] == 0x81+byte(video))
 		}
 	}
 	return c, nil
@@ -59,7 +65,7 @@ func (f *File) load(c cluster) ([]byte, error) {
 	if _, ok := checkCRC(b[8:]); !ok {
 		return nil, fmt.Errorf("%w: cluster at byte %d fails its CRC", errTorn, c.offset)
 	}
-	return b[clusterHead:], nil
+	return b[timeEnd:], nil
 }
 
 // Extent is what walking the clusters finds.
@@ -71,10 +77,8 @@ type Extent struct {
 	ticks    int64
 }
 
-// verifyTail is how much of a file's end is read and checked: what came before was synced long before a crash.
-const verifyTail = 32 << 20
-
-// Scan walks the clusters from head to head, verifying the CRCs of the last 32 MiB, and tells where the file really ends.
+// Scan walks the clusters from head to head, verifying the CRCs of the last write, for what came before it was synced
+// then, and tells where the file really ends.
 func (f *File) Scan() (Extent, error) {
 	x := Extent{Size: f.layout.clusters, EndNs: f.meta.StartNs}
 	var tail []cluster
@@ -89,12 +93,14 @@ func (f *File) Scan() (Extent, error) {
 		tail = append(tail, c)
 		off += c.total
 	}
-	end := f.layout.clusters
-	if n := len(tail); n > 0 {
-		end = tail[n-1].offset + tail[n-1].total
+	verify := 0
+	for i, c := range tail {
+		if c.first {
+			verify = i
+		}
 	}
 	for i, c := range tail {
-		if c.offset >= end-verifyTail {
+		if i >= verify {
 			if _, err := f.load(c); errors.Is(err, errTorn) {
 				tail = tail[:i]
 				break

@@ -57,7 +57,8 @@ type Batch struct {
 var ErrNotKeyframe = errors.New("segment does not begin with a keyframe")
 
 const (
-	clusterHead = 4 + 4 + 6 + 10 // ID, size, CRC-32, Timestamp
+	clusterHead = timeEnd + 3    // and a Void that says whether the cluster begins a write
+	timeEnd     = 4 + 4 + 6 + 10 // ID, size, CRC-32, Timestamp
 	crcEnd      = 4 + 4 + 6
 	blockHead   = 1 + 4 + 4 // ID, size, track, relative timestamp, flags
 
@@ -134,7 +135,12 @@ func (w *Writer) beginCluster(tick int64, isKey bool) {
 	}
 	b := appendID(w.heads, idCluster)
 	b = append(b, 0x10, 0, 0, 0, idCRC32, 0x84, 0, 0, 0, 0, idTimestamp, 0x88)
-	w.heads = binary.BigEndian.AppendUint64(b, uint64(tick))
+	b = binary.BigEndian.AppendUint64(b, uint64(tick))
+	first := byte(0)
+	if w.whole.bytes == 0 { // what comes before it will have been taken, and so be on disk, before it is
+		first = 1
+	}
+	w.heads = append(b, idVoid, 0x81, first)
 	w.size += clusterHead
 	w.open, w.start = true, tick
 	w.sum = crc32.ChecksumIEEE(w.heads[len(w.heads)-clusterHead+crcEnd:])
