@@ -190,6 +190,9 @@ func judge(t *testing.T, c *clip, path string, closed bool, frames int) {
 	if closed {
 		strict(t, path, len(c.run.Tracks))
 	}
+	if len(c.run.Tracks) > 1 {
+		audible(t, path, c.run.Tracks[1].SampleRate)
+	}
 }
 
 // strict decodes a closed file with another implementation's schema.
