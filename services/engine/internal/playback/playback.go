@@ -215,10 +215,11 @@ func parseQuery(r *http.Request, camera string) (query, error) {
 func (p *Playback) collect(ctx context.Context, q query) (*collection, error) {
 	from := q.fromMs
 	for {
-		segments, err := p.archive.Footage(q.camera, q.stream, from, math.MaxInt64/int64(time.Millisecond), lookahead)
+		found, err := p.archive.Footage(q.camera, q.stream, from, math.MaxInt64/int64(time.Millisecond), lookahead)
 		if err != nil {
 			return nil, fmt.Errorf("look up footage: %w", err)
 		}
+		segments := outermost(found)
 		for i := range segments {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -241,15 +242,29 @@ func (p *Playback) collect(ctx context.Context, q query) (*collection, error) {
 				return c, nil
 			}
 		}
-		if len(segments) < lookahead {
+		if len(found) < lookahead {
 			return nil, nil
 		}
-		next := segments[len(segments)-1].EndMs
+		next := found[len(found)-1].EndMs
 		if next <= from {
 			return nil, errors.New("footage that does not go on")
 		}
 		from = next
 	}
+}
+
+// outermost leaves out segments that lie wholly within another, given in order of start: what was recorded on alarm while
+// the stream was recorded anyhow is there twice.
+func outermost(list []Footage) []Footage {
+	out := make([]Footage, 0, len(list))
+	for i, s := range list {
+		within := slices.ContainsFunc(out, func(o Footage) bool { return o.EndMs >= s.EndMs }) || // they start no later
+			slices.ContainsFunc(list[i+1:], func(o Footage) bool { return o.StartMs == s.StartMs && o.EndMs > s.EndMs })
+		if !within {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func floorMs(ns int64) int64 { return ns / int64(time.Millisecond) }

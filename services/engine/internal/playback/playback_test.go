@@ -292,6 +292,36 @@ func TestPlaysFromAnyInstantAcrossSegments(t *testing.T) {
 
 func abs(v int64) int64 { return max(v, -v) }
 
+// Recorded on alarm while recorded anyhow, footage is there twice: within a segment, and across the border of two.
+func TestFootageRecordedTwiceIsPlayedOnce(t *testing.T) {
+	for name, twice := range map[string][2]int{"within": {25, 75}, "across": {75, 150}, "around": {75, 225}, "beyond": {150, 275}} {
+		t.Run(name, func(t *testing.T) {
+			a := newFolder(t)
+			frames := cameratest.Frames(epoch, cameratest.EncodeVideo(t, cameratest.VideoOptions{}), nil, 300)
+			a.add(t, part(frames, 0, 100), false)
+			a.add(t, part(frames, 100, 200), false)
+			a.add(t, part(frames, twice[0], twice[1]), false)
+			url := a.serve(t)
+			want := max(200, twice[1])
+			total, asked := 0, ms(epoch)
+			for range 20 {
+				r := get(t, url, from(asked)+"&durationMs=1500")
+				if r.status != 200 {
+					break
+				}
+				if total > 0 && abs(r.start-asked) > 1 {
+					t.Errorf("asked from %d, starts at %d", asked-ms(epoch), r.start-ms(epoch))
+				}
+				total += r.pictures
+				asked = r.end
+			}
+			if total != want || abs(asked-ms(epoch)-int64(want)*40) > 2 {
+				t.Errorf("%d pictures up to %d ms, want %d", total, asked-ms(epoch), want)
+			}
+		})
+	}
+}
+
 func TestStopsAtGapsAndChangesOfFormat(t *testing.T) {
 	v, audio := cameratest.EncodeVideo(t, cameratest.VideoOptions{}), cameratest.EncodeAudio(t, media.PCMU)
 	small := cameratest.EncodeVideo(t, cameratest.VideoOptions{Size: "160x120"})
