@@ -1,6 +1,6 @@
 // Command simcam serves simulated RTSP cameras, and checks recordings of them against what they sent.
 //
-//	simcam [-listen HOST:PORT] [-n N] [-camera DESCRIPTION]... [-ledger FILE] [-cache FOLDER]
+//	simcam [-listen HOST:PORT] [-n N] [-camera DESCRIPTION]... [-ledger FILE] [-cache FOLDER] [-multicast RANGE] [-tls]
 //	simcam verify -ledger FILE -camera ID recording.mkv...
 //
 // It prints one URL a line and serves until it gets SIGTERM or SIGINT. Its pictures show a clock that goes with the
