@@ -25,6 +25,7 @@ import (
 type camera struct {
 	Name     string `json:"name"`
 	URL      string `json:"url"`
+	SubURL   string `json:"subUrl,omitempty"` // of its second stream
 	User     string `json:"user"`
 	Password string `json:"password"`
 	FPS      int    `json:"fps"`
@@ -67,16 +68,22 @@ func TestOwner(t *testing.T) {
 	}
 	server := cameras(t,
 		rtspcam.Config{ID: "door", Video: video(1, 640, 360, 15, "DOOR"), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},
+		rtspcam.Config{ID: "door2", Video: video(2, 320, 180, 5, "DOOR SMALL"), User: "viewer", Pass: "geheim"},
 		rtspcam.Config{ID: "yard", Video: video(90, 480, 360, 10, "YARD"), Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
 		rtspcam.Config{ID: "gate", Video: video(170, 640, 480, 12, "GATE"), Audio: &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}},
 	)
 	gone := cameras(t, rtspcam.Config{ID: "gone", Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}})
 	job := task{Shots: shots, Downloads: dir, Node: filepath.Join(root, "services/web/ui"), DeadURL: gone.URL(gone.Camera("gone"))}
 	gone.Close()
-	for _, c := range server.Cameras() {
+	for _, id := range []string{"door", "yard", "gate"} {
+		c := server.Camera(id)
 		cfg := c.Config()
-		job.Cameras = append(job.Cameras, camera{Name: cfg.Video.Label, URL: server.URL(c), User: cfg.User, Password: cfg.Pass,
-			FPS: cfg.Video.FPS, Width: cfg.Video.Width, Height: cfg.Video.Height})
+		one := camera{Name: cfg.Video.Label, URL: server.URL(c), User: cfg.User, Password: cfg.Pass,
+			FPS: cfg.Video.FPS, Width: cfg.Video.Width, Height: cfg.Video.Height}
+		if sub := server.Camera(id + "2"); sub != nil {
+			one.SubURL = server.URL(sub)
+		}
+		job.Cameras = append(job.Cameras, one)
 	}
 
 	volume := filepath.Join(dir, "volume")

@@ -2,7 +2,7 @@
 // argument, a JSON object:
 //
 //   url, code            address of the web admin; one-time code of the console
-//   cameras              [{name, url, user, password, fps, width, height}]
+//   cameras              [{name, url, subUrl, user, password, fps, width, height}]; the first has a second stream
 //   deadUrl, videoFps    address at which no camera answers
 //   shots, downloads     folders
 //   node                 folder from which playwright-core is resolved
@@ -112,6 +112,8 @@ async function login(name, secret) {
   await fill({ 'login-username': name, 'login-password': secret });
   await at('login-submit').click();
 }
+
+const rowOf = (camera) => page.locator('[data-testid="camera-row"]', { has: page.getByTestId('camera-details').getByText(camera.name, { exact: true }) });
 
 /** Asks the API as the browser's user would. */
 async function ask(what) {
@@ -288,6 +290,104 @@ await step('the file of the instant on show is downloaded', async () => {
   await download.saveAs(path.join(given.downloads, 'segment.mkv'));
 });
 
+await step('a second stream is tested, set and recorded', async () => {
+  const [camera] = given.cameras;
+  await at('nav-cameras').click();
+  await rowOf(camera).getByTestId('camera-edit').click();
+  await at('camera-sub-url').fill(camera.subUrl);
+  await at('camera-test').click();
+  await at('camera-tested').filter({ hasText: 'Second stream' }).waitFor();
+  await at('section-recording').getByRole('button').first().click();
+  await at('plan-standard-streams').selectOption('main,sub');
+  await at('plan-pre-seconds').fill('601');
+  await at('camera-save').click();
+  await until('a word about the number', async () => (await at('section-recording').innerText()).includes('from 0 to 600'));
+  await shot('camera-plan-refused');
+  await at('plan-pre-seconds').fill('3');
+  await at('section-retention').getByRole('button').first().click();
+  await fill({ 'retention-standardDays': '30', 'retention-standardMinDays': '7' });
+  await until('an estimate of the bytes', async () => (await at('retention-estimate').innerText()).includes('30 days'));
+  await shot('camera-plan');
+  await at('camera-save').click();
+  await at('camera-dialog').waitFor({ state: 'hidden' });
+  await rowOf(camera).getByTestId('camera-details').click();
+  await page.locator('[data-testid="recording-sub-standard"][data-recording="true"]').waitFor();
+  await page.locator('[data-testid="recording-main-standard"][data-recording="true"]').waitFor();
+  await shot('camera-page');
+});
+
+await step('a small tile plays the second stream, the whole screen the first', async () => {
+  const [camera] = given.cameras;
+  await at('nav-live').click();
+  const video = page.getByTestId('tile').filter({ hasText: camera.name }).getByTestId('tile-video');
+  const width = async () => (await look(video)).width;
+  await until('the second stream in the small tile', async () => (await width()) === camera.width / 2);
+  await page.keyboard.press('1');
+  await until('the first stream alone on the screen', async () => (await width()) === camera.width);
+  await page.keyboard.press('0');
+});
+
+await step('a calendar is painted with mouse and keyboard', async () => {
+  await at('nav-cameras').click();
+  await at('tab-calendars').click();
+  await at('calendar-add').click();
+  await at('calendar-name').fill('Mornings');
+  await at('calendar-template').selectOption('never');
+  const day = (name) => page.locator(`[data-testid="week-row"][data-day="${name}"]`);
+  const [top, bottom] = [await day('monday').boundingBox(), await day('wednesday').boundingBox()];
+  const x = (hour) => top.x + (top.width * (hour + 0.1)) / 24;
+  await page.mouse.move(x(8), top.y + top.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x(11.75), bottom.y + bottom.height / 2, { steps: 4 });
+  await shot('calendar-painting');
+  await page.mouse.up();
+  // from where the pointer began four days down, to the last two quarter hours
+  for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'End', 'Shift+ArrowLeft', ' ']) await at('week-grid').press(key);
+  must((await day('monday').getAttribute('data-spans')) === '08:00 to 12:00', `Monday is ${await day('monday').getAttribute('data-spans')}`);
+  await until('the last half hour of Friday', async () => (await day('friday').getAttribute('data-spans')) === '23:30 to 24:00');
+  await at('calendar-save').click();
+  await at('calendar-dialog').waitFor({ state: 'hidden' });
+  await page.locator('[data-testid="calendar"]', { hasText: 'Mornings' }).waitFor();
+  const kept = (await ask('/calendars')).find((one) => one.name === 'Mornings');
+  for (const name of ['monday', 'tuesday', 'wednesday']) must(JSON.stringify(kept.week[name]) === '[{"from":"08:00","to":"12:00"}]', `${name} is kept as ${JSON.stringify(kept.week[name])}`);
+  await fill({ 'holiday-date': '2026-12-25', 'holiday-name': 'Christmas' });
+  await at('holiday-add').click();
+  await at('holiday').filter({ hasText: 'Christmas' }).waitFor();
+  await shot('calendars');
+});
+
+await step('recording by hand starts at once and shows on the timeline in its colour', async () => {
+  const camera = given.cameras[1];
+  await at('nav-live').click();
+  const tile = page.getByTestId('tile').filter({ hasText: camera.name });
+  await tile.hover();
+  await tile.getByTestId('tile-record').click();
+  await at('force-1').click();
+  await tile.getByTestId('tile-forced').waitFor();
+  await shot('live-forced');
+  await at('nav-recordings').click();
+  await at('camera-select').selectOption({ label: camera.name });
+  await until('an alarm recording on the timeline', async () => Number(await at('timeline').getAttribute('data-alarms')) >= 1);
+  await at('newest').click();
+  for (let i = 0; i < 4; i++) await at('zoom-in').click();
+  await until('its colour on the timeline', () => painted('timeline', '--alarm'));
+  await shot('recordings-forced');
+  await at('nav-cameras').click();
+  await rowOf(camera).getByTestId('camera-record').click();
+  await at('force-stop').click();
+  await rowOf(camera).getByTestId('camera-forced').waitFor({ state: 'detached' });
+});
+
+await step('an alarm by hand is recorded and listed', async () => {
+  const [camera] = given.cameras;
+  await rowOf(camera).getByTestId('camera-record').click();
+  await at('alarm-text').fill('Somebody at the fence');
+  await at('alarm-trigger').click();
+  await rowOf(camera).getByTestId('camera-alarm').waitFor();
+  await rowOf(camera).getByTestId('camera-details').click();
+  await page.locator('[data-testid="trigger"]', { hasText: 'Somebody at the fence' }).waitFor();
+});
+
 await step('a range is protected, listed and lifted', async () => {
   const [camera] = given.cameras;
   await at('nav-recordings').click();
@@ -347,12 +447,13 @@ await step('the system page shows the machine', async () => {
 
 await step('every page fits a phone and a wall screen, dark and light', async () => {
   // Each page, by what leads to it.
-  const names = { live: [], recordings: [], protections: ['recordings'], cameras: [], coverage: ['cameras'], system: [], storage: ['system'] };
+  const names = { live: [], recordings: [], protections: ['recordings'], cameras: [], calendars: ['cameras'], coverage: ['cameras'], system: [], storage: ['system'] };
   for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
     await page.setViewportSize(viewport);
     for (const colour of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme: colour });
       for (const [name, [entry]] of Object.entries(names)) {
+        if (entry && (size === 'phone') !== (colour === 'dark')) continue; // one of each for pages behind a tab
         await at(`nav-${entry ?? name}`).click();
         if (entry) await at(`tab-${name}`).click();
         await page.waitForTimeout(name === 'live' ? 2500 : 600); // for pictures to come, and for the eye
