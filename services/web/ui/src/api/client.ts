@@ -10,6 +10,7 @@ import type {
   CameraTestRequest,
   CameraUsage,
   Coverage,
+  History,
   Holiday,
   PastCamera,
   PowerAction,
@@ -120,6 +121,8 @@ export const api = {
   trigger: (camera: string, body: TriggerRequest) => json<TriggerAnswer>('POST', `/cameras/${id(camera)}/triggers`, { body }),
   force: (camera: string, seconds: number) => nothing('POST', `/cameras/${id(camera)}/forced`, { body: { seconds } }),
   stopForced: (camera: string) => nothing('DELETE', `/cameras/${id(camera)}/forced`),
+  history: (camera: string, stream: StreamName, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<History>('GET', `/cameras/${id(camera)}/history?stream=${stream}&${range(fromMs, toMs)}`, { signal }),
   cameraCoverage: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
     json<Coverage>('GET', `/cameras/${id(camera)}/coverage?${range(fromMs, toMs)}`, { signal }),
   coverage: (fromMs: number, toMs: number, signal?: AbortSignal) =>
