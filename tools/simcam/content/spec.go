@@ -101,7 +101,7 @@ func (a Audio) Check() error {
 		}
 	case Opus:
 		if a.SampleRate != 48000 || a.Channels != 1 {
-			return fmt.Errorf("Opus at %d Hz with %d channels: want 48000 and 1", a.SampleRate, a.Channels)
+			return fmt.Errorf("%s at %d Hz with %d channels: want 48000 and 1", a.Codec, a.SampleRate, a.Channels)
 		}
 	default:
 		return fmt.Errorf("audio codec %q: want aac, latm, opus, pcma, pcmu, g726-16, g726-24, g726-32 or g726-40", a.Codec)

@@ -19,6 +19,7 @@ type chainConfig struct {
 	id, stream, url, username, password string
 	transport                           api.Transport
 	certificate                         string
+	silent                              bool // without sound
 }
 
 // chain is one running stream: ingest → ring → a recorder for each kind.
@@ -40,7 +41,7 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 	c := &chain{cfg: cfg, ring: ring.New(bounds), bounds: bounds}
 	c.ingest = ingest.New(ingest.Config{
 		Camera: cfg.id, Stream: cfg.stream, URL: cfg.url, Username: cfg.username, Password: cfg.password,
-		Transport: cfg.transport, Certificate: cfg.certificate, Trusted: func(key string) { go s.trusted(cfg.id, cfg.url, key) },
+		Transport: cfg.transport, NoAudio: cfg.silent, Certificate: cfg.certificate, Trusted: func(key string) { go s.trusted(cfg.id, cfg.url, key) },
 		Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
 			st := c.ingest.State()

@@ -184,7 +184,7 @@ func (s *Set) settle(sl *slot, started index.Cause) {
 
 // chainConfig is that of one of the camera's streams.
 func (row *Row) chainConfig(stream string) chainConfig {
-	c := chainConfig{row.ID, stream, row.URL, row.Username, row.Password, row.Transport, ""}
+	c := chainConfig{row.ID, stream, row.URL, row.Username, row.Password, row.Transport, "", !row.Audio}
 	if stream == SubStream {
 		c.url = row.SubURL
 	}

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"time"
 
 	"github.com/pion/rtp"
@@ -24,8 +23,6 @@ type picture interface {
 
 // maxPicture bounds one picture of a codec without NAL units, in bytes.
 const maxPicture = 16 << 20
-
-var errPicture = errors.New("picture too large")
 
 // flow is what the depacketisers of codecs without NAL units share: it puts packets into groups of one time stamp, and
 // notices what is missing.

@@ -20,7 +20,7 @@ import (
 func packOther(t testing.TB, v *cameratest.Video) (format.Format, [][]*rtp.Packet) {
 	t.Helper()
 	var f format.Format = &format.MJPEG{}
-	encode := func(b []byte) ([]*rtp.Packet, error) { return nil, nil }
+	var encode func(b []byte) ([]*rtp.Packet, error)
 	if v.Codec == media.MPEG4 {
 		m := &format.MPEG4Video{PayloadTyp: 96}
 		e, err := m.CreateEncoder()

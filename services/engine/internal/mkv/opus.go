@@ -3,6 +3,7 @@ package mkv
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"vigie/services/engine/internal/media"
 )
@@ -16,7 +17,7 @@ const opusPreRollNs = 80_000_000
 //	0  "OpusHead" | 1 | channels 1 | pre-skip 2 | sample rate 4 | gain 2 | mapping family 0     (little-endian)
 func opusHead(t *media.Track) ([]byte, error) {
 	if t.Channels != 1 && t.Channels != 2 {
-		return nil, errors.New("Opus of more than two channels")
+		return nil, fmt.Errorf("%s of %d channels: at most two can be stored", t.Codec, t.Channels)
 	}
 	b := append([]byte("OpusHead"), 1, byte(t.Channels), 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, uint32(t.SampleRate))

@@ -81,18 +81,18 @@ func (g *timed) until(s float64) {
 		if at >= secs(s) {
 			break
 		}
-		time.Sleep(time.Unix(0, at).Sub(time.Now()))
+		time.Sleep(time.Until(time.Unix(0, at)))
 		g.ring.Push(&media.Frame{Run: g.run, Keyframe: g.sent%g.gop == 0, PTSTicks: int64(g.sent) * 9000, DTSTicks: int64(g.sent) * 9000, DurationTicks: 9000, Payload: make([]byte, 100)})
 		g.sent++
 		synctest.Wait()
 	}
-	time.Sleep(time.Unix(0, secs(s)).Sub(time.Now()))
+	time.Sleep(time.Until(time.Unix(0, secs(s))))
 	synctest.Wait()
 }
 
 // silent lets time pass without frames.
 func (g *timed) silent(s float64) {
-	time.Sleep(time.Unix(0, secs(s)).Sub(time.Now()))
+	time.Sleep(time.Until(time.Unix(0, secs(s))))
 	g.sent = int((time.Now().UnixNano()-t0)/1e8) + g.gop
 	g.sent -= g.sent % g.gop // it goes on with a keyframe
 	synctest.Wait()
