@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // floorCommand is the hidden sub-command that is the floor: `bench floor FOLDER URL...`.
@@ -62,7 +63,29 @@ func copyCamera(ctx context.Context, address, file string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(drain(r, out), out.Close())
+	var alive sync.WaitGroup
+	ctx, done := context.WithCancel(ctx)
+	alive.Go(func() { keepAlive(ctx, conn, address, session) })
+	err = drain(r, out)
+	done()
+	alive.Wait()
+	return errors.Join(err, out.Close())
+}
+
+// keepAlive tells the camera now and then that it is still listened to. Its answers are copied like everything else.
+func keepAlive(ctx context.Context, conn net.Conn, address, session string) {
+	t := time.NewTicker(20 * time.Second)
+	defer t.Stop()
+	for seq := 3; ; seq++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if _, err := fmt.Fprintf(conn, "OPTIONS %s RTSP/1.0\r\nCSeq: %d\r\nSession: %s\r\n\r\n", address, seq, session); err != nil {
+			return // reading shows it too
+		}
+	}
 }
 
 func drain(r *bufio.Reader, out *os.File) error {

@@ -16,8 +16,40 @@ const bufferSize = 128 << 10
 // keepRest is how large a buffer for what came in part a connection keeps for the next time.
 const keepRest = 4 << 10
 
-// buffers are shared by all connections: one is in use while its bytes are handled, and no longer.
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+// buffers are shared by all connections: one is in use while its bytes are handled, and no longer (with TLS, while it is
+// waited for too). So there are hardly more of
+// them than processors, which is few enough to keep: a sync.Pool lets go of them at each garbage collection, and clearing
+// new ones costs more than it saves.
+var buffers shelf
+
+// shelf keeps buffers that are not in use.
+type shelf struct {
+	mu   sync.Mutex
+	free []*[bufferSize]byte
+}
+
+// shelved is how many buffers are kept at most.
+const shelved = 16
+
+func (s *shelf) take() *[bufferSize]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return new([bufferSize]byte)
+	}
+	b := s.free[n-1]
+	s.free = s.free[:n-1]
+	return b
+}
+
+func (s *shelf) put(b *[bufferSize]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < shelved {
+		s.free = append(s.free, b)
+	}
+}
 
 // read reads once and handles all that is whole.
 func (c *Client) read() error {
@@ -27,8 +59,8 @@ func (c *Client) read() error {
 			return err
 		}
 	}
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
+	buf := buffers.take()
+	defer buffers.put(buf)
 	n := copy(buf[:], c.rest)
 	var m int
 	var err error
