@@ -64,7 +64,7 @@ func (c *senderClock) reason() string {
 	case c.trusted:
 		return ""
 	case !c.seen:
-		return "The camera does not say what time it has (no RTCP sender reports)."
+		return "The camera has not said what time it has (no RTCP sender report yet)."
 	case c.last > maxLag || c.last < -maxLead:
 		return "The camera's clock is not set to this recorder's time: let it follow the same NTP server."
 	}
