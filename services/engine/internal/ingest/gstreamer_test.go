@@ -91,6 +91,27 @@ func TestOtherCodecsAgainstGStreamer(t *testing.T) {
 	})
 }
 
+func TestTransportsAgainstGStreamer(t *testing.T) {
+	t.Parallel()
+	address := gstreamer(t, "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=-1", "digest")
+	for _, transport := range []api.Transport{api.TransportTCP, api.TransportUDP, api.TransportHTTP} {
+		t.Run(string(transport), func(t *testing.T) {
+			r := start(t, "rtsp://admin:secret@"+address, func(i *Ingest) { i.ways = waysTo(i.cfg.URL, transport) })
+			got := r.frames(t, videoFrames(75))
+			checkOrder(t, got)
+			for i, f := range got[1:] {
+				if d := f.DTSTicks - got[i].DTSTicks; f.Run != got[0].Run || d < 3500 || d > 3700 {
+					t.Fatalf("frame %d follows after %d ticks, in run %d", i+1, d, runs(got[:i+2]))
+				}
+			}
+			if s := r.Stream(); s.Transport != string(transport) || s.LostFrames != 0 {
+				t.Errorf("state %+v", s)
+			}
+			decode(t, got, len(got))
+		})
+	}
+}
+
 func againstGStreamer(t *testing.T, cases []gstCase) {
 	for i := range cases {
 		c := &cases[i]
