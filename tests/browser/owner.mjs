@@ -465,8 +465,21 @@ await step('every page fits a phone and a wall screen, dark and light', async ()
   }
 });
 
-await step('the recordings of a removed camera stay in reach', async () => {
+await step('how a stream was is drawn', async () => {
   await page.setViewportSize({ width: 1280, height: 800 });
+  await at('nav-cameras').click();
+  await rowOf(given.cameras[0]).getByTestId('camera-details').click();
+  await at('history-hour').click();
+  for (const measure of ['bitrate', 'fps', 'gop', 'loss', 'online']) {
+    const graph = page.locator(`[data-testid="graph"][data-measure="${measure}"]`);
+    await until(`the first minute of ${measure}`, async () => Number(await graph.getAttribute('data-points')) >= 1, 90_000);
+    must((await graph.locator('canvas').count()) > 0, `${measure} is not drawn`);
+  }
+  await page.locator('[data-testid="graph"]').first().scrollIntoViewIfNeeded();
+  await shot('history');
+});
+
+await step('the recordings of a removed camera stay in reach', async () => {
   const gone = given.cameras.at(-1);
   await at('nav-cameras').click();
   const row = page.locator('[data-testid="camera-row"]', { hasText: gone.name });
