@@ -472,7 +472,7 @@ await step('how a stream was is drawn', async () => {
   await at('history-hour').click();
   for (const measure of ['bitrate', 'fps', 'gop', 'loss', 'online']) {
     const graph = page.locator(`[data-testid="graph"][data-measure="${measure}"]`);
-    await until(`the first minute of ${measure}`, async () => Number(await graph.getAttribute('data-points')) >= 1, 90_000);
+    await until(`the first minute of ${measure}`, async () => (await graph.count()) > 0 && Number(await graph.getAttribute('data-points')) >= 1, 150_000);
     must((await graph.locator('canvas').count()) > 0, `${measure} is not drawn`);
   }
   await page.locator('[data-testid="graph"]').first().scrollIntoViewIfNeeded();

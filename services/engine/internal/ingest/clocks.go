@@ -145,7 +145,7 @@ func nearestRate(hz float64) int64 {
 const (
 	driftEvery  = 10 * time.Second
 	driftPoints = 60
-	driftNeeded = 6
+	driftNeeded = 12 // two minutes: jitter divided by less says more about the network than about the camera
 )
 
 // driftMeter measures by how much a camera's media clock runs faster than ours: the slope of the least delays.
