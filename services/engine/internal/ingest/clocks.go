@@ -7,6 +7,14 @@ import (
 	"vigie/internal/api"
 )
 
+// clockMemory is what is known of a camera's clocks from one session to the next.
+type clockMemory struct {
+	trusted bool          // its sender reports were trustworthy
+	lag     time.Duration // by how much frames arrive after the instant that they give
+	rates   [2]int64      // what its time stamps really count in, by track; 0: in what they should
+	endNs   int64         // of the newest video frame, UTC; 0: none yet
+}
+
 const (
 	ntpToUnix = 2_208_988_800 * time.Second // 1900-01-01 to 1970-01-01 (RFC 868)
 

@@ -18,10 +18,6 @@ const (
 	maxJump       = 15 * time.Second        // later than a session can be without having timed out: a jump of the camera's clock
 	maxReportSkew = 2 * time.Second         // sender reports that put audio further from video than this are nonsense
 	maxPending    = 2048                    // frames held back at most
-
-	wildBridges = 5           // jumps of the camera's time stamps within wildWindow after which they are not used any more
-	wildWindow  = time.Minute //
-	wildShare   = 16          // what of a frame's distance from its arrival is corrected with it when time stamps are not used
 )
 
 // stamper puts units on UTC and gives them their run.
@@ -68,41 +64,10 @@ type stamper struct {
 	dropped int64 // video frames that found no place
 }
 
-// clockMemory is what is known of a camera's clocks from one session to the next.
-type clockMemory struct {
-	trusted bool          // its sender reports were trustworthy
-	lag     time.Duration // by how much frames arrive after the instant that they give
-	rates   [2]int64      // what its time stamps really count in, by track; 0: in what they should
-	endNs   int64         // of the newest video frame, UTC; 0: none yet
-}
-
 // newStamper returns a stamper for one session.
 func newStamper(camera, stream string, memory *clockMemory, clock func() (wall time.Time, session time.Duration), emit func(*media.Frame)) *stamper {
 	return &stamper{camera: camera, stream: stream, clock: clock, emit: emit, memory: memory,
 		sender: senderClock{trusted: memory.trusted, lag: memory.lag}}
-}
-
-// trackClock is the mapping of one track.
-type trackClock struct {
-	rate    int64
-	base    int64         // RTP time of tick 0
-	lastDTS int64         // ticks; -1 before the first frame
-	lastAt  time.Duration // session time of the last frame's arrival
-	step    int64         // ticks between the last two frames
-	mean    int64         // of step, by arrival, when time stamps are not used
-	begun   bool
-	rebase  bool // the next frame's time stamp has nothing to do with the last one's
-
-	slewed time.Duration                          // session time of the last correction
-	least  [slewWindow / slewPeriod]time.Duration // least deviation a period
-	filled int                                    // periods in least
-	now    time.Duration                          // least deviation of this period
-	seen   bool                                   // now is valid
-	report struct {                               // the last sender report
-		ok  bool
-		ntp time.Duration // camera's clock
-		rtp int64         // unwrapped as of the track
-	}
 }
 
 // senderReport notes an RTCP sender report: at ntp of the camera's clock (since 1900), the track's RTP time was rtp.
@@ -339,66 +304,6 @@ func (s *stamper) stamp(u unit) {
 	})
 }
 
-// jumps tells whether a unit's time stamp cannot follow the last one's.
-func (s *stamper) jumps(t *trackClock, u unit) bool {
-	d := s.deviation(u)
-	return u.dts-t.base <= t.lastDTS || d < -maxDeviation || d > maxJump
-}
-
-// bridge places a unit whose time stamp has jumped behind the last one, as far as it arrived behind it.
-func (s *stamper) bridge(t *trackClock, u unit) {
-	s.placeAfter(t, u, s.gapTicks(t, u))
-	t.report.ok = false
-	s.forgetClock(u.track)
-	if u.track != 0 {
-		return
-	}
-	for len(s.bridges) > 0 && u.arrival-s.bridges[0] > wildWindow {
-		s.bridges = s.bridges[1:]
-	}
-	s.bridges = append(s.bridges, u.arrival)
-	if len(s.bridges) >= wildBridges {
-		s.wild, s.bridges, t.mean = true, nil, 0
-		return
-	}
-	s.stepped = true
-}
-
-// gapTicks is how far a unit arrived behind the last one: the usual step, when that can be.
-func (s *stamper) gapTicks(t *trackClock, u unit) int64 {
-	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), t.apart())
-	if t.step > 0 && gap > t.step/4 && gap < t.step*3 {
-		return t.step
-	}
-	return gap
-}
-
-// smooth places a unit by its arrival, smoothed.
-func (s *stamper) smooth(t *trackClock, u unit) {
-	if t.lastDTS < 0 {
-		t.base = u.dts
-		return
-	}
-	gap := max(timeToTicks(u.arrival-t.lastAt, t.rate), t.apart())
-	if t.mean == 0 {
-		t.mean = s.gapTicks(t, u)
-	}
-	t.mean = max(1, t.mean+(gap-t.mean)/wildShare)
-	arrived := timeToTicks(u.arrival+s.offset-time.Duration(s.run.StartNs), t.rate)
-	off := arrived - (t.lastDTS + t.mean)
-	step := t.mean + off/wildShare
-	if gap > 4*t.mean || off < -4*t.mean { // frames were left out, or have piled up on the way
-		step = t.mean + off/2
-	}
-	s.placeAfter(t, u, max(t.apart(), step))
-}
-
-// placeAfter moves a track's mapping so that the unit comes a number of ticks after the last one.
-func (s *stamper) placeAfter(t *trackClock, u unit, ticks int64) {
-	t.base = u.dts - (t.lastDTS + ticks)
-	t.seen, t.filled = false, 0
-}
-
 // deviation is by how much a unit arrived later than its mapped time.
 func (s *stamper) deviation(u unit) time.Duration {
 	t := &s.tracks[u.track]
@@ -421,21 +326,6 @@ func (s *stamper) watch(u unit) {
 	case u.arrival-s.late > maxLate:
 		s.stepped = true
 	}
-}
-
-// apart is how far frames are put from one another where time stamps do not say it: 1 ms, more than a file's resolution.
-func (t *trackClock) apart() int64 { return max(1, t.rate/1000) }
-
-// leastDelay is the least deviation of the last seconds.
-func (t *trackClock) leastDelay() (time.Duration, bool) {
-	if t.filled < len(t.least) {
-		return 0, false
-	}
-	off := t.least[0]
-	for _, l := range t.least[1:] {
-		off = min(off, l)
-	}
-	return off, true
 }
 
 // slew steers a track's mapping towards the least delay seen lately.
@@ -478,20 +368,4 @@ func (s *stamper) slew(t *trackClock, u unit) {
 func (s *stamper) wallOffset() time.Duration {
 	wall, session := s.clock()
 	return time.Duration(wall.UnixNano()) - session
-}
-
-// ticksToTime and timeToTicks avoid overflow for any time that a session can last.
-func ticksToTime(ticks, rate int64) time.Duration {
-	return time.Duration(ticks/rate)*time.Second + time.Duration(ticks%rate)*time.Second/time.Duration(rate)
-}
-
-func timeToTicks(d time.Duration, rate int64) int64 {
-	return int64(d/time.Second)*rate + int64(d%time.Second)*rate/int64(time.Second)
-}
-
-func abs(d time.Duration) time.Duration {
-	if d < 0 {
-		return -d
-	}
-	return d
 }
