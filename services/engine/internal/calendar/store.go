@@ -64,25 +64,12 @@ func builtin() []calendar {
 
 // requested checks what a request says of a calendar. The error is an *answer.Problem.
 func requested(id string, r api.CalendarRequest) (calendar, error) {
-	name, err := cleanName(r.Name)
+	name, err := answer.Name("the calendar", r.Name)
 	if err != nil {
 		return calendar{}, err
 	}
 	w, err := weekOf(r.Week)
 	return calendar{id, name, w}, err
-}
-
-func cleanName(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	switch {
-	case s == "":
-		return "", answer.Field("name", "bad_name", "Give the calendar a name.")
-	case utf8.RuneCountInString(s) > 64:
-		return "", answer.Field("name", "bad_name", "The name is too long: 64 characters at most.")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return "", answer.Field("name", "bad_name", "The name has characters that cannot be shown.")
-	}
-	return s, nil
 }
 
 // list reads the calendars that have rows, in order of name.

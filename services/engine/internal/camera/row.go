@@ -22,7 +22,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
@@ -68,7 +67,7 @@ func New(r api.CameraRequest, now time.Time) (Row, error) {
 // another host or the user is another: a password is never sent where it was not meant for. User and password inside
 // the URL count when their own fields are absent. The error is an *answer.Problem.
 func (row Row) With(r api.CameraRequest) (Row, error) {
-	name, err := cleanName(r.Name)
+	name, err := answer.Name("the camera", r.Name)
 	if err != nil {
 		return Row{}, err
 	}
@@ -194,18 +193,4 @@ func sameHost(a, b string) bool {
 	x, errX := url.Parse(a)
 	y, errY := url.Parse(b)
 	return errX == nil && errY == nil && x.Host == y.Host
-}
-
-// cleanName returns the name without outer blanks, or says what is wrong with it.
-func cleanName(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	switch {
-	case s == "":
-		return "", answer.Field("name", "bad_name", "Give the camera a name.")
-	case utf8.RuneCountInString(s) > 64:
-		return "", answer.Field("name", "bad_name", "The name is too long: 64 characters at most.")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return "", answer.Field("name", "bad_name", "The name has characters that cannot be shown.")
-	}
-	return s, nil
 }

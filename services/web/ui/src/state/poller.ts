@@ -1,3 +1,5 @@
+import { ApiError } from '../api/error';
+
 /**
  * Runs a task now and then again, `intervalMs` after it has ended; never twice at once, and not while the tab is
  * hidden. The task deals with its own errors.
@@ -38,4 +40,29 @@ export class Poller {
     if (this.abort !== abort) return;
     if (!document.hidden) this.timer = setTimeout(() => void this.now(), this.intervalMs);
   }
+}
+
+/**
+ * Asks the appliance one thing now and then. What it answers goes to `take`; `tell` gets what is wrong, and '' when that
+ * is over. Returns what ends it.
+ */
+export function follow<Answer>(
+  intervalMs: number,
+  ask: (signal: AbortSignal) => Promise<Answer>,
+  take: (answer: Answer) => void,
+  tell: (problem: string) => void,
+): () => void {
+  const poller = new Poller(intervalMs, async (signal) => {
+    try {
+      const answer = await ask(signal);
+      if (signal.aborted) return;
+      take(answer);
+      tell('');
+    } catch (error) {
+      if (error instanceof ApiError) tell(error.message);
+      else if (!signal.aborted) throw error;
+    }
+  });
+  poller.start();
+  return () => poller.stop();
 }
