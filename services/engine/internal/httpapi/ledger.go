@@ -45,11 +45,7 @@ func month(r *http.Request) (fromMs, toMs int64, err error) {
 }
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
-	id, err := cameraID(r)
-	if err != nil {
-		return err
-	}
-	from, to, err := month(r)
+	id, from, to, err := cameraRange(r)
 	if err != nil {
 		return err
 	}
@@ -83,11 +79,7 @@ func (s *server) days(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) coverage(w http.ResponseWriter, r *http.Request) error {
-	id, err := cameraID(r)
-	if err != nil {
-		return err
-	}
-	from, to, err := month(r)
+	id, from, to, err := cameraRange(r)
 	if err != nil {
 		return err
 	}
