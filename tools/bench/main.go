@@ -5,7 +5,7 @@
 // For each number of cameras it records that many simulated ones with the engine, and then has a program without any
 // thought in it take the same cameras' bytes from as many sockets to as many files: what the kernel alone costs. Both
 // get the same packets from the same server in the same rhythm, on the same file system. Only the engine's own process is
-// counted, and the floor's: the cameras run in this one. It prints processor time per GB of video, memory, how long a frame
+// counted, and the floor's, which takes a minute at most: the cameras run in this one. It prints processor time per GB of video, memory, how long a frame
 // took to be on disk at worst, and how many frames sent are not in the recordings, which it reads back with ffmpeg: that must
 // be none, else it fails. Whether the goal is reached is told in words.
 //

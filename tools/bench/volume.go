@@ -11,6 +11,9 @@ import (
 
 // newVolume makes an empty folder to write n cameras to; discard removes it with all that is in it.
 func newVolume(ctx context.Context, o options, n int) (path string, discard func() error, err error) {
+	if info, err := os.Stat(o.dir); err == nil && !info.IsDir() {
+		return "", nil, fmt.Errorf("%s is not a folder: choose another one with -dir", o.dir)
+	}
 	if err := errors.Join(os.RemoveAll(o.dir), os.MkdirAll(o.dir, 0o755)); err != nil {
 		return "", nil, fmt.Errorf("empty the folder: %w", err)
 	}
