@@ -41,6 +41,10 @@ bench-index: setup ## size, start, queries and mirrors of an index of 1,728,000 
 	@go test -run '^$$' -bench NearestKeyframe -benchtime 1000x ./services/engine/internal/archive
 	@go test -run '^$$' -bench Rebuild -benchtime 1x -timeout 30m -v ./services/engine/internal/archive
 
+.PHONY: bench-playback
+bench-playback: setup ## how long recorded footage and keyframes take to be there, with warm and cold files
+	@go test -run '^$$' -bench Answer -benchtime 500x ./services/engine/internal/playback
+
 .PHONY: bench
 bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes
 	@go run ./tools/bench

@@ -558,6 +558,24 @@ func (e VolumeRebuildPhase) Valid() bool {
 	}
 }
 
+// Defines values for GetKeyframeParamsFormat.
+const (
+	GetKeyframeParamsFormatAnnexb GetKeyframeParamsFormat = "annexb"
+	GetKeyframeParamsFormatMp4    GetKeyframeParamsFormat = "mp4"
+)
+
+// Valid indicates whether the value is a known member of the GetKeyframeParamsFormat enum.
+func (e GetKeyframeParamsFormat) Valid() bool {
+	switch e {
+	case GetKeyframeParamsFormatAnnexb:
+		return true
+	case GetKeyframeParamsFormatMp4:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LiveParamsStream.
 const (
 	LiveParamsStreamMain LiveParamsStream = "main"
@@ -1560,6 +1578,20 @@ type GetHistoryParams struct {
 	FromMs int64      `form:"fromMs" json:"fromMs"`
 	ToMs   int64      `form:"toMs" json:"toMs"`
 }
+
+// GetKeyframeParams defines parameters for GetKeyframe.
+type GetKeyframeParams struct {
+	// AtMs UTC; a keyframe within this millisecond counts
+	AtMs   int64  `form:"atMs" json:"atMs"`
+	Stream string `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+	Skip   int    `form:"skip,omitempty" json:"skip,omitempty,omitzero"`
+
+	// Format annexb: H.264 or H.265 with start codes, parameter sets first
+	Format GetKeyframeParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetKeyframeParamsFormat defines parameters for GetKeyframe.
+type GetKeyframeParamsFormat string
 
 // LiveParams defines parameters for Live.
 type LiveParams struct {

@@ -239,7 +239,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
 		Recording: recordingStatus(arch, db, found, cameras),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
-		Live:      viewers.ServeHTTP, Media: player.ServeHTTP,
+		Live:      viewers.ServeHTTP, Media: player.ServeHTTP, Keyframe: player.ServeKeyframe,
 	})
 	say(stdout, cameras, arch)
 

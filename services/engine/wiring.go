@@ -50,10 +50,26 @@ func (f footage) Footage(camera, stream string, fromMs, toMs int64, limit int) (
 	out := make([]playback.Footage, 0, len(list))
 	for _, s := range list {
 		if s.StartMs < toMs {
-			out = append(out, playback.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
+			out = append(out, playbackFootage(s))
 		}
 	}
 	return out, nil
+}
+
+func (f footage) Before(camera, stream string, atMs int64, limit int) ([]playback.Footage, error) {
+	list, err := f.Previous(camera, stream, atMs, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]playback.Footage, 0, len(list))
+	for _, s := range list {
+		out = append(out, playbackFootage(s))
+	}
+	return out, nil
+}
+
+func playbackFootage(s archive.Entry) playback.Footage {
+	return playback.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs}
 }
 
 func (f footage) Open(id string) (playback.File, error) {

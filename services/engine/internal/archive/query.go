@@ -49,6 +49,19 @@ func (a *Archive) Next(camera, stream string, fromMs int64, limit int) ([]Entry,
 	return out[:min(len(out), limit)], nil
 }
 
+// Previous returns the segments of a stream that start at or before an instant, the newest first, limit at most. It costs
+// a few rows, wherever they are.
+func (a *Archive) Previous(camera, stream string, atMs int64, limit int) ([]Entry, error) {
+	open := a.open(camera)
+	list, err := a.idx.Previous(camera, stream, atMs, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := entries(list, open, func(s index.Segment) bool { return s.Stream == stream && s.StartMs <= atMs })
+	slices.Reverse(out)
+	return out[:min(len(out), limit)], nil
+}
+
 // entries merges indexed segments and those of the open ones that are asked for, in order of start.
 func entries(list, open []index.Segment, asked func(index.Segment) bool) []Entry {
 	out := make([]Entry, 0, len(list)+len(open))

@@ -32,6 +32,8 @@ type Parts struct {
 	Usage func() ([]api.CameraUsage, error)
 	Live  func(w http.ResponseWriter, r *http.Request, cameraID string)
 	Media func(w http.ResponseWriter, r *http.Request, cameraID string)
+	// Keyframe answers GET /cameras/{camera}/keyframe.
+	Keyframe func(w http.ResponseWriter, r *http.Request, cameraID string)
 }
 
 type server struct{ Parts }
@@ -49,6 +51,7 @@ func New(p Parts) http.Handler {
 		"DELETE /v1/cameras/{camera}":         s.deleteCamera,
 		"GET /v1/cameras/{camera}/live":       s.live,
 		"GET /v1/cameras/{camera}/media":      s.media,
+		"GET /v1/cameras/{camera}/keyframe":   s.keyframe,
 		"GET /v1/cameras/{camera}/history":    s.history,
 		"GET /v1/cameras/{camera}/timeline":   s.timeline,
 		"GET /v1/cameras/{camera}/overview":   s.overview,
@@ -96,6 +99,14 @@ func (s *server) media(w http.ResponseWriter, r *http.Request) error {
 	id, err := cameraID(r)
 	if err == nil {
 		s.Media(w, r, id)
+	}
+	return err
+}
+
+func (s *server) keyframe(w http.ResponseWriter, r *http.Request) error {
+	id, err := cameraID(r)
+	if err == nil {
+		s.Keyframe(w, r, id)
 	}
 	return err
 }

@@ -174,6 +174,16 @@ func TestQueriesAnswerLikeAPlainList(t *testing.T) {
 			if d := gocmp.Diff(want, got); err != nil || d != "" {
 				t.Fatalf("%s %d-%d: %v\n%s", cam, from, to, err, d)
 			}
+			want = nil
+			for _, s := range slices.Backward(model) {
+				if s.Camera == cam && s.StartMs <= from && len(want) < 5 {
+					want = append(want, s)
+				}
+			}
+			got, err = x.Previous(cam, "main", from, 5)
+			if d := gocmp.Diff(want, got); err != nil || d != "" {
+				t.Fatalf("%s before %d: %v\n%s", cam, from, err, d)
+			}
 		}
 		for _, vol := range []string{volX, volY, "none"} {
 			var want []Segment

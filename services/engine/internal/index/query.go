@@ -103,6 +103,32 @@ func (x *Index) Next(camera, stream string, fromMs int64, limit int) ([]Segment,
 	return out[:min(len(out), limit)], err
 }
 
+// Previous returns a stream's segments that start at or before an instant, the newest first, limit at most.
+func (x *Index) Previous(camera, stream string, atMs int64, limit int) ([]Segment, error) {
+	var out []Segment
+	err := x.db.View(func(tx *mirror.Tx) error {
+		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
+			if g.stream != stream {
+				return nil
+			}
+			n := 0
+			for k, v := range tx.Descend(bucket, nil, endKey(atMs+1)) {
+				s, err := g.segmentOf(k, v)
+				if err != nil {
+					return err
+				}
+				out = append(out, s)
+				if n++; n == limit {
+					break
+				}
+			}
+			return nil
+		})
+	})
+	slices.SortFunc(out, func(a, b Segment) int { return inOrder(b, a) })
+	return out[:min(len(out), limit)], err
+}
+
 // Bounds returns the start of a camera's oldest footage and the end of its newest; found is false when it has none.
 func (x *Index) Bounds(camera string) (firstMs, lastMs int64, found bool, err error) {
 	return x.bounds(prefixSegments+camera+"/", func(group) bool { return true })

@@ -1,19 +1,20 @@
-// Package playback answers the operation `getMedia` of internal/api/openapi.yaml: recorded footage from an instant on, as
-// fragmented MP4 that a browser appends to a SourceBuffer.
+// Package playback answers the operations `getMedia` and `getKeyframe` of internal/api/openapi.yaml: recorded footage from
+// an instant on, as fragmented MP4 that a browser decodes or appends to a SourceBuffer, and single keyframes.
 //
-// One answer is a run of whole GOPs without a break: it goes on over the border of two segments when their formats are
-// equal and nothing is missing between them, and ends where the asked-for time is covered, at a gap, at a change of
+// One answer of media is a run of whole GOPs without a break: it goes on over the border of two segments when their formats
+// are equal and nothing is missing between them, and ends where the asked-for time is covered, at a gap, at a change of
 // format, or after maxBytes. What is still being written counts as far as it is on disk; the last, unfinished GOP of it
 // is given only when there is nothing else to give, so that asking again from Vigie-End-Ms always makes progress.
 //
-// The answer is collected before its first byte is sent, as its headers tell its end: hence the bound on its size and on
-// the number of answers at a time. Files that have vanished or are damaged are passed over.
+// Where an answer begins and ends, which its headers tell, is planned from the places of keyframes alone; then it is read
+// and sent GOP by GOP, so that the first one is on its way before the second is read, and an answer holds two GOPs in
+// memory however long it is. Files that have vanished or are damaged are passed over; damage found on the way ends the
+// answer early, and asking again from Vigie-End-Ms goes on behind it.
 //
-// It reads only. ServeHTTP may be called from many goroutines.
+// It reads only. ServeHTTP and ServeKeyframe may be called from many goroutines.
 package playback
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,12 +32,12 @@ import (
 )
 
 const (
-	defaultDuration = 10_000 // ms
-	maxDuration     = 60_000 // ms
-	maxBytes        = 16 << 20
-	maxAnswers      = 8 // collected at a time, which bounds memory; others wait
-	lookahead       = 64
-	writeTimeout    = 20 * time.Second // for the client to take a GOP
+	maxBytes     = 16 << 20 // of one answer, in whole GOPs
+	maxPieces    = 16       // segments of one answer, which are open at a time
+	maxAnswers   = 16       // sent at a time, which bounds memory and descriptors; others wait
+	maxKeyframes = 16       // the same for single keyframes
+	lookahead    = 64
+	writeTimeout = 20 * time.Second // for the client to take a GOP
 )
 
 // Footage is one recorded segment.
@@ -58,6 +59,8 @@ type Archive interface {
 	// Footage returns the segments of a stream that overlap [fromMs, toMs), the running one included, in order of
 	// start, limit at most.
 	Footage(camera, stream string, fromMs, toMs int64, limit int) ([]Footage, error)
+	// Before returns the segments of a stream that start at or before an instant, the newest first, limit at most.
+	Before(camera, stream string, atMs int64, limit int) ([]Footage, error)
 	// Open opens a segment of Footage.
 	Open(id string) (File, error)
 }
@@ -66,13 +69,14 @@ type Archive interface {
 type Playback struct {
 	archive  Archive
 	log      *slog.Logger
-	slots    chan struct{}
+	answers  chan struct{}
+	pictures chan struct{}
 	patience time.Duration // for the client to take a GOP
 }
 
 // New returns a Playback.
 func New(archive Archive, log *slog.Logger) *Playback {
-	return &Playback{archive: archive, log: log, slots: make(chan struct{}, maxAnswers), patience: writeTimeout}
+	return &Playback{archive: archive, log: log, answers: make(chan struct{}, maxAnswers), pictures: make(chan struct{}, maxKeyframes), patience: writeTimeout}
 }
 
 // ServeHTTP answers one request for a camera's footage.
@@ -82,18 +86,27 @@ func (p *Playback) ServeHTTP(w http.ResponseWriter, r *http.Request, camera stri
 	}
 }
 
+// enter takes one of a number of places, and returns what gives it back.
+func enter(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) error {
 	q, err := parseQuery(r, camera)
 	if err != nil {
 		return err
 	}
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-r.Context().Done():
-		return r.Context().Err()
+	leave, err := enter(r.Context(), p.answers)
+	if err != nil {
+		return err
 	}
-	c, err := p.collect(r.Context(), q)
+	defer leave()
+	c, err := p.find(r.Context(), q)
 	if err != nil {
 		return err
 	}
@@ -102,33 +115,47 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 		e.Detail.RetryAfterMs = 1000
 		return e
 	}
-	first := c.frames[0]
-	mux, err := fmp4.NewMuxer(first.Run)
-	if u := new(fmp4.UnplayableError); errors.As(err, &u) {
-		return answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", u.Error())
-	} else if err != nil {
-		return answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", "This recording cannot be shown in a browser. Download it instead.")
-	}
-	init, err := mux.Init()
+	defer c.close()
+	mux, init, err := muxer(c.gop[0].Run)
 	if err != nil {
-		return fmt.Errorf("initialisation segment: %w", err)
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "video/mp4")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vigie-Mime", mux.Mime())
-	h.Set("Vigie-Start-Ms", strconv.FormatInt(floorMs(first.TimeNs()), 10))
-	h.Set("Vigie-End-Ms", strconv.FormatInt(c.endMs, 10))
+	setMs(h, "Vigie-Start-Ms", floorMs(c.gop[0].TimeNs()))
+	setMs(h, "Vigie-End-Ms", c.endMs)
 	if c.nextMs > 0 {
-		h.Set("Vigie-Next-Ms", strconv.FormatInt(c.nextMs, 10))
+		setMs(h, "Vigie-Next-Ms", c.nextMs)
 	}
 	out := &patient{w: w, control: http.NewResponseController(w), patience: p.patience}
 	defer out.done()
 	if _, err := out.Write(init); err != nil {
 		return nil // the client is gone
 	}
-	return write(out, mux, c.frames)
+	if err := c.send(out, mux); err != nil && r.Context().Err() == nil {
+		p.log.Warn("answer ends early", "camera", camera, "err", err)
+	}
+	return nil
 }
+
+// muxer prepares to write a run; the error is for the client.
+func muxer(run *media.Run) (*fmp4.Muxer, []byte, error) {
+	mux, err := fmp4.NewMuxer(run)
+	if u := new(fmp4.UnplayableError); errors.As(err, &u) {
+		return nil, nil, answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", u.Error())
+	} else if err != nil {
+		return nil, nil, answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", "This recording cannot be shown in a browser. Download it instead.")
+	}
+	init, err := mux.Init()
+	if err != nil {
+		return nil, nil, fmt.Errorf("initialisation segment: %w", err)
+	}
+	return mux, init, nil
+}
+
+func setMs(h http.Header, name string, ms int64) { h.Set(name, strconv.FormatInt(ms, 10)) }
 
 // patient gives the client so long for each write: one that takes nothing must not keep others from playing.
 type patient struct {
@@ -149,70 +176,8 @@ func (p *patient) done() {
 	}
 }
 
-// write sends frames, a fragment for each GOP.
-func write(w io.Writer, mux *fmp4.Muxer, frames []*media.Frame) error {
-	var buf []byte
-	for len(frames) > 0 {
-		n := 1
-		for n < len(frames) && !(frames[n].Keyframe && frames[n].Track == frames[n].Run.Video()) {
-			n++
-		}
-		next := int64(0)
-		if n < len(frames) {
-			next = onRun(frames[n], mux.Run())
-		}
-		if frames[0].Run != mux.Run() {
-			mux.Switch(frames[0].Run)
-			if n < len(frames) {
-				next = onRun(frames[n], mux.Run())
-			}
-		}
-		buf = mux.Fragment(buf[:0], frames[:n], next)
-		if _, err := w.Write(buf); err != nil {
-			return nil // the client is gone; the answer had begun
-		}
-		frames = frames[n:]
-	}
-	return nil
-}
-
-// onRun returns a video frame's decode time in ticks of another run of the same format.
-func onRun(f *media.Frame, run *media.Run) int64 {
-	if f.Run == run {
-		return f.DTSTicks
-	}
-	rate := int64(f.Run.Tracks[f.Track].ClockRate)
-	d := f.Run.StartNs - run.StartNs
-	return f.DTSTicks + d/int64(time.Second)*rate + d%int64(time.Second)*rate/int64(time.Second)
-}
-
-// query is a checked request.
-type query struct {
-	camera, stream  string
-	fromMs, untilMs int64
-}
-
-func parseQuery(r *http.Request, camera string) (query, error) {
-	v := r.URL.Query()
-	from, err := strconv.ParseInt(v.Get("fromMs"), 10, 64)
-	if err != nil || from < 0 || from > math.MaxInt64/int64(time.Millisecond)-maxDuration {
-		return query{}, answer.Field("fromMs", "bad_time", "fromMs must be an instant in milliseconds since 1970 in UTC.")
-	}
-	duration := int64(defaultDuration)
-	if s := v.Get("durationMs"); s != "" {
-		if duration, err = strconv.ParseInt(s, 10, 64); err != nil || duration < 1 || duration > maxDuration {
-			return query{}, answer.Field("durationMs", "bad_duration", "durationMs must be between 1 and 60000.")
-		}
-	}
-	stream := cmp.Or(v.Get("stream"), "main")
-	if len(stream) > 16 || slices.ContainsFunc([]byte(stream), func(c byte) bool { return (c < '0' || c > '9') && (c < 'a' || c > 'z') }) {
-		return query{}, answer.Field("stream", "bad_stream", "There is no such stream; main is the usual one.")
-	}
-	return query{camera: camera, stream: stream, fromMs: from, untilMs: from + duration}, nil
-}
-
-// collect reads what answers q; nil: there is nothing.
-func (p *Playback) collect(ctx context.Context, q query) (*collection, error) {
+// find returns the answer to q, its first GOP read; nil: there is nothing.
+func (p *Playback) find(ctx context.Context, q query) (*collection, error) {
 	from := q.fromMs
 	for {
 		found, err := p.archive.Footage(q.camera, q.stream, from, math.MaxInt64/int64(time.Millisecond), lookahead)
@@ -221,25 +186,12 @@ func (p *Playback) collect(ctx context.Context, q query) (*collection, error) {
 		}
 		segments := outermost(found)
 		for i := range segments {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
 			if i+1 < len(segments) && segments[i+1].StartMs <= q.fromMs {
 				continue // what is asked for is in a later one; segments may overlap by a little
 			}
-			c := &collection{fromNs: q.fromMs * int64(time.Millisecond), untilNs: q.untilMs * int64(time.Millisecond)}
-			if start := segments[i].StartMs * int64(time.Millisecond); start > c.fromNs { // fromMs lies in a gap
-				c.untilNs += start - c.fromNs
-				c.fromNs = start
-			}
-			for j := i; j < len(segments) && !c.over; j++ {
-				if err := p.read(c, segments[j:]); err != nil {
-					p.log.Warn("segment passed over", "camera", q.camera, "segment", segments[j].ID, "err", err)
-					break
-				}
-			}
-			if c.finish(q.fromMs, segments[i:]) {
-				return c, nil
+			c, err := p.begin(ctx, q, segments[i:])
+			if c != nil || err != nil {
+				return c, err
 			}
 		}
 		if len(found) < lookahead {
@@ -250,6 +202,45 @@ func (p *Playback) collect(ctx context.Context, q query) (*collection, error) {
 			return nil, errors.New("footage that does not go on")
 		}
 		from = next
+	}
+}
+
+// begin plans an answer that begins in the first of segments, and reads its first GOP; nil: it has nothing.
+func (p *Playback) begin(ctx context.Context, q query, segments []Footage) (*collection, error) {
+	c := &collection{fromNs: q.fromMs * int64(time.Millisecond), untilNs: q.untilMs * int64(time.Millisecond)}
+	if start := segments[0].StartMs * int64(time.Millisecond); start > c.fromNs { // fromMs lies in a gap
+		c.untilNs += start - c.fromNs
+		c.fromNs = start
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for j := 0; j < len(segments) && !c.over; j++ {
+			if err := p.plan(c, segments[j:]); err != nil {
+				p.log.Warn("segment passed over", "camera", q.camera, "segment", segments[j].ID, "err", err)
+				break
+			}
+		}
+		if !c.finish(q.fromMs, segments) {
+			c.close()
+			return nil, nil
+		}
+		err := c.read()
+		if err == nil && len(c.gop) > 0 {
+			if c.tail && !c.endOfTail(q.fromMs) {
+				c.close()
+				return nil, nil
+			}
+			return c, nil
+		}
+		c.close()
+		p.log.Warn("footage passed over", "camera", q.camera, "segment", segments[0].ID, "err", err)
+		if len(c.pieces) == 0 || c.pieces[0].secondNs == 0 {
+			return nil, nil
+		}
+		// What is damaged is where it begins: behind that it may be whole.
+		c = &collection{fromNs: c.pieces[0].secondNs, untilNs: max(c.untilNs, c.pieces[0].secondNs+1)}
 	}
 }
 

@@ -54,6 +54,15 @@ func (a *folder) Footage(cam, stream string, fromMs, toMs int64, limit int) (out
 	return out, nil
 }
 
+func (a *folder) Before(cam, stream string, atMs int64, limit int) (out []Footage, err error) {
+	for _, s := range slices.Backward(a.segments) {
+		if cam == camera && stream == "main" && s.StartMs <= atMs && len(out) < limit {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
 func (a *folder) Open(id string) (File, error) {
 	f, err := os.Open(filepath.Join(a.dir, id))
 	if err != nil {
@@ -63,7 +72,7 @@ func (a *folder) Open(id string) (File, error) {
 }
 
 // add writes frames as a segment. One that stays open lacks what closing adds, and has rubbish behind its durable end.
-func (a *folder) add(t *testing.T, frames []*media.Frame, open bool) {
+func (a *folder) add(t testing.TB, frames []*media.Frame, open bool) {
 	t.Helper()
 	start := frames[0].TimeNs()
 	w, err := mkv.NewWriter(frames[0].Run, mkv.Meta{StartNs: start, Kind: "standard"})
@@ -102,11 +111,11 @@ func (a *folder) add(t *testing.T, frames []*media.Frame, open bool) {
 	slices.SortFunc(a.segments, func(x, y Footage) int { return int(x.StartMs - y.StartMs) })
 }
 
-func newFolder(t *testing.T) *folder {
+func newFolder(t testing.TB) *folder {
 	return &folder{dir: t.TempDir(), sizes: map[string]int64{}}
 }
 
-func (a *folder) serve(t *testing.T) (url string) {
+func (a *folder) serve(t testing.TB) (url string) {
 	t.Helper()
 	s := httptest.NewServer(handler(a))
 	t.Cleanup(s.Close)
@@ -117,6 +126,7 @@ func handler(a *folder) http.Handler {
 	p := New(a, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/cameras/{camera}/media", func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, r.PathValue("camera")) })
+	mux.HandleFunc("GET /v1/cameras/{camera}/keyframe", func(w http.ResponseWriter, r *http.Request) { p.ServeKeyframe(w, r, r.PathValue("camera")) })
 	return mux
 }
 

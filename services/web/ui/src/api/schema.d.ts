@@ -391,6 +391,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cameras/{camera}/keyframe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The last keyframe at or before an instant, however long before
+         * @description It is a picture that is decoded alone. It is on show until `Vigie-End-Ms`; an instant after that lies in the GOP's
+         *     later pictures only if footage goes on there. Motion JPEG is answered as JPEG, whatever the format asked for. With
+         *     `skip` it is the keyframe that many further on (above 0) or back (below 0), over gaps, or the outermost there is;
+         *     keyframes less than 100 ms apart count once.
+         */
+        get: operations["getKeyframe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/segments/{segment}/file": {
         parameters: {
             query?: never;
@@ -2191,6 +2217,47 @@ export interface operations {
                 };
             };
             404: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getKeyframe: {
+        parameters: {
+            query: {
+                /** @description UTC; a keyframe within this millisecond counts */
+                atMs: number;
+                stream?: string;
+                skip?: number;
+                /** @description annexb: H.264 or H.265 with start codes, parameter sets first */
+                format?: "mp4" | "annexb";
+            };
+            header?: never;
+            path: {
+                /** @description The camera's id */
+                camera: components["parameters"]["cameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Initialisation segment and one fragment of one frame, or what the format says */
+            200: {
+                headers: {
+                    /** @description Type with codecs of MP4 */
+                    "Vigie-Mime"?: string;
+                    /** @description Instant of the keyframe */
+                    "Vigie-Start-Ms"?: number;
+                    /** @description Where the next one follows or the file ends */
+                    "Vigie-End-Ms"?: number;
+                    /** @description How many keyframes were really passed */
+                    "Vigie-Skipped"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": string;
+                    "image/jpeg": string;
+                    "application/octet-stream": string;
+                };
+            };
             default: components["responses"]["Error"];
         };
     };

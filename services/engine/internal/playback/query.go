@@ -1,0 +1,85 @@
+package playback
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"vigie/internal/answer"
+)
+
+const (
+	defaultDuration = 10_000 // ms
+	maxDuration     = 60_000 // ms
+	maxSkip         = 256
+)
+
+// query is a checked request for media.
+type query struct {
+	camera, stream  string
+	fromMs, untilMs int64
+}
+
+func parseQuery(r *http.Request, camera string) (query, error) {
+	v := r.URL.Query()
+	from, err := instant(v.Get("fromMs"), "fromMs")
+	if err != nil {
+		return query{}, err
+	}
+	duration := int64(defaultDuration)
+	if s := v.Get("durationMs"); s != "" {
+		if duration, err = strconv.ParseInt(s, 10, 64); err != nil || duration < 1 || duration > maxDuration {
+			return query{}, answer.Field("durationMs", "bad_duration", "durationMs must be between 1 and 60000.")
+		}
+	}
+	stream, err := streamName(v.Get("stream"))
+	return query{camera: camera, stream: stream, fromMs: from, untilMs: from + duration}, err
+}
+
+// picture is a checked request for a keyframe.
+type picture struct {
+	camera, stream string
+	atMs           int64
+	skip           int
+	annexB         bool
+}
+
+func parsePicture(r *http.Request, camera string) (picture, error) {
+	v := r.URL.Query()
+	at, err := instant(v.Get("atMs"), "atMs")
+	if err != nil {
+		return picture{}, err
+	}
+	skip := 0
+	if s := v.Get("skip"); s != "" {
+		if skip, err = strconv.Atoi(s); err != nil || skip < -maxSkip || skip > maxSkip {
+			return picture{}, answer.Field("skip", "bad_skip", "skip must be a number of keyframes between -256 and 256.")
+		}
+	}
+	format := cmp.Or(v.Get("format"), "mp4")
+	if format != "mp4" && format != "annexb" {
+		return picture{}, answer.Field("format", "bad_format", "format must be mp4 or annexb.")
+	}
+	stream, err := streamName(v.Get("stream"))
+	return picture{camera: camera, stream: stream, atMs: at, skip: skip, annexB: format == "annexb"}, err
+}
+
+// instant reads milliseconds since the Unix epoch.
+func instant(s, name string) (int64, error) {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond)-maxDuration-1 {
+		return 0, answer.Field(name, "bad_time", name+" must be an instant in milliseconds since 1970 in UTC.")
+	}
+	return ms, nil
+}
+
+func streamName(s string) (string, error) {
+	s = cmp.Or(s, "main")
+	if len(s) > 16 || slices.ContainsFunc([]byte(s), func(c byte) bool { return (c < '0' || c > '9') && (c < 'a' || c > 'z') }) {
+		return "", answer.Field("stream", "bad_stream", "There is no such stream; main is the usual one.")
+	}
+	return s, nil
+}
