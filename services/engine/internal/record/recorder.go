@@ -23,8 +23,6 @@ package record
 
 import (
 	"context"
-	"hash/fnv"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -57,12 +55,6 @@ type Source interface {
 	// Next is the sequence of the frame after those read.
 	Next() uint64
 	Close()
-}
-
-// Limits bound a segment: it ends at the first keyframe after the one or the other.
-type Limits struct {
-	Length time.Duration // give or take the camera's stagger, a tenth; at most maxLength
-	Bytes  int64         // of payload
 }
 
 // Segment is a file being written.
@@ -115,23 +107,24 @@ type Config struct {
 type Recorder struct {
 	cfg     Config
 	log     *slog.Logger
-	stagger int64 // a share, in 1/1024
+	stagger stagger
 
 	// Of Run's goroutine.
-	seg     Segment // nil: none
-	run     *media.Run
-	startNs int64
-	bytes   int64
-	held    []*media.Frame // written to seg and not yet known to be on disk; begins at a keyframe, if not past maxHeld
-	heldAt  int            // how many frames of seg came before held
-	old     Segment        // ends at startNs; still open for late audio
-	oldRun  *media.Run
-	endNs   int64 // up to which everything is recorded, or told to be a gap; 0: nothing yet
-	cause   index.Cause
-	fresh   bool   // no frame was written since the window opened
-	waited  bool   // since the last Read, for a volume
-	from    uint64 // sequence of the first frame that no window has had
-	gop     uint64 // sequence of the newest keyframe
+	seg       Segment // nil: none
+	run       *media.Run
+	startNs   int64
+	bytes     int64
+	continues bool           // seg, or the one that comes next, begins where another was cut
+	held      []*media.Frame // written to seg and not yet known to be on disk; begins at a keyframe, if not past maxHeld
+	heldAt    int            // how many frames of seg came before held
+	old       Segment        // ends at startNs; still open for late audio
+	oldRun    *media.Run
+	endNs     int64 // up to which everything is recorded, or told to be a gap; 0: nothing yet
+	cause     index.Cause
+	fresh     bool   // no frame was written since the window opened
+	waited    bool   // since the last Read, for a volume
+	from      uint64 // sequence of the first frame that no window has had
+	gop       uint64 // sequence of the newest keyframe
 
 	pictureNs int64 // of the newest picture; 0: none since the last gap
 	stepNs    int64 // distance of pictures, smoothed
@@ -153,12 +146,9 @@ type State struct {
 
 // New returns a recorder that does nothing until Run.
 func New(cfg Config) *Recorder {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, cfg.Camera+cfg.Stream+string(cfg.Kind))
 	r := &Recorder{
 		cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream, "kind", string(cfg.Kind)),
-		// Segments of many cameras that started together must not end together: each ends up to a tenth earlier.
-		stagger: int64(h.Sum32()) % 103,
+		stagger: staggerOf(cfg.Camera, cfg.Stream, cfg.Kind),
 		endNs:   cfg.Before.EndMs * int64(time.Millisecond),
 		cause:   cfg.Before.Cause,
 	}
@@ -195,7 +185,7 @@ func (r *Recorder) frame(ctx context.Context, f *media.Frame) error {
 	if r.seg != nil && f.Run != r.run {
 		r.end()
 	}
-	if video && f.Keyframe && r.seg != nil && r.full(at) {
+	if video && f.Keyframe && r.seg != nil && r.cfg.Limits().reached(r.stagger, r.continues, time.Duration(at-r.startNs), r.bytes) {
 		r.cut()
 	}
 	if r.seg != nil && at-r.startNs > int64(maxLength) {
@@ -214,11 +204,4 @@ func (r *Recorder) frame(ctx context.Context, f *media.Frame) error {
 	}
 	r.picture(f, video)
 	return r.write(ctx, f)
-}
-
-// full tells whether a keyframe at an instant ends the segment.
-func (r *Recorder) full(at int64) bool {
-	l := r.cfg.Limits()
-	length := min(l.Length, maxLength)
-	return at-r.startNs >= int64(length)-int64(length)/1024*r.stagger || r.bytes >= l.Bytes
 }

@@ -185,7 +185,7 @@ func TestSegmentsAreCutAtKeyframesWithoutLosingOrRepeatingAFrame(t *testing.T) {
 		const frames = 10 * 60 * 16
 		g.push(frames)
 		g.stop()
-		if n := len(g.archive.segments); n < 3 || n > 4 {
+		if n := len(g.archive.segments); n < 4 || n > 5 { // the first ends early, to stagger the cuts of many
 			t.Fatalf("16 minutes make %d segments", n)
 		}
 		next := [2]int64{0, 800 - 160} // the very first audio frame lies before the first picture

@@ -49,7 +49,7 @@ func (r *Recorder) write(ctx context.Context, f *media.Frame) error {
 		r.log.Error("volume failed while recording; going on elsewhere", "volume", r.seg.Volume(), "err", err)
 		r.confirm()
 		r.blame(index.Disk)
-		r.seg = nil
+		r.seg, r.continues = nil, false
 		first := 0
 		for first < len(r.held) && !keyframe(r.held[first]) {
 			first++
@@ -120,7 +120,7 @@ func size(frames []*media.Frame) (n int) {
 func (r *Recorder) cut() {
 	r.closeOld()
 	r.old, r.oldRun = r.seg, r.run
-	r.seg = nil
+	r.seg, r.continues = nil, true
 	if len(r.run.Tracks) == 1 {
 		r.closeOld()
 	}
@@ -129,6 +129,7 @@ func (r *Recorder) cut() {
 // end closes the segment.
 func (r *Recorder) end() {
 	r.closeOld()
+	r.continues = false
 	r.pictureNs = 0 // between segments a shorter hole than a gap is none
 	if r.seg != nil {
 		r.seg.Close()
