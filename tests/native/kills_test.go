@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,6 @@ func TestEngineKilledAgainAndAgainRecordsAgainAtOnce(t *testing.T) {
 		}
 		took := r.untilRecording(t, killed)
 		again = append(again, took)
-		if took > againWithin {
-			t.Errorf("kill %d: recording again after %v, want %v at most", n, took, againWithin)
-		}
 		ends := map[string]int64{}
 		for _, c := range added {
 			for _, seg := range r.all(t, c.ID) {
@@ -78,6 +76,10 @@ func TestEngineKilledAgainAndAgainRecordsAgainAtOnce(t *testing.T) {
 		}
 	}
 	slices.Sort(again)
+	// Counted, and told at the end: a machine that is busy with other things for a moment must not hide a loss.
+	if late := len(again) - sort.Search(len(again), func(i int) bool { return again[i] > againWithin }); late > 0 {
+		t.Errorf("%d of %d times it took more than %v to record again", late, len(again), againWithin)
+	}
 	at := func(share float64) time.Duration {
 		return again[min(int(share*float64(len(again))), len(again)-1)].Round(time.Millisecond)
 	}
