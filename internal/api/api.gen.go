@@ -216,6 +216,21 @@ func (e IndexCopyStatus) Valid() bool {
 	}
 }
 
+// Defines values for LayoutTileKind.
+const (
+	LayoutTileKindCamera LayoutTileKind = "camera"
+)
+
+// Valid indicates whether the value is a known member of the LayoutTileKind enum.
+func (e LayoutTileKind) Valid() bool {
+	switch e {
+	case LayoutTileKindCamera:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LiveMessageType.
 const (
 	LiveMessageTypeInit  LiveMessageType = "init"
@@ -1054,6 +1069,45 @@ type Interface struct {
 	TxBytes   int64    `json:"txBytes,omitempty,omitzero"`
 }
 
+// Layout defines model for Layout.
+type Layout struct {
+	Columns int          `json:"columns"`
+	ID      string       `json:"id"`
+	Name    string       `json:"name"`
+	Rows    int          `json:"rows"`
+	Tiles   []LayoutTile `json:"tiles"`
+}
+
+// LayoutRequest defines model for LayoutRequest.
+type LayoutRequest struct {
+	Columns int `json:"columns"`
+
+	// Name Once among the user's, whatever the case of its letters
+	Name  string       `json:"name"`
+	Rows  int          `json:"rows"`
+	Tiles []LayoutTile `json:"tiles"`
+}
+
+// LayoutTile Covers cells of the grid that no other tile covers.
+type LayoutTile struct {
+	// Camera Of kind camera: its id. It may have been removed since.
+	Camera string `json:"camera,omitempty,omitzero"`
+
+	// Column Of its upper left cell, counted from 0
+	Column int `json:"column"`
+
+	// Columns Cells that it covers
+	Columns int `json:"columns"`
+
+	// Kind What it shows
+	Kind LayoutTileKind `json:"kind"`
+	Row  int            `json:"row"`
+	Rows int            `json:"rows"`
+}
+
+// LayoutTileKind What it shows
+type LayoutTileKind string
+
 // LiveMessage defines model for LiveMessage.
 type LiveMessage struct {
 	Mime   string          `json:"mime,omitempty,omitzero"`
@@ -1597,6 +1651,9 @@ type GetKeyframeParamsFormat string
 type LiveParams struct {
 	// Stream The second stream is connected to when somebody watches it
 	Stream LiveParamsStream `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+
+	// Audio Whether sound comes along where the camera has any
+	Audio bool `form:"audio,omitempty" json:"audio,omitempty,omitzero"`
 }
 
 // LiveParamsStream defines parameters for Live.
@@ -1680,6 +1737,12 @@ type FormatDiskJSONRequestBody = FormatRequest
 
 // PutHolidaysJSONRequestBody defines body for PutHolidays for application/json ContentType.
 type PutHolidaysJSONRequestBody = PutHolidaysJSONBody
+
+// AddLayoutJSONRequestBody defines body for AddLayout for application/json ContentType.
+type AddLayoutJSONRequestBody = LayoutRequest
+
+// PutLayoutJSONRequestBody defines body for PutLayout for application/json ContentType.
+type PutLayoutJSONRequestBody = LayoutRequest
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest

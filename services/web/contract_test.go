@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,8 +89,19 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "GET", "/session", "", 200)
 	c.do(b, "PUT", "/password", fmt.Sprintf(`{"old":"not this one","new":%q}`, goodPassword+"2"), 403)
 	c.do(b, "PUT", "/password", fmt.Sprintf(`{"old":%q,"new":%q}`, goodPassword, goodPassword+"2"), 204)
+	layout := `{"name":"Yard","columns":2,"rows":1,"tiles":[{"column":1,"row":0,"columns":1,"rows":1,"kind":"camera","camera":"k3f9x2ab"}]}`
+	c.do(b, "GET", "/layouts", "", 200)
+	c.do(b, "POST", "/layouts", layout, 201)
+	c.do(b, "POST", "/layouts", layout, 409)
+	c.do(b, "POST", "/layouts", `{"name":" Yard","columns":2,"rows":1,"tiles":[]}`, 400)
+	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(string(b.send(b.request("GET", "/api/v1/layouts", "")).body))[1]
+	c.do(b, "PUT", "/layouts/"+id, strings.Replace(layout, "Yard", "Gate", 1), 200)
+	c.do(b, "PUT", "/layouts/none", layout, 404)
+	c.do(b, "DELETE", "/layouts/"+id, "", 204)
+	c.do(b, "DELETE", "/layouts/"+id, "", 404)
 	c.do(b, "POST", "/logout", "", 204)
 	c.do(b, "POST", "/logout", "", 401)
+	c.do(b, "GET", "/layouts", "", 401)
 	c.do(b, "PUT", "/password", `{"old":"xxxxxxxxxx","new":"yyyyyyyyyy"}`, 401)
 	c.do(b, "POST", "/login", login("admin", "wrong password"), 401)
 	c.do(b, "POST", "/login", login("admin", goodPassword+"2"), 200)

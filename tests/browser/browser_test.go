@@ -112,7 +112,7 @@ func TestOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	job.URL, job.Code = greeting.URL, greeting.SetupCode
-	follow(t, job)
+	follow(t, "owner.mjs", job)
 
 	t.Run("the downloaded file is what the camera sent", func(t *testing.T) {
 		file := filepath.Join(dir, "segment.mkv")
@@ -129,16 +129,16 @@ func TestOwner(t *testing.T) {
 	})
 }
 
-// follow runs the script and makes a subtest of each of its steps.
-func follow(t *testing.T, job task) {
+// follow runs a script and makes a subtest of each of its steps.
+func follow(t *testing.T, script string, job any) {
 	t.Helper()
 	argument, err := json.Marshal(job)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute+*watch)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "owner.mjs", string(argument))
+	cmd := exec.CommandContext(ctx, "node", script, string(argument))
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.StdoutPipe()
@@ -153,6 +153,7 @@ func follow(t *testing.T, job task) {
 		var line struct {
 			Step  string `json:"step"`
 			Error string `json:"error"`
+			Note  string `json:"note"`
 			MS    int    `json:"ms"`
 		}
 		if err := json.Unmarshal(sc.Bytes(), &line); err != nil {
@@ -163,7 +164,7 @@ func follow(t *testing.T, job task) {
 			if line.Error != "" {
 				t.Error(line.Error)
 			}
-			t.Logf("%d ms", line.MS)
+			t.Logf("%d ms %s", line.MS, line.Note)
 		})
 	}
 	if err := cmd.Wait(); err != nil {

@@ -62,14 +62,14 @@ async function until(text, probe, limit = 20_000) {
 }
 
 /**
- * What a video element shows: its clock, and the block code of the picture (tools/simcam/picture), read from pixels.
+ * What a video element, or a canvas on which live pictures are drawn, shows: its clock, and the block code of the picture (tools/simcam/picture), read from pixels.
  * frame is null when the picture has no readable code; mean is the picture's mean brightness, 0 to 255.
  */
 async function look(video) {
   return video.evaluate((element) => {
-    const width = element.videoWidth;
-    const height = element.videoHeight;
-    const seen = { time: element.currentTime, width, height, frame: null, mean: 0, now: Date.now(), paused: element.paused };
+    const width = element.videoWidth ?? element.width;
+    const height = element.videoHeight ?? element.height;
+    const seen = { time: element.currentTime ?? Number(element.dataset.pictureMs ?? 0) / 1000, width, height, frame: null, mean: 0, now: Date.now(), paused: element.paused };
     if (width === 0) return seen;
     const canvas = Object.assign(document.createElement('canvas'), { width, height });
     const context = canvas.getContext('2d', { willReadFrequently: true });

@@ -3,7 +3,7 @@
 //
 // Decode times (tfdt) are UTC since the Unix epoch in the track's timescale, which is its clock rate: so fragments of
 // different runs, of live and of the past fit on one timeline. G.711 and G.726 become FLAC, since browsers play neither.
-// MPEG-4 part 2 and Motion JPEG are refused, since they show neither: UnplayableError.
+// MPEG-4 part 2 and Motion JPEG are refused, since they show neither: UnplayableError. Motion JPEG passes for those who ask.
 //
 // A fragment is written here rather than by a library, in one pass into the caller's buffer, as live makes one for each
 // frame and viewer:
@@ -32,6 +32,7 @@ import (
 
 // Muxer writes one run, or runs of the same format: see Switch.
 type Muxer struct {
+	options   Options
 	run       *media.Run
 	base      []int64 // per track: tick 0 of the run in ticks since the Unix epoch
 	mime      string
@@ -44,13 +45,28 @@ type Muxer struct {
 	sizes     []int
 }
 
+// Options say what a viewer takes.
+type Options struct {
+	NoAudio bool // leave sound out
+	JPEG    bool // Motion JPEG too: no player of a browser shows it, but a page can draw its pictures
+}
+
 // NewMuxer prepares to write a run. It fails for codecs and parameters that cannot be put into MP4.
-func NewMuxer(run *media.Run) (*Muxer, error) {
-	m := &Muxer{}
+func NewMuxer(run *media.Run) (*Muxer, error) { return Options{}.NewMuxer(run) }
+
+// NewMuxer is NewMuxer for a viewer of these wishes; see Takes.
+func (o Options) NewMuxer(run *media.Run) (*Muxer, error) {
+	m := &Muxer{options: o, run: run}
 	kind, names := "audio/mp4", make([]string, 0, len(run.Tracks))
 	for i := range run.Tracks {
 		t := &run.Tracks[i]
+		if !m.Takes(i) {
+			continue
+		}
 		name, err := codecString(t)
+		if o.JPEG && t.Codec == media.MJPEG {
+			name, err = jpegString, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("name codec of track %d: %w", i, err)
 		}
@@ -82,6 +98,12 @@ func (m *Muxer) Switch(run *media.Run) {
 	}
 }
 
+// Takes tells whether frames of a track are to be written; others must not be given to Fragment. A run of sound alone is
+// written whatever the options say.
+func (m *Muxer) Takes(track int) bool {
+	return !m.options.NoAudio || m.run.Tracks[track].Codec.IsVideo() || m.run.Video() < 0
+}
+
 // Run returns the run being written.
 func (m *Muxer) Run() *media.Run { return m.run }
 
@@ -93,6 +115,9 @@ func (m *Muxer) Init() ([]byte, error) {
 	var init fmp4.Init
 	for i := range m.run.Tracks {
 		t := &m.run.Tracks[i]
+		if !m.Takes(i) {
+			continue
+		}
 		track := &fmp4.InitTrack{ID: i + 1, TimeScale: uint32(t.ClockRate)}
 		switch t.Codec {
 		case media.H264:
@@ -107,6 +132,8 @@ func (m *Muxer) Init() ([]byte, error) {
 			track.Codec = &codecs.MPEG4Audio{Config: c}
 		case media.Opus:
 			track.Codec = &codecs.Opus{ChannelCount: t.Channels}
+		case media.MJPEG:
+			track.Codec = &codecs.MJPEG{Width: t.Width, Height: t.Height}
 		default: // codecString has let nothing else pass
 			track.Codec = &codecs.FLAC{StreamInfo: &flacinfo.StreamInfo{
 				MinBlockSize: 16, MaxBlockSize: flacMaxBlock, SampleRate: uint32(t.SampleRate), ChannelCount: uint8(t.Channels), BitDepth: 16}}

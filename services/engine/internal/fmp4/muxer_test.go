@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -255,6 +256,62 @@ func TestWhatCannotBeMuxedIsRefused(t *testing.T) {
 			t.Errorf("%+v: %v", tr, err)
 		}
 	}
+}
+
+// TestOptions: a page gets JPEG pictures as they are, and no sound where it wants none.
+func TestOptions(t *testing.T) {
+	picture := output(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x240", "-frames:v", "1", "-f", "mjpeg", "-")
+	a := cameratest.EncodeAudio(t, media.PCMU)
+	run := &media.Run{StartNs: epoch.UnixNano(), Tracks: []media.Track{{Codec: media.MJPEG, ClockRate: 90000, Width: 320, Height: 240}, a.Track()}}
+	frames := []*media.Frame{
+		{Run: run, Keyframe: true, Payload: picture},
+		{Run: run, Track: 1, Keyframe: true, DurationTicks: int64(a.Samples), Payload: a.Units[0]},
+		{Run: run, Keyframe: true, PTSTicks: 9000, DTSTicks: 9000, Payload: picture},
+	}
+	for _, c := range []struct {
+		options Options
+		mime    string
+		codecs  []string
+	}{
+		{Options{JPEG: true}, `video/mp4; codecs="mp4v.6C,flac"`, []string{"mjpeg", "flac"}},
+		{Options{JPEG: true, NoAudio: true}, `video/mp4; codecs="mp4v.6C"`, []string{"mjpeg"}},
+	} {
+		m, err := c.options.NewMuxer(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := m.Init()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken []*media.Frame
+		for _, f := range frames {
+			if m.Takes(f.Track) {
+				taken = append(taken, f)
+			}
+		}
+		p := probe(t, m.Fragment(file, taken, 18000))
+		var got []string
+		for _, s := range p.Streams {
+			got = append(got, s.Codec)
+		}
+		if m.Mime() != c.mime || !slices.Equal(got, c.codecs) || p.Streams[0].Frames != "2" {
+			t.Errorf("%+v: %s %v", c.options, m.Mime(), p.Streams)
+		}
+	}
+	sound := &media.Run{Tracks: []media.Track{a.Track()}}
+	if m, err := (Options{NoAudio: true}).NewMuxer(sound); err != nil || !m.Takes(0) || m.Mime() != `audio/mp4; codecs="flac"` {
+		t.Errorf("sound alone: %v", err)
+	}
+}
+
+func output(t testing.TB, name string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // One fragment a frame, as live makes them for each viewer.

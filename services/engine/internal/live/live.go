@@ -24,6 +24,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/engine/internal/fmp4"
 	"vigie/services/engine/internal/ring"
 )
 
@@ -107,9 +108,24 @@ func (l *Live) leave() {
 	l.viewers.Done()
 }
 
+func wantsAudio(r *http.Request) (bool, error) {
+	switch r.URL.Query().Get("audio") {
+	case "", "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, answer.Field("audio", "bad_audio", "Say audio=true for a stream with sound, audio=false for one without.")
+}
+
 // ServeHTTP is one viewer of a camera's stream.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) {
 	stream := cmp.Or(r.URL.Query().Get("stream"), "main")
+	audio, err := wantsAudio(r)
+	if err != nil {
+		answer.Fail(w, err)
+		return
+	}
 	if _, err := l.cameras.View(camera, stream); err != nil {
 		answer.Fail(w, err)
 		return
@@ -137,7 +153,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return // answered
 	}
 	defer conn.CloseNow()
-	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, log: l.log.With("camera", camera, "stream", stream)}
+	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, options: fmp4.Options{NoAudio: !audio, JPEG: true}, log: l.log.With("camera", camera, "stream", stream)}
 	// The request's context ends with the hijacking. Reading has a context of its own, as ending it breaks the connection.
 	ctx, cancel := context.WithCancel(l.ctx)
 	reading, hangUp := context.WithCancel(context.Background())

@@ -102,10 +102,10 @@ type client struct {
 	init bool // the next binary message is an initialisation segment
 }
 
-func dial(t *testing.T, url string) *client {
+func dial(t *testing.T, url string, query ...string) *client {
 	t.Helper()
 	d := net.Dialer{}
-	conn, _, err := websocket.Dial(t.Context(), url+"/v1/cameras/k3f9x2ab/live", &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{
+	conn, _, err := websocket.Dial(t.Context(), url+"/v1/cameras/k3f9x2ab/live"+strings.Join(query, ""), &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := d.DialContext(ctx, network, address)
 			if err == nil {
@@ -229,6 +229,31 @@ func TestStartsAtTheNewestKeyframeAndGoesOnFrameByFrame(t *testing.T) {
 			t.Fatalf("%d pictures at %d, want one at %d", n, base, next)
 		}
 		next += 3600
+	}
+}
+
+func TestSoundIsLeftOutWhereItIsNotWanted(t *testing.T) {
+	frames := cameratest.Frames(time.Now(), cameratest.EncodeVideo(t, cameratest.VideoOptions{}), cameratest.EncodeAudio(t, media.AAC), 30)
+	c := &cameras{ring: ring.New(ring.Config{MaxBytes: 1 << 20}), state: fixed(api.CameraStateStatusLive)}
+	_, url := serve(t, c)
+	for _, f := range frames {
+		c.ring.Push(f)
+	}
+	w := dial(t, url, "?audio=false")
+	if i := w.expectInit(); len(i.Tracks) != 1 {
+		t.Errorf("%d tracks", len(i.Tracks))
+	}
+	for seen := 0; seen < 5; { // the newest keyframe is 25
+		_, _, p := w.next()
+		n, _, _ := videoSamples(p)
+		seen += n
+		for _, part := range p {
+			for _, track := range part.Tracks {
+				if track.ID != 1 {
+					t.Fatal("there is sound")
+				}
+			}
+		}
 	}
 }
 
@@ -398,6 +423,14 @@ func TestRefusals(t *testing.T) {
 	defer resp.Body.Close()
 	var e api.Error
 	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil || resp.StatusCode != 404 || e.Code != "no_camera" {
+		t.Errorf("%d %+v %v", resp.StatusCode, e, err)
+	}
+	resp, err = http.Get(url + "/v1/cameras/k3f9x2ab/live?audio=perhaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil || resp.StatusCode != 400 || e.Field != "audio" {
 		t.Errorf("%d %+v %v", resp.StatusCode, e, err)
 	}
 	// A client that talks is let go.

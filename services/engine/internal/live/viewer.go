@@ -24,6 +24,7 @@ type viewer struct {
 	cameras Cameras
 	camera  string
 	stream  string
+	options fmp4.Options
 	log     *slog.Logger
 	talked  atomic.Bool // the client sent something
 
@@ -168,7 +169,7 @@ func (v *viewer) add(ctx context.Context, f *media.Frame) error {
 			return err
 		}
 	}
-	if v.mux == nil {
+	if v.mux == nil || !v.mux.Takes(f.Track) {
 		return nil
 	}
 	if v.bytes >= maxMessage && f.Track == f.Run.Video() {
@@ -190,7 +191,7 @@ func (v *viewer) begin(ctx context.Context, run *media.Run) error {
 		v.mux.Switch(run)
 		return nil
 	}
-	m, err := fmp4.NewMuxer(run)
+	m, err := v.options.NewMuxer(run)
 	var init []byte
 	if err == nil {
 		init, err = m.Init()

@@ -22,6 +22,7 @@ import (
 type Tx interface {
 	Get(bucket string, key []byte) []byte // nil when there is none; valid inside the transaction
 	Put(bucket string, key, value []byte) error
+	Delete(bucket string, key []byte) error // a key that does not exist is no error
 	Range(bucket string, from, to []byte) iter.Seq2[[]byte, []byte]
 }
 
@@ -52,6 +53,9 @@ type Store struct{ db Database }
 
 // New makes a Store; nothing is read yet.
 func New(db Database) *Store { return &Store{db: db} }
+
+// Database is where the accounts are kept, for what else belongs to users.
+func (s *Store) Database() Database { return s.db }
 
 const (
 	users = "users"

@@ -73,12 +73,16 @@ type operation func(w http.ResponseWriter, r *http.Request, s *sessions.Session)
 func New(c Config) (*Server, error) {
 	s := &Server{Config: c, guesses: lockout.New(4096), known: newKnown(1024)}
 	s.own = map[string]operation{
-		"getSetup":    s.getSetup,
-		"postSetup":   s.postSetup,
-		"login":       s.login,
-		"logout":      s.logout,
-		"getSession":  s.getSession,
-		"putPassword": s.putPassword,
+		"getSetup":     s.getSetup,
+		"postSetup":    s.postSetup,
+		"login":        s.login,
+		"logout":       s.logout,
+		"getSession":   s.getSession,
+		"putPassword":  s.putPassword,
+		"listLayouts":  s.listLayouts,
+		"addLayout":    s.addLayout,
+		"putLayout":    s.putLayout,
+		"deleteLayout": s.deleteLayout,
 	}
 	answered := 0
 	for _, r := range c.Routes.All() {

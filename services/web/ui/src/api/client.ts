@@ -12,6 +12,8 @@ import type {
   Coverage,
   History,
   Holiday,
+  Layout,
+  LayoutRequest,
   PastCamera,
   PowerAction,
   Protection,
@@ -114,6 +116,11 @@ export const api = {
   testCamera: (body: CameraTestRequest, signal?: AbortSignal) =>
     json<CameraTest>('POST', '/cameras/test', { body, signal }),
 
+  layouts: (signal?: AbortSignal) => json<Layout[]>('GET', '/layouts', { signal }),
+  addLayout: (body: LayoutRequest) => json<Layout>('POST', '/layouts', { body }),
+  putLayout: (layout: string, body: LayoutRequest) => json<Layout>('PUT', `/layouts/${id(layout)}`, { body }),
+  deleteLayout: (layout: string) => nothing('DELETE', `/layouts/${id(layout)}`),
+
   timeline: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
     json<Timeline>('GET', `/cameras/${id(camera)}/timeline?${range(fromMs, toMs)}`, { signal }),
   triggers: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
@@ -208,7 +215,7 @@ export function segmentFile(segment: string): string {
 }
 
 /** The WebSocket address of a camera's live stream. */
-export function liveAddress(camera: string, stream: StreamName): string {
+export function liveAddress(camera: string, stream: StreamName, audio: boolean): string {
   const scheme = location.protocol === 'http:' ? 'ws:' : 'wss:';
-  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}`;
+  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}&audio=${audio}`;
 }

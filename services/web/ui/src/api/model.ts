@@ -49,5 +49,7 @@ export type ServiceLog = Schemas['ServiceLog'];
 export type Clock = Schemas['Clock'];
 export type Setup = Schemas['Setup'];
 export type Session = Schemas['Session'];
+export type Layout = Schemas['Layout'];
+export type LayoutRequest = Schemas['LayoutRequest'];
 export type LiveMessage = Schemas['LiveMessage'];
 export type PowerAction = Schemas['PowerRequest']['action'];

@@ -85,6 +85,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/layouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the logged-in user has arranged live pictures */
+        get: operations["listLayouts"];
+        put?: never;
+        /** Keep a layout (50 a user at most) */
+        post: operations["addLayout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/layouts/{layout}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                layout: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace a layout */
+        put: operations["putLayout"];
+        post?: never;
+        delete: operations["deleteLayout"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cameras": {
         parameters: {
             query?: never;
@@ -177,7 +214,8 @@ export interface paths {
          * @description Server to client only. A text message is a `LiveMessage`. After one of type `init`, the next binary message is
          *     the MP4 initialisation segment (ftyp, moov) for a SourceBuffer of type `mime`, and each further binary message
          *     one or more whole fragments (moof, mdat) that start at a keyframe. Decode times (tfdt) are UTC since the Unix
-         *     epoch in the track's timescale. A new `init` follows when the stream changes. `state` messages tell why no
+         *     epoch in the track's timescale. Motion JPEG comes like that too (`codecs="mp4v.6C"`), though no SourceBuffer takes it:
+         *     each sample is a JPEG file. A new `init` follows when the stream changes. `state` messages tell why no
          *     picture comes. A client that reads too slowly skips to the newest keyframe.
          */
         get: operations["live"];
@@ -1562,6 +1600,36 @@ export interface components {
             /** @description Kill it, without the time to end by itself: for a service that hangs */
             atOnce?: boolean;
         };
+        Layout: {
+            id: string;
+            name: string;
+            columns: number;
+            rows: number;
+            tiles: components["schemas"]["LayoutTile"][];
+        };
+        LayoutRequest: {
+            /** @description Once among the user's, whatever the case of its letters */
+            name: string;
+            columns: number;
+            rows: number;
+            tiles: components["schemas"]["LayoutTile"][];
+        };
+        /** @description Covers cells of the grid that no other tile covers. */
+        LayoutTile: {
+            /** @description Of its upper left cell, counted from 0 */
+            column: number;
+            row: number;
+            /** @description Cells that it covers */
+            columns: number;
+            rows: number;
+            /**
+             * @description What it shows
+             * @enum {string}
+             */
+            kind: "camera";
+            /** @description Of kind camera: its id. It may have been removed since. */
+            camera?: string;
+        };
         LiveMessage: {
             /** @enum {string} */
             type: "init" | "state";
@@ -1717,6 +1785,100 @@ export interface operations {
         };
         responses: {
             /** @description Changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listLayouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layout"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addLayout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayoutRequest"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layout"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putLayout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                layout: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayoutRequest"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layout"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteLayout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                layout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1897,6 +2059,8 @@ export interface operations {
             query?: {
                 /** @description The second stream is connected to when somebody watches it */
                 stream?: "main" | "sub";
+                /** @description Whether sound comes along where the camera has any */
+                audio?: boolean;
             };
             header?: never;
             path: {

@@ -8,14 +8,17 @@ type Arrival = { at: number; reserve: number; step: number };
 /** Arrivals are judged over this long, or over the last few where they are rarer. */
 const windowS = 3;
 const fewest = 4;
-const minTargetS = 0.3;
 const maxTargetS = 1.5;
-const growS = 0.2;
 const shrinkPerS = 0.002;
 /** Too much by more than this takes too long to catch up by playing faster: it is jumped over. */
 const jumpS = 0.9;
 /** Buffered this far over what can be explained, whatever the arrivals say. */
 const farS = 3;
+
+/** How close to go, and how fast: a change of rate is heard, so that a stream with sound is moved little and gently. */
+type Manner = { minTargetS: number; rates: readonly { over: number; rate: number }[]; under: number; growS: number; dryS: number };
+const gentle: Manner = { minTargetS: 0.3, rates: [{ over: 0.5, rate: 1.1 }, { over: 0.15, rate: 1.05 }], under: 0.02, growS: 0.2, dryS: 0.03 };
+const brisk: Manner = { minTargetS: 0.06, rates: [{ over: 0.25, rate: 1.5 }, { over: 0.06, rate: 1.15 }, { over: 0.02, rate: 1.05 }], under: 0.005, growS: 0.04, dryS: 0.01 };
 
 /**
  * Keeps live playback close behind the newest picture, yet not so close that it stutters.
@@ -28,20 +31,26 @@ const farS = 3;
  */
 export class EdgeControl {
   private arrivals: Arrival[] = [];
-  private targetS = minTargetS;
+  private readonly manner: Manner;
+  private targetS: number;
   private firstAt: number | undefined;
   private lastAt: number | undefined;
   private dry = false;
   private rate = 1;
 
+  constructor(sounding = true) {
+    this.manner = sounding ? gentle : brisk;
+    this.targetS = this.manner.minTargetS;
+  }
+
   /** Something was appended: `reserve` was unplayed just before, `step` has come on top. */
   arrived(now: number, reserve: number, step: number): void {
     this.firstAt ??= now;
-    this.targetS = Math.max(minTargetS, this.targetS - (now - (this.lastAt ?? now)) * shrinkPerS);
+    this.targetS = Math.max(this.manner.minTargetS, this.targetS - (now - (this.lastAt ?? now)) * shrinkPerS);
     this.lastAt = now;
-    const dry = reserve < 0.03;
+    const dry = reserve < this.manner.dryS;
     // Each time it runs dry counts once. The first steps always find nothing.
-    if (dry && !this.dry && now - this.firstAt > 1) this.targetS = Math.min(maxTargetS, this.targetS + growS);
+    if (dry && !this.dry && now - this.firstAt > 1) this.targetS = Math.min(maxTargetS, this.targetS + this.manner.growS);
     this.dry = dry;
     // Before the very first there was nothing; that says nothing about what is to come.
     if (this.firstAt !== now) this.arrivals.push({ at: now, reserve: Math.max(0, reserve), step });
@@ -71,12 +80,14 @@ export class EdgeControl {
   /** One of a few rates, kept until its work is done: every change costs the browser's audio a hiccup. */
   private rateFor(excess: number): number {
     if (this.rate > 1) {
-      if (excess < 0.02) this.rate = 1;
+      if (excess < this.manner.under) this.rate = 1;
     } else if (this.rate < 1) {
       if (excess > -0.05) this.rate = 1;
-    } else if (excess > 0.5) this.rate = 1.1;
-    else if (excess > 0.15) this.rate = 1.05;
-    else if (excess < -0.6 * this.targetS) this.rate = 0.97;
+    } else {
+      const faster = this.manner.rates.find(({ over }) => excess > over);
+      if (faster) this.rate = faster.rate;
+      else if (excess < -0.6 * this.targetS) this.rate = 0.97;
+    }
     return this.rate;
   }
 

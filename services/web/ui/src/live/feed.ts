@@ -1,10 +1,10 @@
 import { confirmSessionEnd, liveAddress } from '../api/client';
 import type { LiveMessage, StreamName } from '../api/model';
-import { fragmentStartMs, timescales } from '../mse/mp4';
-import { Source } from '../mse/source';
 import { unsupported } from '../mse/support';
 import { Backoff } from './backoff';
-import { EdgeControl } from './edge';
+import { CanvasPresenter, decodable } from './canvas';
+import { MsePresenter } from './mse';
+import type { Listener, Presenter, Way } from './presenter';
 
 /** How a tile's stream does. `waiting`: connected, but no picture comes; `reason` says why when it is known. */
 export type FeedState = {
@@ -12,51 +12,44 @@ export type FeedState = {
   reason: string;
 };
 
+/** Where pictures are shown: one of the two, by `way`. */
+export type Surface = { video: HTMLVideoElement; canvas: HTMLCanvasElement };
+
 const tickMs = 200;
 const quietMs = 6000;
-const keepBehindS = 8;
 const unsupportedRetryMs = 30_000;
-/** Further back than a keyframe may lie after a reconnect. */
-const clockStepMs = 15_000;
-/** So many bytes unappended, and the page does not keep up: better to start over at the newest keyframe. */
-const pileUpBytes = 32 << 20;
+/** Messages that may wait while the browser says what it can; they come within milliseconds. */
+const maxHeld = 500;
+const jpegCodec = 'mp4v.6C';
 
 /**
- * Plays one stream of a camera live in one video element: connects, reconnects, feeds Media Source Extensions and holds
- * playback at the live edge. Everything happens on the page's own event loop; `close` ends it all.
+ * Shows one stream of a camera live: connects, reconnects, and has what comes shown in the best way that this browser
+ * has. Everything happens on the page's own event loop; `close` ends it all.
  */
 export class Feed {
   private socket: WebSocket | undefined;
-  private source: Source | undefined;
-  private originMs = 0;
+  private presenter: Presenter | undefined;
   private mime = '';
-  private playable = false;
   private initNext = false;
-  private init: ArrayBuffer | undefined;
-  private scales = new Map<number, number>();
-  /** Received while an append was under way; they go together in the next one. */
-  private pending: ArrayBuffer[] = [];
-  private pendingBytes = 0;
-  private feeding = false;
-  /** When the last fragment began, UTC. */
-  private newestMs = -Infinity;
-  private edge = new EdgeControl();
+  /** Messages since the last init that no presenter has taken yet: the first is the initialisation segment. */
+  private held: ArrayBuffer[] | undefined;
   private readonly backoff = new Backoff();
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly ticker: ReturnType<typeof setInterval>;
   private lastDataAt = 0;
-  private lastTrimAt = 0;
   private failures = 0;
-  /** End of what is buffered, in seconds of the element. */
-  private bufferedTo = 0;
+  /** Decoding picture by picture broke off too often; the browser's player may be of more patience. */
+  private withoutCodecs = false;
   private closed = false;
   private state: FeedState = { status: 'connecting', reason: '' };
 
   constructor(
     private readonly camera: string,
     private readonly stream: StreamName,
-    private readonly video: HTMLVideoElement,
+    private readonly surface: Surface,
+    private audible: boolean,
     private readonly onState: (state: FeedState) => void,
+    private readonly onWay: (way: Way | undefined) => void,
   ) {
     this.ticker = setInterval(() => this.tick(), tickMs);
     this.connect();
@@ -67,20 +60,37 @@ export class Feed {
     clearInterval(this.ticker);
     clearTimeout(this.retryTimer);
     this.disconnect();
-    this.dropSource();
+    this.dropPresenter();
   }
 
   /** The appliance's time of the picture on show, UTC ms; undefined when there is none. */
   pictureMs(): number | undefined {
-    if (!this.source || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return undefined;
-    return this.originMs + this.video.currentTime * 1000;
+    return this.presenter?.pictureMs();
+  }
+
+  level(): number | undefined {
+    return this.presenter?.level();
+  }
+
+  setAudible(audible: boolean): void {
+    if (audible === this.audible) return;
+    this.audible = audible;
+    if (this.presenter?.way === 'mse' || (audible && !hearing)) {
+      // The browser's player waits for sound that it has been promised: it is asked for only where it is heard.
+      this.dropPresenter();
+      this.disconnect();
+      this.connect();
+    } else {
+      this.presenter?.setAudible(audible);
+    }
   }
 
   private connect(): void {
-    const socket = new WebSocket(liveAddress(this.camera, this.stream));
+    const socket = new WebSocket(liveAddress(this.camera, this.stream, this.audible || hearing));
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
     this.initNext = false;
+    this.held = undefined;
     let opened = false;
     socket.onopen = () => {
       opened = true;
@@ -121,19 +131,10 @@ export class Feed {
       return; // not for this client
     }
     if (message.type === 'init' && message.mime) {
-      const why = unsupported(message.mime);
-      // Another codec gets another source: what is pending still is of the old one.
-      if (message.mime !== this.mime) this.dropSource();
-      this.playable = why === '';
+      // Another codec gets another presenter.
+      if (message.mime !== this.mime) this.dropPresenter();
       this.mime = message.mime;
       this.initNext = true;
-      if (why !== '') {
-        // No use in receiving it; a look now and then tells when the camera's codec has changed.
-        this.dropSource();
-        this.disconnect();
-        this.tell({ status: 'unsupported', reason: why });
-        this.retryTimer = setTimeout(() => this.connect(), unsupportedRetryMs);
-      }
     } else if (message.type === 'state') {
       const good = message.status === 'live' || message.status === 'connecting';
       if (!good || message.reason) this.tell({ status: 'waiting', reason: message.reason ?? '' });
@@ -142,85 +143,66 @@ export class Feed {
 
   private onBytes(data: ArrayBuffer): void {
     this.lastDataAt = performance.now();
-    if (!this.playable) return;
     if (this.initNext) {
       this.initNext = false;
-      this.init = data;
-      this.scales = timescales(data);
-      // The running source goes on with the new parameters, after what is still of the old ones.
-      if (this.source) this.take(data);
+      if (this.presenter) this.presenter.begin(data);
+      else if (this.mime) void this.choose(data);
       return;
     }
-    const startMs = fragmentStartMs(data, this.scales);
-    if (startMs === undefined) return;
-    // The appliance's clock was set back: on the old time axis this would come before what has been shown.
-    if (startMs < this.newestMs - clockStepMs) this.dropSource();
-    this.newestMs = startMs;
-    if (!this.source) this.begin(startMs);
-    this.take(data);
-  }
-
-  /** Opens a source whose time axis begins a second before the first fragment. */
-  private begin(startMs: number): void {
-    this.originMs = Math.floor(startMs) - 1000;
-    this.source = new Source(this.video, this.originMs);
-    this.edge = new EdgeControl();
-    if (this.init) this.take(this.init);
-  }
-
-  private take(data: ArrayBuffer): void {
-    this.pending.push(data);
-    this.pendingBytes += data.byteLength;
-    if (this.pendingBytes > pileUpBytes) this.fail(new Error('this computer does not keep up'));
-    else if (!this.feeding && this.source) void this.feed(this.source);
-  }
-
-  /** Appends all that has come, until nothing is left. */
-  private async feed(source: Source): Promise<void> {
-    this.feeding = true;
-    try {
-      while (this.pending.length > 0 && this.source === source) {
-        const data = this.joined();
-        await source.append(data, this.mime);
-        if (this.source === source) this.appended(source);
-      }
-    } catch (error) {
-      if (this.source === source && !this.closed) this.fail(error);
-    } finally {
-      if (this.source === source || this.source === undefined) this.feeding = false;
+    if (this.held) {
+      if (this.held.length < maxHeld) this.held.push(data);
+    } else {
+      this.presenter?.take(data);
     }
   }
 
-  private joined(): ArrayBuffer {
-    const parts = this.pending;
-    const whole = new Uint8Array(this.pendingBytes);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(new Uint8Array(part), at);
-      at += part.byteLength;
+  /** Finds a way to show a stream of type `mime`, and shows what has come meanwhile. */
+  private async choose(init: ArrayBuffer): Promise<void> {
+    const mime = this.mime;
+    const held: ArrayBuffer[] = [];
+    this.held = held;
+    const way = await wayFor(mime, this.audible, this.withoutCodecs);
+    if (this.held !== held) return; // closed, or begun anew
+    this.held = undefined;
+    if (!way) {
+      // No use in receiving it; a look now and then tells when the camera's codec has changed.
+      this.mime = '';
+      this.disconnect();
+      this.tell({ status: 'unsupported', reason: unsupported(mime) });
+      this.retryTimer = setTimeout(() => this.connect(), unsupportedRetryMs);
+      return;
     }
-    this.pending = [];
-    this.pendingBytes = 0;
-    return whole.buffer;
+    const presenter: Presenter =
+      way === 'mse'
+        ? new MsePresenter(this.surface.video, mime, mime.includes(','), this.listener(() => presenter))
+        : new CanvasPresenter(way, this.surface.canvas, mime, this.listener(() => presenter));
+    this.presenter = presenter;
+    this.onWay(way);
+    presenter.setAudible(this.audible);
+    presenter.begin(init);
+    for (const message of held) presenter.take(message);
   }
 
-  private appended(source: Source): void {
-    const newest = source.ranges().at(-1);
-    if (!newest || newest.end <= this.bufferedTo) return;
-    const time = this.video.currentTime;
-    const step = newest.end - Math.max(this.bufferedTo, newest.start);
-    this.edge.arrived(performance.now() / 1000, this.bufferedTo - Math.max(time, newest.start), step);
-    this.bufferedTo = newest.end;
-    this.backoff.reset();
-    this.failures = 0;
-    this.tell({ status: 'playing', reason: '' });
-    this.tick();
+  /** Passes on what a presenter tells as long as it is the one. */
+  private listener(which: () => Presenter): Listener {
+    return {
+      shown: () => {
+        if (this.presenter !== which()) return;
+        this.backoff.reset();
+        this.failures = 0;
+        this.tell({ status: 'playing', reason: '' });
+      },
+      failed: (error) => {
+        if (this.presenter === which()) this.fail(error);
+      },
+    };
   }
 
-  /** The browser gave up on the bytes: start over with a fresh source, ever more slowly if it goes on. */
+  /** The browser gave up on the bytes: start over with a fresh presenter, ever more slowly if it goes on. */
   private fail(error: unknown): void {
     this.failures++;
-    this.dropSource();
+    if (this.failures >= 2 && this.presenter?.way === 'webcodecs') this.withoutCodecs = true;
+    this.dropPresenter();
     this.disconnect();
     const reason =
       this.failures < 3
@@ -231,44 +213,19 @@ export class Feed {
   }
 
   private tick(): void {
-    const source = this.source;
     const now = performance.now();
     if (this.state.status === 'playing' && now - this.lastDataAt > quietMs) {
       this.tell({ status: 'waiting', reason: 'No new picture for some seconds.' });
     }
-    if (!source) return;
-    if (this.video.error) {
-      this.fail(this.video.error);
-      return;
-    }
-    const ranges = source.ranges();
-    if (ranges.length === 0) return;
-    const move = this.edge.decide(now / 1000, this.video.currentTime, ranges);
-    if (move.seekTo !== undefined && !this.video.seeking) this.video.currentTime = move.seekTo;
-    if (Math.abs(this.video.playbackRate - move.rate) > 0.005) this.video.playbackRate = move.rate;
-    if (this.video.paused) this.video.play().catch(() => this.video.muted || this.playMuted());
-    if (now - this.lastTrimAt > 5000) {
-      this.lastTrimAt = now;
-      const end = this.video.currentTime - keepBehindS;
-      if (end > 0) void source.trim(end).catch(() => {});
-    }
+    this.presenter?.tick(now);
   }
 
-  /** A browser may refuse sound before the first click; silence is better than no picture. */
-  private playMuted(): void {
-    this.video.muted = true;
-    void this.video.play().catch(() => {});
-  }
-
-  private dropSource(): void {
-    this.source?.close();
-    this.source = undefined;
-    this.pending = [];
-    this.pendingBytes = 0;
-    this.feeding = false;
-    this.bufferedTo = 0;
-    this.newestMs = -Infinity;
-    this.video.playbackRate = 1;
+  private dropPresenter(): void {
+    this.presenter?.close();
+    this.presenter = undefined;
+    this.held = undefined;
+    this.mime = '';
+    this.onWay(undefined);
   }
 
   private tell(state: FeedState): void {
@@ -276,4 +233,17 @@ export class Feed {
     this.state = state;
     this.onState(state);
   }
+}
+
+/** Sound can be played beside pictures that are decoded one by one. */
+const hearing = typeof AudioDecoder !== 'undefined' && typeof VideoDecoder !== 'undefined';
+
+/** The best way to show a stream of this type here; undefined when there is none. */
+async function wayFor(mime: string, audible: boolean, withoutCodecs: boolean): Promise<Way | undefined> {
+  const [codec = ''] = (/codecs="?([^"]*)"?/.exec(mime)?.[1] ?? '').split(',');
+  if (codec === jpegCodec) return 'jpeg';
+  const playable = unsupported(mime) === '';
+  if (playable && (withoutCodecs || (audible && !hearing))) return 'mse';
+  if (await decodable(codec)) return 'webcodecs';
+  return playable ? 'mse' : undefined;
 }

@@ -3,10 +3,10 @@
  * The bytes come from outside; whatever they are, these functions return and do not throw.
  */
 
-type Box = { type: string; start: number; end: number };
+export type Box = { type: string; start: number; end: number };
 
 /** Payload ranges of the boxes in `[from, to)`; ends at the first that does not fit. */
-function* boxes(view: DataView, from: number, to: number): Generator<Box> {
+export function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   let at = from;
   while (at + 8 <= to) {
     let size = view.getUint32(at);
@@ -28,7 +28,7 @@ function fourcc(view: DataView, at: number): string {
   return String.fromCharCode(view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3));
 }
 
-function find(view: DataView, parent: Box, ...path: string[]): Box | undefined {
+export function find(view: DataView, parent: Box, ...path: string[]): Box | undefined {
   let box: Box | undefined = parent;
   for (const type of path) {
     let found: Box | undefined;
@@ -87,14 +87,14 @@ export function fragmentStartMs(fragment: ArrayBuffer, scales: Map<number, numbe
   return earliest;
 }
 
-function version(view: DataView, box: Box): number {
+export function version(view: DataView, box: Box): number {
   return box.start < box.end ? view.getUint8(box.start) : 0;
 }
 
-function uint32(view: DataView, box: Box, at: number): number | undefined {
+export function uint32(view: DataView, box: Box, at: number): number | undefined {
   return box.start + at + 4 <= box.end ? view.getUint32(box.start + at) : undefined;
 }
 
-function uint64(view: DataView, box: Box, at: number): number | undefined {
+export function uint64(view: DataView, box: Box, at: number): number | undefined {
   return box.start + at + 8 <= box.end ? Number(view.getBigUint64(box.start + at)) : undefined;
 }
