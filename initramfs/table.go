@@ -47,6 +47,7 @@ func serviceTable() []supervise.Service {
 			Name: "engine", Path: program,
 			Args: []string{"engine", "-socket", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/engine"},
 			UID:  uidEngine, GID: gidVigie,
+			Caps:       []int{unix.CAP_NET_BIND_SERVICE}, // the relay's ports, 554 and 322; it listens only when it is switched on
 			NoNewPrivs: true, OOMScoreAdj: -800, MaxFiles: 65536,
 			RuntimeDir: runDir + "/engine", RuntimeMode: 0o750,
 			Limits:    cgroup.Limits{CPUWeight: 1000, IOWeight: 1000, MaxPIDs: 4096},

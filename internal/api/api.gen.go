@@ -348,6 +348,48 @@ func (e RecordingVolumeStatus) Valid() bool {
 	}
 }
 
+// Defines values for RelayReaderKind.
+const (
+	RelayReaderKindLive      RelayReaderKind = "live"
+	RelayReaderKindRecording RelayReaderKind = "recording"
+)
+
+// Valid indicates whether the value is a known member of the RelayReaderKind enum.
+func (e RelayReaderKind) Valid() bool {
+	switch e {
+	case RelayReaderKindLive:
+		return true
+	case RelayReaderKindRecording:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayReaderTransport.
+const (
+	RelayReaderTransportHTTP      RelayReaderTransport = "http"
+	RelayReaderTransportMulticast RelayReaderTransport = "multicast"
+	RelayReaderTransportTCP       RelayReaderTransport = "tcp"
+	RelayReaderTransportUDP       RelayReaderTransport = "udp"
+)
+
+// Valid indicates whether the value is a known member of the RelayReaderTransport enum.
+func (e RelayReaderTransport) Valid() bool {
+	switch e {
+	case RelayReaderTransportHTTP:
+		return true
+	case RelayReaderTransportMulticast:
+		return true
+	case RelayReaderTransportTCP:
+		return true
+	case RelayReaderTransportUDP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SegmentKind.
 const (
 	SegmentKindAlarm    SegmentKind = "alarm"
@@ -1317,6 +1359,121 @@ type RecordingVolumeRequest struct {
 	LimitPercent int `json:"limitPercent"`
 }
 
+// Relay defines model for Relay.
+type Relay struct {
+	// Certificate SHA-256 of the certificate of RTSPS, in hexadecimal; empty: it has none yet
+	Certificate string `json:"certificate"`
+	Listening   bool   `json:"listening"`
+
+	// Problem Why it does not listen as it should, for people; empty: it does
+	Problem string `json:"problem"`
+
+	// Readers That read now
+	Readers  int           `json:"readers"`
+	Settings RelaySettings `json:"settings"`
+}
+
+// RelayAccount defines model for RelayAccount.
+type RelayAccount struct {
+	// AllCameras Those yet to come too
+	AllCameras bool `json:"allCameras"`
+
+	// Cameras Ids; counts unless it is for all
+	Cameras   []string `json:"cameras"`
+	CreatedMs int64    `json:"createdMs"`
+	ID        string   `json:"id"`
+	Live      bool     `json:"live"`
+
+	// MaxReaders At a time
+	MaxReaders int `json:"maxReaders"`
+
+	// Name The user name
+	Name       string `json:"name"`
+	Recordings bool   `json:"recordings"`
+
+	// UntilMs When it ends; 0: never
+	UntilMs int64 `json:"untilMs"`
+}
+
+// RelayAccountRequest defines model for RelayAccountRequest.
+type RelayAccountRequest struct {
+	AllCameras bool     `json:"allCameras"`
+	Cameras    []string `json:"cameras"`
+	Live       bool     `json:"live"`
+	MaxReaders int      `json:"maxReaders"`
+	Name       string   `json:"name"`
+	Recordings bool     `json:"recordings"`
+	UntilMs    int64    `json:"untilMs"`
+}
+
+// RelayAccountSecret defines model for RelayAccountSecret.
+type RelayAccountSecret struct {
+	Account  RelayAccount `json:"account"`
+	Password string       `json:"password"`
+}
+
+// RelayReader defines model for RelayReader.
+type RelayReader struct {
+	// Account The account's name
+	Account string `json:"account"`
+
+	// Address Of the reader
+	Address string `json:"address"`
+
+	// Agent What the program calls itself
+	Agent string `json:"agent"`
+
+	// Bytes Sent
+	Bytes  int64           `json:"bytes"`
+	Camera string          `json:"camera"`
+	ID     string          `json:"id"`
+	Kind   RelayReaderKind `json:"kind"`
+
+	// LostFrames Left out because it did not take them in time
+	LostFrames int64 `json:"lostFrames"`
+
+	// Secure By RTSPS
+	Secure    bool                 `json:"secure"`
+	SinceMs   int64                `json:"sinceMs"`
+	Stream    string               `json:"stream"`
+	Transport RelayReaderTransport `json:"transport"`
+}
+
+// RelayReaderKind defines model for RelayReader.Kind.
+type RelayReaderKind string
+
+// RelayReaderTransport defines model for RelayReader.Transport.
+type RelayReaderTransport string
+
+// RelaySettings defines model for RelaySettings.
+type RelaySettings struct {
+	// Enabled Nothing listens unless it is
+	Enabled bool `json:"enabled"`
+
+	// MaxReaders Of all accounts together
+	MaxReaders int `json:"maxReaders"`
+
+	// Multicast Streams are sent by multicast to who asks for it
+	Multicast bool `json:"multicast"`
+
+	// MulticastPort Even; the first of four that each group uses
+	MulticastPort int `json:"multicastPort"`
+
+	// MulticastRange Groups to use, one for each stream: IPv4, within 239.0.0.0/8
+	//
+	// Example: 239.192.86.0/24
+	MulticastRange string `json:"multicastRange"`
+
+	// RtspPort 554 is the usual one. UDP is sent from ports of the system's choice
+	RtspPort int `json:"rtspPort"`
+
+	// RtspsPort 322 is the usual one
+	RtspsPort int `json:"rtspsPort"`
+
+	// TLS Listens for RTSPS too
+	TLS bool `json:"tls"`
+}
+
 // RestartRequest defines model for RestartRequest.
 type RestartRequest struct {
 	// AtOnce Kill it, without the time to end by itself: for a service that hangs
@@ -1758,6 +1915,15 @@ type AddProtectionJSONRequestBody = ProtectionRequest
 
 // PutRecordingVolumeJSONRequestBody defines body for PutRecordingVolume for application/json ContentType.
 type PutRecordingVolumeJSONRequestBody = RecordingVolumeRequest
+
+// PutRelayJSONRequestBody defines body for PutRelay for application/json ContentType.
+type PutRelayJSONRequestBody = RelaySettings
+
+// AddRelayAccountJSONRequestBody defines body for AddRelayAccount for application/json ContentType.
+type AddRelayAccountJSONRequestBody = RelayAccountRequest
+
+// PutRelayAccountJSONRequestBody defines body for PutRelayAccount for application/json ContentType.
+type PutRelayAccountJSONRequestBody = RelayAccountRequest
 
 // RestartServiceJSONRequestBody defines body for RestartService for application/json ContentType.
 type RestartServiceJSONRequestBody = RestartRequest

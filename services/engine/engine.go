@@ -40,6 +40,8 @@ import (
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/live"
 	"vigie/services/engine/internal/playback"
+	"vigie/services/engine/internal/relay"
+	"vigie/services/engine/internal/relay/account"
 	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
 	"vigie/services/engine/internal/trigger"
@@ -233,6 +235,11 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	viewers := live.New(cameras, log)
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
+	book, err := account.Open(db)
+	if err != nil {
+		return err
+	}
+	relaying := relay.New(relay.Config{Cameras: streams{cameras}, Book: book, Log: log})
 	handler := httpapi.New(httpapi.Parts{
 		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		History:   past.Query,
@@ -240,6 +247,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		Recording: recordingStatus(arch, db, found, cameras),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP, Keyframe: player.ServeKeyframe,
+		Relay: relaying, RelayBook: book,
 	})
 	say(stdout, cameras, arch)
 
@@ -250,6 +258,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		err = errors.Join(err, following.Wait())
 	}()
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
+	following.Go(func() error { relaying.Run(followCtx); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
 	following.Go(func() error { verify(followCtx, idx, log); return nil })
 	following.Go(func() error { followZone(followCtx, m, calendars); return nil })

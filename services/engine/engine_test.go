@@ -342,6 +342,7 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 
 	calendarsAnswer(e, id, url)
 	triggersAnswer(e, id, url)
+	relayAnswers(e, id)
 	e.do("listPastCameras", "GET", "/v1/cameras/past", "", 200, "[]")
 	e.do("deleteCamera", "DELETE", "/v1/cameras/"+id, "", 204, "")
 	e.eventually("the removed camera's recordings are listed under the name that they bear", func() bool {

@@ -18,6 +18,7 @@ import (
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/playback"
 	"vigie/services/engine/internal/record"
+	"vigie/services/engine/internal/relay"
 	"vigie/services/engine/internal/retention"
 )
 
@@ -86,6 +87,14 @@ type segmentFile struct{ *archive.Footage }
 func (f segmentFile) ReadAt(b []byte, off int64) (int, error) { return f.File.ReadAt(b, off) }
 func (f segmentFile) Close() error                            { return f.File.Close() }
 func (f segmentFile) Size() int64                             { return f.Footage.Size }
+
+// streams is the cameras as the relay sees them.
+type streams struct{ *camera.Set }
+
+func (s streams) View(camera, stream string) (relay.View, error) {
+	v, err := s.Set.View(camera, stream)
+	return relay.View{Ring: v.Ring, State: v.State, Changed: v.Changed}, err
+}
 
 // recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
 func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery, cameras *camera.Set) func() api.Recording {

@@ -13,7 +13,7 @@ var engineRanks = [][]string{
 	{"media", "mpeg4", "g726", "login"},
 	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection"},
 	{"ingest", "archive", "coverage"},
-	{"record", "playback", "live"},
+	{"record", "playback", "live", "relay"},
 	{"camera"},
 	{"httpapi"},
 }

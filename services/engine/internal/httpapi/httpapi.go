@@ -7,6 +7,7 @@ package httpapi
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 
 	"vigie/internal/answer"
@@ -22,6 +23,8 @@ type Parts struct {
 	Calendars Calendars
 	Archive   Archive
 	Ledger    Ledger
+	Relay     Relay
+	RelayBook RelayBook
 	// Past is the answer to GET /cameras/past.
 	Past func() ([]api.PastCamera, error)
 	// History is the answer to GET /cameras/{camera}/history.
@@ -41,7 +44,7 @@ type server struct{ Parts }
 // New returns the handler.
 func New(p Parts) http.Handler {
 	s := &server{p}
-	return answer.Mux("engine", answer.Routes{
+	routes := answer.Routes{
 		"GET /v1/cameras":                     s.listCameras,
 		"POST /v1/cameras":                    s.addCamera,
 		"POST /v1/cameras/test":               s.testCamera,
@@ -75,7 +78,9 @@ func New(p Parts) http.Handler {
 		"DELETE /v1/calendars/{calendar}":     s.deleteCalendar,
 		"GET /v1/holidays":                    s.getHolidays,
 		"PUT /v1/holidays":                    s.putHolidays,
-	})
+	}
+	maps.Copy(routes, s.relayRoutes())
+	return answer.Mux("engine", routes)
 }
 
 // cameraID returns the id in the path; one that cannot exist is refused before it becomes a folder name or a key.

@@ -1,6 +1,8 @@
-// Package login answers the challenges by which RTSP and HTTP servers ask for user and password (RFC 7235): Digest with
-// SHA-256, SHA-512-256 or MD5, with and without a quality of protection (RFC 7616, RFC 2069 for old cameras), and Basic
-// (RFC 7617), which gives the password away and is used only where nothing else is offered.
+// Package login is how user and password are asked for and proved in RTSP and HTTP (RFC 7235), for both sides.
+//
+// A Login answers the challenges of a server: Digest with SHA-256, SHA-512-256 or MD5, with and without a quality of
+// protection (RFC 7616, RFC 2069 for old cameras), and Basic (RFC 7617), which gives the password away and is used only
+// where nothing else is offered. A server asks with Challenges, keeps a Secret of each password, and judges an Answer.
 //
 // Of several challenges, in one header or many, the strongest is answered. Whether a request is worth sending again after a
 // refusal is told by Challenge: after the first, and when only the nonce was too old, but never in circles.
@@ -11,9 +13,7 @@
 package login
 
 import (
-	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
@@ -138,9 +138,9 @@ func usable(c challenge) (hash func(string) string, ok bool) {
 	}
 	switch strings.TrimSuffix(strings.ToLower(c.params["algorithm"]), "-sess") {
 	case "", "md5":
-		return func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) }, true
+		return md5Hex, true
 	case "sha-256":
-		return func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }, true
+		return sha256Hex, true
 	case "sha-512-256":
 		return func(s string) string { h := sha512.Sum512_256([]byte(s)); return hex.EncodeToString(h[:]) }, true
 	}

@@ -530,6 +530,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/relay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The relay: what other programs fetch the cameras' streams from by RTSP */
+        get: operations["getRelay"];
+        /** Change its settings; readers whose way is closed by that are let go */
+        put: operations["putRelay"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may read */
+        get: operations["listRelayAccounts"];
+        put?: never;
+        /** Add an account; its password is told in this answer and never again */
+        post: operations["addRelayAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id */
+                account: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Change an account, but for its name; its readers follow at once */
+        put: operations["putRelayAccount"];
+        post?: never;
+        /** Delete an account and let its readers go */
+        delete: operations["deleteRelayAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/accounts/{account}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id */
+                account: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give an account a new password; readers with the old one are let go */
+        post: operations["renewRelayPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who reads now */
+        get: operations["listRelayReaders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/readers/{reader}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The reader's id */
+                reader: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let a reader go; it may come again */
+        delete: operations["deleteRelayReader"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/recording": {
         parameters: {
             query?: never;
@@ -883,6 +997,100 @@ export interface components {
             name: string;
             /** @description On this day and month of every year */
             yearly: boolean;
+        };
+        RelaySettings: {
+            /** @description Nothing listens unless it is */
+            enabled: boolean;
+            /** @description 554 is the usual one. UDP is sent from ports of the system's choice */
+            rtspPort: number;
+            /** @description Listens for RTSPS too */
+            tls: boolean;
+            /** @description 322 is the usual one */
+            rtspsPort: number;
+            /** @description Streams are sent by multicast to who asks for it */
+            multicast: boolean;
+            /**
+             * @description Groups to use, one for each stream: IPv4, within 239.0.0.0/8
+             * @example 239.192.86.0/24
+             */
+            multicastRange: string;
+            /** @description Even; the first of four that each group uses */
+            multicastPort: number;
+            /** @description Of all accounts together */
+            maxReaders: number;
+        };
+        Relay: {
+            settings: components["schemas"]["RelaySettings"];
+            listening: boolean;
+            /** @description Why it does not listen as it should, for people; empty: it does */
+            problem: string;
+            /** @description SHA-256 of the certificate of RTSPS, in hexadecimal; empty: it has none yet */
+            certificate: string;
+            /** @description That read now */
+            readers: number;
+        };
+        RelayAccount: {
+            id: string;
+            /** @description The user name */
+            name: string;
+            /** @description Those yet to come too */
+            allCameras: boolean;
+            /** @description Ids; counts unless it is for all */
+            cameras: string[];
+            live: boolean;
+            recordings: boolean;
+            /** @description At a time */
+            maxReaders: number;
+            /**
+             * Format: int64
+             * @description When it ends; 0: never
+             */
+            untilMs: number;
+            /** Format: int64 */
+            createdMs: number;
+        };
+        RelayAccountRequest: {
+            name: string;
+            allCameras: boolean;
+            cameras: string[];
+            live: boolean;
+            recordings: boolean;
+            maxReaders: number;
+            /** Format: int64 */
+            untilMs: number;
+        };
+        RelayAccountSecret: {
+            account: components["schemas"]["RelayAccount"];
+            password: string;
+        };
+        RelayReader: {
+            id: string;
+            /** @description Of the reader */
+            address: string;
+            /** @description The account's name */
+            account: string;
+            camera: string;
+            stream: string;
+            /** @enum {string} */
+            kind: "live" | "recording";
+            /** @enum {string} */
+            transport: "tcp" | "udp" | "multicast" | "http";
+            /** @description By RTSPS */
+            secure: boolean;
+            /** @description What the program calls itself */
+            agent: string;
+            /**
+             * Format: int64
+             * @description Sent
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Left out because it did not take them in time
+             */
+            lostFrames: number;
+            /** Format: int64 */
+            sinceMs: number;
         };
         /** @description A fact that starts, or extends, alarm recording. */
         Trigger: {
@@ -2586,6 +2794,215 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Holiday"][];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRelay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings and how it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relay"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putRelay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelaySettings"];
+            };
+        };
+        responses: {
+            /** @description Settings and how it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relay"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listRelayAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayAccount"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addRelayAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelayAccountRequest"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayAccountSecret"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putRelayAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelayAccountRequest"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayAccount"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteRelayAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    renewRelayPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new password */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayAccountSecret"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listRelayReaders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayReader"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteRelayReader: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The reader's id */
+                reader: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Let go */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };
