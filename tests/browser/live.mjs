@@ -4,8 +4,22 @@
 //   cameras              [{name, fps, width, height, phaseMs}]: phaseMs is, for each stream, added to the instant that a frame's number says
 //   watchMs, limitMs     how long to watch for latency, and what 95 of 100 frames may have
 //   shots, downloads, node
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { ask, at, context, end, given, login, must, page, pixels, shot, step, until } from './stage.mjs';
 
+/** Sockets that bring live pictures now. */
+const sockets = new Set();
+page.on('websocket', (socket) => {
+  if (!socket.url().includes('/live')) return;
+  sockets.add(socket);
+  socket.on('close', () => sockets.delete(socket));
+});
+/** Loads the page anew; sockets of the page before say nothing when they go with it. */
+async function reload() {
+  sockets.clear();
+  await page.reload();
+}
 await context.addInitScript(pixels);
 // A browser that cannot decode picture by picture, once that is asked for.
 await context.addInitScript(() => {
@@ -118,9 +132,132 @@ await step('start', async () => {
   return told('start', percentiles(all));
 });
 
+const order = () => page.getByTestId('tile').locator('.name').allInnerTexts();
+/** Carries a tile to the middle of a cell of the wall. */
+async function carry(camera, column, row, columns, rows) {
+  const from = await tile(camera).boundingBox();
+  const wall = await at('wall').boundingBox();
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 3);
+  await page.mouse.down();
+  await page.mouse.move(wall.x + ((column + 0.5) * wall.width) / columns, wall.y + ((row + 0.5) * wall.height) / rows, { steps: 5 });
+  await shot('carrying');
+  await page.mouse.up();
+}
+
+await step('tiles are dragged, a layout is kept, and is there after a reload', async () => {
+  const before = await order();
+  await carry(lane, 0, 0, 2, 2);
+  await until('the tiles have changed places', async () => (await order())[0] === lane.name);
+  must((await order()).length === before.length, `there are ${await order()}`);
+  await at('layout-save').click();
+  await at('layout-submit').click();
+  await until('a word about the name', async () => (await at('layout-dialog').innerText()).includes('Give the layout a name'));
+  await at('layout-name').fill('Ways');
+  await at('layout-submit').click();
+  await at('layout-dialog').waitFor({ state: 'hidden' });
+  await at('layout-columns').selectOption('3');
+  await page.getByTestId('spare').first().waitFor();
+  await at('layout-undo').click();
+  await reload();
+  await until('the layout after the reload', async () => (await order()).join() === [lane, hall, gate].map(({ name }) => name).join());
+  const [kept] = await ask('/layouts');
+  must(kept.name === 'Ways' && kept.tiles.length === 3 && kept.columns === 2, JSON.stringify(kept));
+  // by keys: the first tile goes one to the right, and off
+  await tile(lane).focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await until('the tile one to the right', async () => (await order())[1] === lane.name);
+  await page.keyboard.press('Delete');
+  await until('the tile off the layout', async () => (await order()).join() === `${hall.name},${gate.name}`);
+  await page.getByTestId('spare-camera').first().selectOption({ label: lane.name });
+  await until('the camera chosen for the cell', async () => (await order()).length === 3);
+  await at('layout-save').click();
+  await at('layout-submit').click();
+  await at('layout-dialog').waitFor({ state: 'hidden' });
+  must((await ask('/layouts')).length === 1, 'a layout kept under its name has become a second one');
+  await at('layout-delete').click();
+  await at('confirm-action').click();
+  await until('the wall as it comes', async () => (await order()).join() === before.join());
+});
+
+await step('keys lead about the wall', async () => {
+  await tile(gate).focus();
+  const focused = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
+  await page.keyboard.press('ArrowRight');
+  must((await focused()) === hall.name, `ArrowRight leads to ${await focused()}`);
+  await page.keyboard.press('ArrowDown');
+  must((await focused()) === lane.name, `ArrowDown leads to ${await focused()}`);
+  await page.keyboard.press('Enter');
+  await until('the tile alone', async () => (await order()).join() === lane.name);
+  await page.keyboard.press('ArrowRight');
+  await until('the next camera alone', async () => (await order()).join() === gate.name);
+  await page.keyboard.press('2');
+  await until('the second camera alone', async () => (await order()).join() === hall.name);
+  await page.keyboard.press('Escape');
+  await until('all tiles', async () => (await order()).length === 3);
+});
+
+await step('a picture is magnified by wheel, mouse and keys', async () => {
+  const box = await tile(hall).boundingBox();
+  const scale = async () => Number(await tile(hall).getAttribute('data-scale'));
+  await page.mouse.move(box.x + box.width / 4, box.y + box.height / 2);
+  for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -200);
+  await until('a magnified picture', async () => (await scale()) > 2);
+  await tile(hall).getByTestId('tile-magnified').waitFor();
+  const left = async () => (await picture(hall).boundingBox()).x;
+  const before = await left();
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 4 - 60, box.y + box.height / 2, { steps: 3 });
+  await page.mouse.up();
+  must(Math.abs((await left()) - before + 60) < 2, `the picture moved by ${(await left()) - before}`);
+  await shot('magnified');
+  await tile(hall).focus();
+  await page.keyboard.press('+');
+  await page.keyboard.press('Escape');
+  await until('the whole picture', async () => (await scale()) === 1);
+});
+
+await step('a picture is saved with camera and time', async () => {
+  await tile(hall).focus();
+  for (const [key, kind] of [['p', 'png'], ['Shift+P', 'jpg']]) {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press(key)]);
+    const name = download.suggestedFilename();
+    must(new RegExp(`^${hall.name}_\\d{4}-\\d\\d-\\d\\d_\\d\\d-\\d\\d-\\d\\d-\\d{3}Z\\.${kind}$`).test(name), `the file is called ${name}`);
+    const bytes = readFileSync(await download.path());
+    const size = await page.evaluate(async (base64) => {
+      const image = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))]));
+      return [image.width, image.height];
+    }, bytes.toString('base64'));
+    must(size[0] === hall.width && size[1] > hall.height && size[1] < hall.height * 1.2, `the file is a picture of ${size}`);
+    if (kind === 'png') writeFileSync(path.join(given.shots, 'snapshot.png'), bytes);
+  }
+});
+
+await step('tiles that nobody sees cost nothing', async () => {
+  await until('a socket a tile', async () => sockets.size === given.cameras.length);
+  await page.keyboard.press('1');
+  await until('one socket for one tile', async () => sockets.size === 1);
+  await page.keyboard.press('Escape');
+  await until('a socket a tile again', async () => sockets.size === given.cameras.length);
+  await at('nav-system').click();
+  await until('no socket on another page', async () => sockets.size === 0);
+  await at('nav-live').click();
+  await until('a socket a tile once more', async () => sockets.size === given.cameras.length);
+  // In a tab that is hidden, after a moment.
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await until('no socket in a hidden tab', async () => sockets.size === 0);
+  await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await until('pictures again', async () => (await frame(gate)) !== null && sockets.size === given.cameras.length);
+});
+
 await step('a browser without WebCodecs plays the stream, with sound where it is wanted', async () => {
   await page.evaluate(() => sessionStorage.setItem('without', JSON.stringify(['VideoDecoder', 'AudioDecoder'])));
-  await page.reload();
+  await reload();
   await until('a picture in a player', async () => (await tile(hall).getAttribute('data-way')) === 'mse' && (await frame(hall)) !== null);
   await until('a JPEG', async () => (await tile(lane).getAttribute('data-way')) === 'jpeg' && (await frame(lane)) !== null);
   const note = await watched(hall, 8);
@@ -129,6 +266,16 @@ await step('a browser without WebCodecs plays the stream, with sound where it is
   await until('sound decoded', () => picture(hall).evaluate((element) => element.muted === false && element.webkitAudioDecodedByteCount > 0));
   await shot('player');
   return note;
+});
+
+await step('the wall fits a phone, a desk and a wall screen', async () => {
+  for (const [name, viewport] of Object.entries({ phone: { width: 360, height: 740 }, desk: { width: 1280, height: 800 }, wall: { width: 3840, height: 2160 } })) {
+    await page.setViewportSize(viewport);
+    await page.waitForTimeout(1500); // for pictures to come, and for the eye
+    await shot(`wall-${name}`);
+    const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    must(excess <= 0, `${name}: ${excess} pixels wider than the screen`);
+  }
 });
 
 await end();

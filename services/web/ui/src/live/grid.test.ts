@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyCells, filled, moved, neighbour, ordered, regridded, tileAt, withCamera, without, type Grid } from './grid';
+import { emptyCells, filled, moved, named, neighbour, ordered, regridded, tileAt, withCamera, without, type Grid } from './grid';
 
 const cameras = (grid: Grid) => ordered(grid).map((tile) => `${tile.camera}@${tile.column},${tile.row}`);
 const four = filled(['a', 'b', 'c'], 2, 2);
@@ -27,6 +27,8 @@ describe('a grid', () => {
     const other = tall.tiles[1] as (typeof tall.tiles)[0];
     expect(moved(tall, other, 0, 0)).toBe(tall);
   });
+
+  it('names each tile, of one camera too', () => expect(named(filled(['a', 'b', 'a'], 2, 2)).map(({ key }) => key)).toEqual(['a', 'b', 'a.1']));
 
   it('takes and gives up cameras', () => {
     expect(cameras(without(four, b))).toEqual(['a@0,0', 'c@0,1']);

@@ -20,6 +20,17 @@ export function ordered(grid: Grid): GridTile[] {
   return [...grid.tiles].sort((a, b) => a.row - b.row || a.column - b.column);
 }
 
+/** The tiles in reading order with names: the camera, and which of its tiles it is. */
+export function named(grid: Grid): { tile: GridTile; camera: string; key: string }[] {
+  const times = new Map<string, number>();
+  return ordered(grid).flatMap((tile) => {
+    if (!tile.camera) return [];
+    const time = times.get(tile.camera) ?? 0;
+    times.set(tile.camera, time + 1);
+    return [{ tile, camera: tile.camera, key: time === 0 ? tile.camera : `${tile.camera}.${time}` }];
+  });
+}
+
 /** The tile that covers a cell. */
 export function tileAt(grid: Grid, column: number, row: number): GridTile | undefined {
   return grid.tiles.find((tile) => column >= tile.column && column < tile.column + tile.columns && row >= tile.row && row < tile.row + tile.rows);

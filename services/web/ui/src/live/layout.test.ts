@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bestShape, neighbour, pageOf, shapeOf } from './layout';
+import { bestShape, pageOf, shapeOf } from './layout';
 
 describe('bestShape', () => {
   it.each([
@@ -22,6 +22,16 @@ describe('bestShape', () => {
       expect(columns * rows).toBeGreaterThanOrEqual(count);
     }
   });
+
+  it('is one that can be kept, however wide or high the window', () => {
+    for (let count = 1; count <= 64; count++) {
+      for (const [width, height] of [[9000, 500], [500, 9000]] as const) {
+        const { columns, rows } = bestShape(count, width, height);
+        expect(columns * rows).toBeGreaterThanOrEqual(count);
+        expect(Math.max(columns, rows)).toBeLessThanOrEqual(8);
+      }
+    }
+  });
 });
 
 it('a chosen number makes a square', () => expect(shapeOf(9, 2, 100, 100)).toEqual({ columns: 3, rows: 3 }));
@@ -30,16 +40,6 @@ describe('pageOf', () => {
   const items = [1, 2, 3, 4, 5, 6];
   it('cuts into pages', () => expect(pageOf(items, 4, 1)).toEqual({ shown: [5, 6], pages: 2, page: 1 }));
   it('stays inside when cameras go', () => expect(pageOf([1], 4, 3)).toEqual({ shown: [1], pages: 1, page: 0 }));
+  it('has 64 on a page at most', () => expect(pageOf(Array.from({ length: 70 }, (_, n) => n), 'auto', 1)).toEqual({ shown: [64, 65, 66, 67, 68, 69], pages: 2, page: 1 }));
   it('shows all on auto', () => expect(pageOf(items, 'auto', 2).shown).toEqual(items));
-});
-
-describe('neighbour', () => {
-  it.each([
-    ['ArrowRight', 0, 1],
-    ['ArrowLeft', 0, 0],
-    ['ArrowDown', 1, 4],
-    ['ArrowDown', 3, 3],
-    ['ArrowUp', 4, 1],
-    ['Enter', 2, 2],
-  ])('%s from %d', (key, from, to) => expect(neighbour(from, key, 3, 5)).toBe(to));
 });

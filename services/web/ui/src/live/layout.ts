@@ -1,16 +1,22 @@
 export type Shape = { columns: number; rows: number };
 
 /** How many tiles to show at once; `auto` means all. */
-export type Choice = 'auto' | 1 | 4 | 9 | 16;
-export const choices: readonly Choice[] = ['auto', 1, 4, 9, 16];
+export type Choice = 'auto' | 1 | 4 | 9 | 16 | 25 | 36 | 49 | 64;
+export const choices: readonly Choice[] = ['auto', 1, 4, 9, 16, 25, 36, 49, 64];
+
+/** More than this at once nobody can look at, and no browser can show. */
+const most = 64;
 
 const aspect = 16 / 9;
+
+/** Cells in a row or column: those of a layout that can be kept. */
+const maxSide = 8;
 
 /** The grid for `count` tiles in which a 16:9 picture comes out largest in a box of this size; the wider one of equals. */
 export function bestShape(count: number, width: number, height: number): Shape {
   let best: Shape = { columns: 1, rows: Math.max(1, count) };
   let bestWidth = 0;
-  for (let columns = 1; columns <= Math.max(1, count); columns++) {
+  for (let columns = Math.max(1, Math.ceil(count / maxSide)); columns <= Math.min(maxSide, Math.max(1, count)); columns++) {
     const rows = Math.ceil(Math.max(1, count) / columns);
     const pictureWidth = Math.min(width / columns, (height / rows) * aspect);
     if (pictureWidth >= bestWidth - 0.5) {
@@ -29,19 +35,8 @@ export function shapeOf(choice: Choice, count: number, width: number, height: nu
 
 /** Items of one page, and how many pages there are (one at least). */
 export function pageOf<T>(items: readonly T[], choice: Choice, page: number): { shown: T[]; pages: number; page: number } {
-  if (choice === 'auto') return { shown: [...items], pages: 1, page: 0 };
-  const pages = Math.max(1, Math.ceil(items.length / choice));
+  const size = choice === 'auto' ? most : choice;
+  const pages = Math.max(1, Math.ceil(items.length / size));
   const at = Math.min(Math.max(0, page), pages - 1);
-  return { shown: items.slice(at * choice, (at + 1) * choice), pages, page: at };
-}
-
-/** The tile an arrow key leads to; stays when there is none in that direction. */
-export function neighbour(index: number, key: string, columns: number, count: number): number {
-  const to =
-    key === 'ArrowLeft' ? index - 1
-    : key === 'ArrowRight' ? index + 1
-    : key === 'ArrowUp' ? index - columns
-    : key === 'ArrowDown' ? index + columns
-    : index;
-  return to >= 0 && to < count ? to : index;
+  return { shown: items.slice(at * size, (at + 1) * size), pages, page: at };
 }
