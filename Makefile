@@ -45,6 +45,11 @@ bench-index: setup ## size, start, queries and mirrors of an index of 1,728,000 
 bench-playback: setup ## how long recorded footage and keyframes take to be there, with warm and cold files
 	@go test -run '^$$' -bench Answer -benchtime 500x ./services/engine/internal/playback
 
+.PHONY: bench-disk
+bench-disk: setup ## where recording 100 cameras, and repair after a power cut, have a disk's arm go
+	@go test -run '^$$' -bench Recording100/xfs -benchtime 1x ./services/engine/internal/archive
+	@go test -run '^$$' -bench Repair100 -benchtime 1x -v ./services/engine/internal/archive
+
 .PHONY: bench
 bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes
 	@go run ./tools/bench

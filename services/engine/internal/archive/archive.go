@@ -295,8 +295,8 @@ func (a *Archive) limitLocked(volume string) int {
 	return DefaultLimitPercent
 }
 
-// Recovered waits until every present volume has closed what a crash left open, or the context ends. From then on
-// index.Bounds is right; reconciling the rest goes on.
+// Recovered waits until every present volume has indexed what a crash left open, or the context ends. From then on
+// index.Bounds is right; closing those files and reconciling the rest goes on.
 func (a *Archive) Recovered(ctx context.Context) error {
 	for _, v := range a.present() {
 		select {

@@ -658,7 +658,8 @@ func loopOf(t testing.TB, r *rig, id, mkfs string, size int64) Volume {
 	if err := os.Truncate(img, size); err != nil {
 		t.Fatal(err)
 	}
-	run(t, mkfs, "-q", img)
+	command := strings.Fields(mkfs)
+	run(t, command[0], append(command[1:], "-q", img)...)
 	path := filepath.Join(r.dir, id)
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		t.Fatal(err)

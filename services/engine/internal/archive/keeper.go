@@ -21,8 +21,7 @@ func (v *volume) keep() {
 	}
 	v.adoptProtections() // before anything is deleted
 	v.finishDeletions()
-	v.repairOpen(true)
-	close(v.recovered)
+	v.repairOpen(func() { close(v.recovered) })
 	v.reconcile()
 	t := time.NewTicker(v.arch.cfg.KeepEvery)
 	defer t.Stop()
@@ -104,7 +103,7 @@ func (v *volume) heal() {
 		return
 	}
 	v.finishDeletions()
-	v.repairOpen(true) // what it left open when it failed is in a newest folder
+	v.repairOpen(func() {}) // what it left open when it failed is in a newest folder
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.status == Full && v.free <= v.reserve() {

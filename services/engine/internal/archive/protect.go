@@ -222,3 +222,11 @@ func (v *volume) storeProtections() {
 	}
 	v.protFile = revision
 }
+
+// rename moves a file within its folder, durably.
+func (v *volume) rename(from, to string) error {
+	if err := v.fs.Rename(from, to); err != nil {
+		return err
+	}
+	return filesys.SyncDir(v.fs, filepath.Dir(to))
+}

@@ -161,7 +161,10 @@ func (a *Archive) Open(id string) (*Footage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoSegment, err)
 	}
-	for range 3 { // between being written and being closed a file changes its name
+	for try := range 10 { // between being written and being closed a file changes its name
+		if try > 0 {
+			time.Sleep(20 * time.Millisecond)
+		}
 		entry, found := Entry{}, false
 		for _, s := range a.open(k.Camera) {
 			if s.Key == k {

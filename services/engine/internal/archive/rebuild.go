@@ -137,13 +137,12 @@ func (v *volume) reconcileCamera(camera string, breathe func()) (unchecked int64
 			unknown = nil
 		}
 	}
-	complete := v.visit(camera, false, func(f found) {
+	var open []found
+	complete := v.visit(camera, func(f found) {
 		row, known := rows[f.Key]
 		delete(rows, f.Key)
 		if f.open {
-			if !v.isReadOnly() && !v.writing(f.path) {
-				v.repair(f.Key, f.path)
-			}
+			open = append(open, f)
 			return
 		}
 		if known && row.EndMs-row.StartMs == f.durationMs && !row.Suspect {
@@ -164,6 +163,9 @@ func (v *volume) reconcileCamera(camera string, breathe func()) (unchecked int64
 		}
 	}, v.tell)
 	flush()
+	if !v.isReadOnly() {
+		v.repair(open, func() {})
+	}
 	// A write-protected disk is mounted without its file system's log: what was written last may not show.
 	if !complete || len(rows) == 0 || v.isReadOnly() {
 		return unchecked

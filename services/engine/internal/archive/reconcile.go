@@ -5,11 +5,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"sync"
 
-	"vigie/internal/filesys"
 	"vigie/services/engine/internal/index"
-	"vigie/services/engine/internal/mkv"
 )
 
 // list reads a folder; ok is false when it cannot be read, which is said. A folder that does not exist is empty.
@@ -49,64 +46,45 @@ type found struct {
 	path       string
 }
 
-// visit calls fn for each segment file of a camera; newest limits it to the two newest days. What else lies there is told
-// to strange. complete is false when some folder could not be read.
-func (v *volume) visit(camera string, newest bool, fn func(found), strange func(path, why string)) (complete bool) {
+// visit calls fn for each segment file of a camera. What else lies there is told to strange. complete is false when some
+// folder could not be read.
+func (v *volume) visit(camera string, fn func(found), strange func(path, why string)) (complete bool) {
 	root := filepath.Join(v.path, recDir, camera)
 	days, complete := v.list(root)
-	if newest && len(days) > 2 {
-		days = days[len(days)-2:] // in order of name
-	}
 	for _, day := range days {
 		dir := filepath.Join(root, day.Name())
 		if !day.IsDir() {
 			strange(dir, "it is no folder of a day")
 			continue
 		}
-		files, ok := v.list(dir)
-		complete = complete && ok
-		for _, file := range files {
-			if v.ctx.Err() != nil {
-				return false
-			}
-			path := filepath.Join(dir, file.Name())
-			k, duration, open, ok := parseName(camera, file.Name())
-			switch {
-			case !file.Type().IsRegular():
-				strange(path, "it is no file")
-			case !ok:
-				strange(path, "its name is not that of a recording")
-			case filepath.Join(v.path, dayDir(k)) != dir:
-				strange(path, "it is in the folder of another day")
-			default:
-				fn(found{k, duration, open, path})
-			}
-		}
+		complete = v.visitDay(camera, dir, fn, strange) && complete
 	}
 	return complete
 }
 
-// repairOpen closes the files that nobody is writing and that were left open.
-func (v *volume) repairOpen(newest bool) {
-	if v.isReadOnly() {
-		return
+// visitDay is visit for a folder of a day.
+func (v *volume) visitDay(camera, dir string, fn func(found), strange func(path, why string)) (complete bool) {
+	files, complete := v.list(dir)
+	for _, file := range files {
+		if v.ctx.Err() != nil {
+			return false
+		}
+		path := filepath.Join(dir, file.Name())
+		k, duration, open, ok := parseName(camera, file.Name())
+		switch {
+		case !file.Type().IsRegular():
+			strange(path, "it is no file")
+		case strings.HasSuffix(file.Name(), damagedExt):
+			strange(path, "it could not be repaired")
+		case !ok:
+			strange(path, "its name is not that of a recording")
+		case filepath.Join(v.path, dayDir(k)) != dir:
+			strange(path, "it is in the folder of another day")
+		default:
+			fn(found{k, duration, open, path})
+		}
 	}
-	cameras, _ := v.cameras()
-	var group sync.WaitGroup
-	defer group.Wait()
-	slots := make(chan struct{}, parallel)
-	for _, camera := range cameras {
-		v.visit(camera, newest, func(f found) {
-			if !f.open || v.writing(f.path) {
-				return
-			}
-			slots <- struct{}{}
-			group.Go(func() {
-				defer func() { <-slots }()
-				v.repair(f.Key, f.path)
-			})
-		}, func(string, string) {})
-	}
+	return complete
 }
 
 // writing tells whether an open file belongs to a segment of this process.
@@ -119,65 +97,4 @@ func (v *volume) writing(path string) bool {
 		}
 	}
 	return v.creating[path]
-}
-
-// rename moves a file within its folder, durably.
-func (v *volume) rename(from, to string) error {
-	if err := v.fs.Rename(from, to); err != nil {
-		return err
-	}
-	return filesys.SyncDir(v.fs, filepath.Dir(to))
-}
-
-// smallest is the size up to which a file without one whole cluster is removed: no footage was ever synced to it.
-const smallest = 1 << 20
-
-// repair closes one file, and indexes it.
-func (v *volume) repair(k index.Key, path string) {
-	log := v.arch.log.With("volume", v.id, "segment", k.ID())
-	var r *mkv.Repaired
-	var seg index.Segment
-	err := v.disk(func() (err error) {
-		if r, err = mkv.Repair(v.fs, path); err != nil {
-			return err
-		}
-		if r.Clusters == 0 {
-			if r.Size <= smallest {
-				return v.fs.Remove(path)
-			}
-			return v.fs.Rename(path, strings.TrimSuffix(path, openExt)+".damaged")
-		}
-		for other := true; other; { // what another volume holds under this key stays in the index
-			var s index.Segment
-			if s, other, err = v.arch.idx.Get(k); err != nil {
-				return err
-			}
-			if other = other && s.Volume != v.id; other {
-				k.StartMs++
-			}
-		}
-		seg = index.Segment{Key: k, EndMs: min(max(r.EndNs/1e6, k.StartMs), k.StartMs+index.MaxDurationMs), SizeBytes: r.Size, Volume: v.id}
-		return v.rename(path, filepath.Join(v.path, relPath(seg)))
-	})
-	switch {
-	case errors.Is(err, mkv.ErrFormat), errors.Is(err, mkv.ErrDamaged):
-		if st, serr := v.fs.Lstat(path); serr == nil && st.Size() < smallest && errors.Is(err, mkv.ErrFormat) {
-			_ = v.fs.Remove(path) // not even its header was synced
-			return
-		}
-		log.Error("recording cannot be repaired and is kept as it is", "err", err)
-		if err := v.fs.Rename(path, strings.TrimSuffix(path, openExt)+".damaged"); err != nil {
-			v.ioError(err)
-		}
-		return
-	case err != nil:
-		log.Error("repair of a recording failed", "err", err)
-		v.ioError(err)
-		return
-	case r.Clusters == 0:
-		log.Info("recording without footage", "bytes", r.Size)
-		return
-	}
-	log.Info("recording repaired", "cut_bytes", r.CutBytes, "seconds", (seg.EndMs-seg.StartMs)/1000)
-	v.arch.put(seg)
 }

@@ -142,29 +142,68 @@ func (v *volume) gather() (pieces []piece, more bool) {
 
 // sync makes what was written, and the files' names, durable.
 func (v *volume) sync(pieces []piece) error {
-	if v.own && len(pieces) > 0 {
-		return pieces[0].seg.file.SyncFS()
+	files := make([]filesys.File, len(pieces))
+	var days []string
+	for i, p := range pieces {
+		files[i] = p.seg.file
+		if !p.named {
+			day := filepath.Dir(p.seg.path)
+			days = append(days, day, filepath.Dir(day), filepath.Dir(filepath.Dir(day)))
+		}
 	}
+	err := v.syncFiles(files)
+	if v.own || len(days) == 0 {
+		return err
+	}
+	return errors.Join(err, v.syncNames(nil, days))
+}
+
+// syncFiles makes the content of files durable; on a file system of its own all else too. What failed since the first of
+// them was opened is told.
+func (v *volume) syncFiles(files []filesys.File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if v.own {
+		return files[0].SyncFS()
+	}
+	return together(files, filesys.File.Datasync)
+}
+
+// syncNames makes the names in folders durable, by way of any file of the volume where it is a file system of its own.
+func (v *volume) syncNames(any filesys.File, dirs []string) error {
+	if v.own {
+		return any.SyncFS()
+	}
+	slices.Sort(dirs)
+	return together(slices.Compact(dirs), func(dir string) error { return filesys.SyncDir(v.fs, dir) })
+}
+
+// together does something for all of a list, several at a time, and returns what failed.
+func together[T any](list []T, fn func(T) error) error {
 	var mu sync.Mutex
 	var errs []error
+	each(list, parallel, func(one T) {
+		err := fn(one)
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	})
+	return errors.Join(errs...)
+}
+
+// each calls fn for all of a list, some at a time.
+func each[T any](list []T, some int, fn func(T)) {
 	var group sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	for _, p := range pieces {
+	defer group.Wait()
+	slots := make(chan struct{}, some)
+	for _, one := range list {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			err := p.seg.file.Datasync()
-			if !p.named {
-				day := filepath.Dir(p.seg.path)
-				err = errors.Join(err, filesys.SyncDir(v.fs, day), filesys.SyncDir(v.fs, filepath.Dir(day)), filesys.SyncDir(v.fs, filepath.Dir(filepath.Dir(day))))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
+			fn(one)
 		})
 	}
-	group.Wait()
-	return errors.Join(errs...)
 }
 
 // written notes that a piece is on disk.
@@ -259,24 +298,19 @@ func (v *volume) finish(list []*Segment) {
 		if err := v.sync(pieces); err != nil {
 			return err
 		}
-		days := map[string]bool{}
+		var days []string
 		for i, p := range pieces {
 			to := filepath.Join(v.path, relPath(segments[i]))
 			if err := v.fs.Rename(p.seg.path, to); err != nil {
 				return err
 			}
 			renamed++
-			days[filepath.Dir(to)] = true
+			days = append(days, filepath.Dir(to))
 		}
-		if v.own {
-			return v.sync(pieces)
+		if len(days) == 0 {
+			return nil
 		}
-		for day := range days {
-			if err := filesys.SyncDir(v.fs, day); err != nil {
-				return err
-			}
-		}
-		return nil
+		return v.syncNames(pieces[0].seg.file, days)
 	})
 	if err != nil {
 		v.ioError(err)

@@ -13,7 +13,12 @@ type cluster struct {
 	tick   int64
 	first  bool // the file was synced up to here before it was written
 	key    bool // it begins with a video keyframe (audio-only files: with any frame)
+	marked bool // it has a mark; then first is true too
+	mark
 }
+
+// peekSize is a cluster's head, with its mark but for the list, and that of its first block.
+const peekSize = clusterHead + markHead + blockHead
 
 // errTorn: here the file ends, or is damaged.
 var errTorn = errors.New("no whole cluster")
@@ -23,7 +28,7 @@ func (f *File) peek(off int64) (c cluster, err error) {
 	if off >= f.size {
 		return c, io.EOF
 	}
-	b, err := f.readAt(off, clusterHead+blockHead)
+	b, err := f.readAt(off, peekSize)
 	if err != nil {
 		return c, err
 	}
@@ -44,7 +49,15 @@ func (f *File) peek(off int64) (c cluster, err error) {
 		c.first = b[2] == 1
 		b = b[3:]
 	}
-	if b[0] == idSimpleBlock {
+	if m, n := parseMark(b, &f.meta.UUID, off); c.first && n > 0 && int64(clusterHead+n+blockHead) <= c.total {
+		c.marked, c.mark = true, m
+		if n+blockHead <= len(b) {
+			b = b[n:]
+		} else if b, err = f.readAt(off+clusterHead+int64(n), blockHead); err != nil {
+			return c, err
+		}
+	}
+	if len(b) >= blockHead && b[0] == idSimpleBlock {
 		if _, n, err := parseSize(b[1:]); err == nil && 1+n+4 <= len(b) {
 			video := f.run.Video()
 			c.key = b[1+n+3]&0x80 != 0 && (video < 0 || b[1+n] == 0x81+byte(video))
@@ -68,11 +81,11 @@ func (f *File) load(c cluster) ([]byte, error) {
 	return b[timeEnd:], nil
 }
 
-// Extent is what walking the clusters finds.
+// Extent is where a file's footage ends.
 type Extent struct {
 	Size     int64 // of the file up to the end of its last whole cluster
 	EndNs    int64 // end of the footage, UTC
-	Clusters int
+	Clusters int   // that were looked at; 0: there are none
 	cues     []cue
 	ticks    int64
 }
@@ -81,31 +94,45 @@ type Extent struct {
 // then, and tells where the file really ends.
 func (f *File) Scan() (Extent, error) {
 	x := Extent{Size: f.layout.clusters, EndNs: f.meta.StartNs}
-	var tail []cluster
-	for off := f.layout.clusters; ; {
+	list, err := f.walk(f.layout.clusters)
+	if err != nil {
+		return x, err
+	}
+	verify := f.layout.clusters
+	for _, c := range list {
+		if c.first {
+			verify = c.offset
+		}
+	}
+	err = f.extent(&x, list, verify, -1)
+	return x, err
+}
+
+// walk looks at the heads of the clusters from an offset on, up to the first that is not whole by its head.
+func (f *File) walk(off int64) (list []cluster, err error) {
+	for {
 		c, err := f.peek(off)
 		if err == io.EOF || errors.Is(err, errTorn) {
-			break
+			return list, nil
 		}
 		if err != nil {
-			return x, err
+			return nil, err
 		}
-		tail = append(tail, c)
+		list = append(list, c)
 		off += c.total
 	}
-	verify := 0
-	for i, c := range tail {
-		if c.first {
-			verify = i
-		}
-	}
-	for i, c := range tail {
-		if i >= verify {
+}
+
+// extent adds a list of clusters to what is known of a file: those from an offset on count up to the first that fails its
+// CRC. newest is the timestamp of the last frame before them, -1 when not known or none.
+func (f *File) extent(x *Extent, list []cluster, verify, newest int64) error {
+	for i, c := range list {
+		if c.offset >= verify {
 			if _, err := f.load(c); errors.Is(err, errTorn) {
-				tail = tail[:i]
+				list = list[:i]
 				break
 			} else if err != nil {
-				return x, err
+				return err
 			}
 		}
 		if c.key {
@@ -113,24 +140,28 @@ func (f *File) Scan() (Extent, error) {
 		}
 		x.Size = c.offset + c.total
 	}
-	x.Clusters = len(tail)
+	x.Clusters = len(list)
 	if x.Clusters == 0 {
-		return x, nil
+		return nil
 	}
 	var err error
-	if x.ticks, err = f.lastTick(tail); err != nil {
-		return x, err
+	if x.ticks, err = f.lastTick(list, newest); err != nil {
+		return err
 	}
 	x.EndNs = f.meta.StartNs + x.ticks*tickNs
-	return x, nil
+	return nil
 }
 
-// lastTick tells where the footage ends: the last frame's timestamp plus the distance of the last two.
-func (f *File) lastTick(list []cluster) (int64, error) {
+// lastTick tells where the footage ends: the last frame's timestamp plus the distance of the last two, of which newest is
+// the one before the list.
+func (f *File) lastTick(list []cluster, newest int64) (int64, error) {
 	video := max(f.run.Video(), 0)
 	last, before := int64(-1), int64(-1)
 	for i := len(list) - 1; i >= 0 && i >= len(list)-8 && before < 0; i-- {
 		data, err := f.load(list[i])
+		if errors.Is(err, errTorn) { // it was synced, and has gone bad since
+			break
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -151,10 +182,13 @@ func (f *File) lastTick(list []cluster) (int64, error) {
 		}
 	}
 	if last < 0 {
-		return list[len(list)-1].tick, nil
+		return max(list[len(list)-1].tick, newest), nil
 	}
 	if before < 0 {
-		return last, nil
+		before = newest
+	}
+	if before < 0 || before >= last {
+		return max(last, before), nil
 	}
 	return 2*last - before, nil
 }

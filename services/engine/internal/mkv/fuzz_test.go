@@ -120,7 +120,10 @@ func FuzzRepair(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(open)
-	f.Add(open[:len(open)-30])      // torn
+	f.Add(open[:len(open)-30]) // torn
+	marked := rounds(f, c, 3)
+	f.Add(marked)
+	f.Add(marked[:len(marked)-500])
 	f.Add(open[:w.layout.clusters]) // without footage
 	patch(f, seed, w.Close())
 	closed, err := os.ReadFile(seed)
@@ -149,7 +152,7 @@ func FuzzRepair(f *testing.F) {
 		if _, err := file.Write(data); err != nil {
 			t.Fatal(err)
 		}
-		r, err := Repair(disk, path)
+		r, err := repairFile(disk, path)
 		left := content()
 		if err != nil || r.Clusters == 0 {
 			if !bytes.Equal(left, data) {
@@ -167,7 +170,7 @@ func FuzzRepair(f *testing.F) {
 		if err != nil || !fixed.Closed() || fixed.EndNs() != r.EndNs {
 			t.Fatalf("repaired, it is no closed file that ends at %d: %+v, %v", r.EndNs, fixed, err)
 		}
-		again, err := Repair(disk, path)
+		again, err := repairFile(disk, path)
 		if err != nil || again.CutBytes != 0 || again.EndNs != r.EndNs || again.Clusters != r.Clusters {
 			t.Fatalf("a second repair after %+v: %+v, %v", r, again, err)
 		}

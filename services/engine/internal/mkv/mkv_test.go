@@ -364,7 +364,7 @@ func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 				t.Errorf("run: %s", diff)
 			}
 
-			r, err := Repair(filesys.OS, torn)
+			r, err := repairFile(filesys.OS, torn)
 			if err != nil || r.CutBytes == 0 || r.Clusters == 0 {
 				t.Fatalf("repair: %+v, %v", r, err)
 			}
@@ -379,7 +379,7 @@ func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 				t.Errorf("lost %v", lost)
 			}
 			judge(t, c, torn, true, len(c.frames)-len(all)+len(got))
-			again, err := Repair(filesys.OS, torn)
+			again, err := repairFile(filesys.OS, torn)
 			if err != nil || again.CutBytes != 0 || again.EndNs != r.EndNs {
 				t.Errorf("second repair: %+v, %v", again, err)
 			}
@@ -487,7 +487,7 @@ func TestTornAtEveryByte(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Repair(filesys.OS, path); err != nil || r.Clusters != x.Clusters {
+	if r, err := repairFile(filesys.OS, path); err != nil || r.Clusters != x.Clusters {
 		t.Fatalf("repair of a half-written front: %+v, %v", r, err)
 	}
 }
@@ -580,6 +580,7 @@ func FuzzFile(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "a.mkv")
 	w := c.write(f, path)
 	open, _ := os.ReadFile(path)
+	f.Add(rounds(f, c, 3))
 	f.Add(open)
 	f.Add(open[:len(open)-30])
 	patch(f, path, w.Close())
@@ -593,8 +594,20 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		if x, err := file.Scan(); err == nil && (x.Size > int64(len(data)) || x.Size < file.layout.clusters) {
-			t.Fatalf("size %d of %d", x.Size, len(data))
+		x, err := file.Scan()
+		y, ok, terr := file.tail()
+		for _, x := range []Extent{x, y} {
+			if x.Size != 0 && (x.Size > int64(len(data)) || x.Size < file.layout.clusters) {
+				t.Fatalf("size %d of %d", x.Size, len(data))
+			}
+			for _, c := range x.cues {
+				if c.cluster < file.layout.clusters || c.cluster >= x.Size {
+					t.Fatalf("cue at %d of %d", c.cluster, x.Size)
+				}
+			}
+		}
+		if (err != nil || terr != nil) || ok && y.Clusters == 0 {
+			t.Fatalf("%v, %v, %v", err, terr, ok)
 		}
 		it, err := file.Frames(startNs)
 		if err != nil {

@@ -3,7 +3,7 @@ package mkv
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 
 	"vigie/internal/filesys"
 )
@@ -16,40 +16,40 @@ const maxCut = 3 * clusterBytes
 
 // Repaired is what Repair found and did.
 type Repaired struct {
-	File     *File // what the header says; its reader is closed
+	File     *File // what the header says; its reader may be closed
 	Size     int64
 	EndNs    int64
 	CutBytes int64 // torn tail
-	Clusters int   // 0: the file holds no footage
+	Clusters int   // that were looked at; 0: the file holds no footage
 }
+
+// frontBytes is what is read of a file's beginning at once.
+const frontBytes = 52 + frontSize + usualHeader
 
 // Repair turns a file that was not closed, or only in part, into a closed one: a torn tail is cut off, Cues, Duration and
-// sizes are written, all is synced. A file without one whole cluster is left as it is, and Clusters is 0. An error that
-// is ErrFormat means that the header cannot be read, one that is ErrDamaged that cutting would lose more than a crash can
-// tear; then the file is left as it is too. Repairing a whole file changes
-// nothing of what it holds. Nobody else may write the file meanwhile.
-func Repair(fsys filesys.FS, path string) (*Repaired, error) {
-	fd, err := fsys.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, fmt.Errorf("repair: %w", err)
-	}
-	r, err := repair(fd)
-	if err = errors.Join(err, fd.Close()); err != nil {
-		return nil, fmt.Errorf("repair %s: %w", path, err)
-	}
-	return r, nil
-}
-
-func repair(fd filesys.File) (*Repaired, error) {
+// sizes are written. It counts once the file is synced, which is the caller's: one sync may do for many files. A file
+// without one whole cluster is left as it is, and Clusters is 0. An error that is ErrFormat means that the header cannot be
+// read, one that is ErrDamaged that cutting would lose more than a crash can tear; then the file is left as it is too.
+// Repairing a whole file changes nothing of what it holds. Nobody else may write the file meanwhile.
+func Repair(fd filesys.File) (*Repaired, error) {
 	st, err := fd.Stat()
 	if err != nil {
 		return nil, err
 	}
-	f, err := Open(fd, st.Size())
+	front := make([]byte, min(st.Size(), frontBytes))
+	if n, err := fd.ReadAt(front, 0); err != nil && err != io.EOF {
+		return nil, err
+	} else {
+		front = front[:n]
+	}
+	f, err := Open(&span{fd, 0, front}, st.Size())
 	if err != nil {
 		return nil, err
 	}
-	x, err := f.Scan()
+	x, ok, err := f.tail()
+	if err == nil && !ok {
+		x, err = f.Scan()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -71,5 +71,5 @@ func repair(fd filesys.File) (*Repaired, error) {
 			return nil, err
 		}
 	}
-	return r, fd.Datasync()
+	return r, nil
 }

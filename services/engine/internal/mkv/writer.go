@@ -28,6 +28,7 @@ type Writer struct {
 	sum      uint32 // CRC of what follows its CRC-32 element
 	start    int64  // its timestamp in ticks
 	cues     []cue
+	listed   int64   // offset of the newest cluster whose mark lists cues; 0: none
 	last     []int64 // newest timestamp of each track, -1 for none
 	duration []int64 // newest distance of each track's blocks
 	frames   int64
@@ -57,7 +58,7 @@ type Batch struct {
 var ErrNotKeyframe = errors.New("segment does not begin with a keyframe")
 
 const (
-	clusterHead = timeEnd + 3    // and a Void that says whether the cluster begins a write
+	clusterHead = timeEnd + 3    // and a Void that says whether the cluster begins a write; behind it may be a mark
 	timeEnd     = 4 + 4 + 6 + 10 // ID, size, CRC-32, Timestamp
 	crcEnd      = 4 + 4 + 6
 	blockHead   = 1 + 4 + 4 // ID, size, track, relative timestamp, flags
@@ -130,20 +131,22 @@ func (w *Writer) Add(f *media.Frame) error {
 }
 
 func (w *Writer) beginCluster(tick int64, isKey bool) {
-	if isKey || w.video < 0 {
-		w.cues = append(w.cues, cue{tick, w.offset + int64(w.whole.bytes)})
-	}
+	at := w.offset + int64(w.whole.bytes)
 	b := appendID(w.heads, idCluster)
 	b = append(b, 0x10, 0, 0, 0, idCRC32, 0x84, 0, 0, 0, 0, idTimestamp, 0x88)
 	b = binary.BigEndian.AppendUint64(b, uint64(tick))
-	first := byte(0)
 	if w.whole.bytes == 0 { // what comes before it will have been taken, and so be on disk, before it is
-		first = 1
+		b = w.appendMark(append(b, idVoid, 0x81, 1), at)
+	} else {
+		b = append(b, idVoid, 0x81, 0)
 	}
-	w.heads = append(b, idVoid, 0x81, first)
-	w.size += clusterHead
+	w.size += len(b) - len(w.heads)
+	w.sum = crc32.ChecksumIEEE(b[len(w.heads)+crcEnd:])
+	w.heads = b
 	w.open, w.start = true, tick
-	w.sum = crc32.ChecksumIEEE(w.heads[len(w.heads)-clusterHead+crcEnd:])
+	if isKey || w.video < 0 {
+		w.cues = append(w.cues, cue{tick, at})
+	}
 }
 
 func (w *Writer) appendBlock(f *media.Frame, rel int64) {
