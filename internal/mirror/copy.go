@@ -38,6 +38,7 @@ type copyDir struct {
 	journal filesys.File
 	size    int64
 	base    uint64
+	written uint64 // generation of the last frame in the journal
 	spare   []byte
 	snap    chan error // a snapshot is being written
 	retried bool
@@ -51,6 +52,9 @@ func (c *copyDir) enqueue(b []byte, gen uint64) {
 	if len(c.pending)+len(b) > maxPending {
 		c.fail(errors.New("the disk is too slow for the changes"))
 		return
+	}
+	if len(c.pending) == 0 {
+		c.pending = append(c.pending, make([]byte, frameHeaderSize)...) // room for a mark
 	}
 	c.pending = append(c.pending, b...)
 	c.pendGen = gen
@@ -145,9 +149,6 @@ func (c *copyDir) drop() {
 	}
 }
 
-// asideMark is in the reason of a copy in whose folder something was kept aside.
-const asideMark = ".aside-"
-
 // attach looks at the folder, puts aside what must not be overwritten, and starts a journal and, unless the folder
 // holds the present state already, a snapshot.
 func (c *copyDir) attach() error {
@@ -223,41 +224,6 @@ func cut(fsys filesys.FS, path string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
 }
 
-// keepAside moves the files of another database or another past into a folder of their own. Damaged files are linked
-// there instead: what can be read of them may still be the best copy until the new snapshot is in place.
-func (c *copyDir) keepAside(what string, generation uint64, put func(from, to string) error) error {
-	fsys, name := c.db.cfg.FS, c.db.cfg.Name
-	dir := fmt.Sprintf("%s%s%s-gen%d-%s", name, asideMark, what, generation, time.Now().UTC().Format("20060102T150405.000"))
-	path := filepath.Join(c.dir.Path, dir)
-	if err := fsys.Mkdir(path, 0o700); err != nil {
-		return err
-	}
-	snaps, journals, err := list(fsys, c.dir.Path, name)
-	if err != nil {
-		return err
-	}
-	var files []string
-	for _, g := range snaps {
-		files = append(files, snapName(name, g))
-	}
-	for _, g := range journals {
-		files = append(files, journalName(name, g))
-	}
-	for _, file := range files {
-		if err := put(filepath.Join(c.dir.Path, file), filepath.Join(path, file)); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(filesys.SyncDir(fsys, path), filesys.SyncDir(fsys, c.dir.Path)); err != nil {
-		return err
-	}
-	c.db.log.Warn("files of an index copy are kept aside", "volume", c.dir.ID, "folder", dir)
-	c.db.mu.Lock()
-	c.reason = fmt.Sprintf("earlier content (%s) is kept aside in %s", what, dir)
-	c.db.mu.Unlock()
-	return nil
-}
-
 // newJournal starts a journal after generation base.
 func (c *copyDir) newJournal(base uint64) error {
 	fsys, name := c.db.cfg.FS, journalName(c.db.cfg.Name, base)
@@ -286,7 +252,7 @@ func (c *copyDir) newJournal(base uint64) error {
 		if c.journal != nil {
 			c.journal.Close() // synced after its last write
 		}
-		c.journal, c.size, c.base = f, headerSize, base
+		c.journal, c.size, c.base, c.written = f, headerSize, base, base
 		return nil
 	})
 }
@@ -331,8 +297,14 @@ func (c *copyDir) flush() error {
 	if len(b) == 0 {
 		return nil
 	}
+	out := b[frameHeaderSize:]
+	if c.written > c.base {
+		mark := frame{generation: c.written, timeMs: time.Now().UnixMilli()}
+		mark.appendTo(b[:0], &header{uuid: db.state().uuid, branch: db.id})
+		out = b
+	}
 	err := c.disk(func() error {
-		if _, err := c.journal.Write(b); err != nil {
+		if _, err := c.journal.Write(out); err != nil {
 			return err
 		}
 		return c.journal.Datasync()
@@ -340,7 +312,8 @@ func (c *copyDir) flush() error {
 	if err != nil {
 		return err
 	}
-	c.size += int64(len(b))
+	c.size += int64(len(out))
+	c.written = gen
 	if cap(b) <= 1<<20 {
 		c.spare = b
 	}

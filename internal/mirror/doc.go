@@ -29,7 +29,7 @@
 //	engine.00000000000004d2.snap      the whole database at generation 1234 (hexadecimal)
 //	engine.00000000000004d2.journal   the changes after generation 1234
 //	engine.….tmp                      a snapshot in the making; removed when found
-//	engine.aside-…/                   files kept aside
+//	engine.aside-…/                   files kept aside; the four newest of these folders are kept
 //
 // The generation counts committed updates. A copy's state is its newest intact snapshot followed by every journal's
 // frames with consecutive generations. A journal is superseded from the generation in the name of the next one on. The
@@ -53,12 +53,17 @@
 //	 0     4  length of the payload, at most 64 MiB
 //	 4     4  CRC of UUID, branch, the 16 bytes at offset 8, the length, and the payload
 //	 8     8  generation
-//	16     8  UTC of the commit, milliseconds since the Unix epoch
+//	16     8  UTC of the commit, milliseconds since the Unix epoch; of the write for a mark
 //	24     n  payload: operations in order, each:
 //	             1  kind: 1 put, 2 delete, 3 clear the bucket
 //	             v  length of the bucket's name (unsigned varint), then the name
 //	             v  length of the key, then the key           (put, delete)
 //	             v  length of the value, then the value       (put)
+//
+// A frame without operations is a mark, which each write to the journal but the first begins with: all up to its generation was on disk
+// before. A power cut tears a write in any place, so that whole frames may lie behind a torn one; only a mark behind it
+// says that it was whole once, and is damaged. A journal without frames says nothing: it was begun before the snapshot
+// that it belongs to.
 //
 // # Branches
 //

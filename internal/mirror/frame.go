@@ -69,6 +69,9 @@ type frame struct {
 	payload    []byte
 }
 
+// mark tells whether the frame is a mark: an update without operations is not journalled.
+func (f *frame) mark() bool { return len(f.payload) == 0 }
+
 // appendTo encodes f for the journal with header h.
 func (f *frame) appendTo(b []byte, h *header) []byte {
 	start := len(b)
@@ -120,7 +123,8 @@ type journal struct {
 	header header
 	frames []frame
 	intact int64 // bytes up to the end of the last frame that counts
-	// damage says that what follows the intact part is not just a torn tail: intact frames lie behind the bad place.
+	// damage says that what follows the intact part is not just a torn tail: a mark behind the bad place says that it was
+	// on disk once.
 	damage error
 }
 
@@ -133,7 +137,11 @@ func parseJournal(b []byte) (*journal, error) {
 	at, next := headerSize, j.header.generation+1
 	for at < len(b) {
 		f, n, err := parseFrame(b[at:], &j.header)
-		if err != nil || f.generation != next || checkOps(f.payload) != nil {
+		if err == nil && f.mark() && f.generation == next-1 {
+			at += n
+			continue
+		}
+		if err != nil || f.mark() || f.generation != next || checkOps(f.payload) != nil {
 			break
 		}
 		j.frames = append(j.frames, f)
@@ -142,23 +150,24 @@ func parseJournal(b []byte) (*journal, error) {
 	}
 	j.intact = int64(at)
 	if at < len(b) {
-		if g := laterFrame(b[at:], &j.header, next); g != 0 {
-			j.damage = fmt.Errorf("damaged at byte %d: generations %d to %d cannot be read", at, next, g-1)
+		if g := laterMark(b[at:], &j.header, next); g != 0 {
+			j.damage = fmt.Errorf("damaged at byte %d: generations %d to %d cannot be read", at, next, g)
 		}
 	}
 	return &j, nil
 }
 
-// laterFrame looks for an intact frame with a generation above from behind a bad place; 0 when there is none.
-func laterFrame(b []byte, h *header, from uint64) uint64 {
+// laterMark looks behind a bad place for a mark that says that a generation, or one after it, was on disk; 0 when there
+// is none.
+func laterMark(b []byte, h *header, generation uint64) uint64 {
 	const lookahead = 1 << 20 // a plausible number of frames in one journal
 	for i := 1; i+frameHeaderSize <= len(b); i++ {
 		g := binary.BigEndian.Uint64(b[i+8:])
-		if g <= from || g > from+lookahead {
+		if g < generation || g > generation+lookahead || binary.BigEndian.Uint32(b[i:]) != 0 {
 			continue
 		}
-		if f, _, err := parseFrame(b[i:], h); err == nil {
-			return f.generation
+		if _, _, err := parseFrame(b[i:], h); err == nil {
+			return g
 		}
 	}
 	return 0

@@ -16,6 +16,8 @@ func FuzzJournal(f *testing.F) {
 		ops = appendOp(ops, op{kind: opClear, bucket: []byte("old")})
 		fr := frame{generation: 42 + g, timeMs: 5, payload: ops}
 		b = fr.appendTo(b, &h)
+		mark := frame{generation: 42 + g, timeMs: 6}
+		b = mark.appendTo(b, &h)
 		f.Add(bytes.Clone(b))
 	}
 	f.Add(b[:len(b)-1])
@@ -27,6 +29,20 @@ func FuzzJournal(f *testing.F) {
 			return
 		}
 		again := j.header.marshal()
+		next := j.header.generation + 1
+		marks := func() { // between frames there may be any number
+			for at := len(again); at < int(j.intact); at = len(again) {
+				m, n, err := parseFrame(data[at:], &j.header)
+				if err != nil || !m.mark() {
+					return
+				}
+				if m.generation != next-1 {
+					t.Fatalf("mark of generation %d before %d", m.generation, next)
+				}
+				again = append(again, data[at:at+n]...)
+			}
+		}
+		marks()
 		for i, fr := range j.frames {
 			if fr.generation != j.header.generation+uint64(i)+1 {
 				t.Fatalf("frame %d has generation %d", i, fr.generation)
@@ -35,6 +51,8 @@ func FuzzJournal(f *testing.F) {
 				t.Fatal(err)
 			}
 			again = fr.appendTo(again, &j.header)
+			next++
+			marks()
 		}
 		if int64(len(again)) != j.intact {
 			t.Fatalf("%d bytes intact, frames need %d", j.intact, len(again))

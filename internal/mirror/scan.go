@@ -128,12 +128,14 @@ func (f *found) follow(name string, journals []uint64) {
 			err = fmt.Errorf("header says generation %d", j.header.generation)
 		}
 		if err != nil {
-			// A power cut may leave the newest journal without its header: nothing in it was acknowledged.
-			if i == len(journals)-1 && size < headerSize {
+			if size <= headerSize { // a power cut left it without its header, which is synced before a frame is written
 				continue
 			}
 			f.notes = append(f.notes, fmt.Sprintf("journal from generation %d: %v", base, err))
 			continue
+		}
+		if len(j.frames) == 0 && j.damage == nil && (!f.ok && base != 0 || f.ok && base > f.generation) {
+			continue // the snapshot that it was begun for did not come to be
 		}
 		switch {
 		case !f.ok && base == 0:
