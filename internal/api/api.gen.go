@@ -233,16 +233,37 @@ func (e LayoutTileKind) Valid() bool {
 
 // Defines values for LiveMessageType.
 const (
-	LiveMessageTypeInit  LiveMessageType = "init"
-	LiveMessageTypeState LiveMessageType = "state"
+	LiveMessageTypeAnswer  LiveMessageType = "answer"
+	LiveMessageTypeInit    LiveMessageType = "init"
+	LiveMessageTypeRefused LiveMessageType = "refused"
+	LiveMessageTypeState   LiveMessageType = "state"
 )
 
 // Valid indicates whether the value is a known member of the LiveMessageType enum.
 func (e LiveMessageType) Valid() bool {
 	switch e {
+	case LiveMessageTypeAnswer:
+		return true
 	case LiveMessageTypeInit:
 		return true
+	case LiveMessageTypeRefused:
+		return true
 	case LiveMessageTypeState:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LiveOfferType.
+const (
+	LiveOfferTypeOffer LiveOfferType = "offer"
+)
+
+// Valid indicates whether the value is a known member of the LiveOfferType enum.
+func (e LiveOfferType) Valid() bool {
+	switch e {
+	case LiveOfferTypeOffer:
 		return true
 	default:
 		return false
@@ -645,6 +666,24 @@ func (e LiveParamsStream) Valid() bool {
 	case LiveParamsStreamMain:
 		return true
 	case LiveParamsStreamSub:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LiveParamsMedia.
+const (
+	LiveParamsMediaMp4    LiveParamsMedia = "mp4"
+	LiveParamsMediaWebrtc LiveParamsMedia = "webrtc"
+)
+
+// Valid indicates whether the value is a known member of the LiveParamsMedia enum.
+func (e LiveParamsMedia) Valid() bool {
+	switch e {
+	case LiveParamsMediaMp4:
+		return true
+	case LiveParamsMediaWebrtc:
 		return true
 	default:
 		return false
@@ -1154,12 +1193,23 @@ type LayoutTileKind string
 type LiveMessage struct {
 	Mime   string          `json:"mime,omitempty,omitzero"`
 	Reason string          `json:"reason,omitempty,omitzero"`
+	Sdp    string          `json:"sdp,omitempty,omitzero"`
 	Status string          `json:"status,omitempty,omitzero"`
 	Type   LiveMessageType `json:"type"`
 }
 
 // LiveMessageType defines model for LiveMessage.Type.
 type LiveMessageType string
+
+// LiveOffer defines model for LiveOffer.
+type LiveOffer struct {
+	// Sdp An offer (RFC 8829) to receive one video and one audio track
+	Sdp  string        `json:"sdp"`
+	Type LiveOfferType `json:"type"`
+}
+
+// LiveOfferType defines model for LiveOffer.Type.
+type LiveOfferType string
 
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {
@@ -1811,10 +1861,16 @@ type LiveParams struct {
 
 	// Audio Whether sound comes along where the camera has any
 	Audio bool `form:"audio,omitempty" json:"audio,omitempty,omitzero"`
+
+	// Media How pictures and sound come
+	Media LiveParamsMedia `form:"media,omitempty" json:"media,omitempty,omitzero"`
 }
 
 // LiveParamsStream defines parameters for Live.
 type LiveParamsStream string
+
+// LiveParamsMedia defines parameters for Live.
+type LiveParamsMedia string
 
 // GetMediaParams defines parameters for GetMedia.
 type GetMediaParams struct {

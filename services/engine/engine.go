@@ -44,6 +44,7 @@ import (
 	"vigie/services/engine/internal/relay/account"
 	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/rtc"
 	"vigie/services/engine/internal/trigger"
 	"vigie/services/system/systemapi"
 )
@@ -62,6 +63,9 @@ const (
 // of frames, in which the collector has nothing to look for: a collection costs a few milliseconds however large they are,
 // while garbage costs memory in proportion to them. Go's 100 would double the engine's memory to save a hundredth of a core.
 const gcPercent = 30
+
+// UDP ports of WebRTC sessions, while they live: fewer than may be open at once, beside what another program has of them.
+const rtcPortMin, rtcPortMax = 56000, 56099
 
 // options are the flags.
 type options struct {
@@ -232,7 +236,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	past := history.New(db, log)
 	looking.Go(func() error { past.Run(archiveCtx, cameras.Samples); return nil })
 
-	viewers := live.New(cameras, log)
+	viewers := live.New(cameras, rtc.New(rtc.Config{PortMin: rtcPortMin, PortMax: rtcPortMax}), log)
 	defer viewers.Close()
 	player := playback.New(footage{arch}, log)
 	book, err := account.Open(db)

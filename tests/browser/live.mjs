@@ -15,6 +15,14 @@ page.on('websocket', (socket) => {
   sockets.add(socket);
   socket.on('close', () => sockets.delete(socket));
 });
+// A browser that no packet by UDP reaches.
+await context.addInitScript(() => {
+  if (!sessionStorage.getItem('deaf')) return;
+  const set = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    return set.call(this, { ...description, sdp: description.sdp.replace(/a=candidate.*\r\n/g, '') });
+  };
+});
 /** Loads the page anew; sockets of the page before say nothing when they go with it. */
 async function reload() {
   sockets.clear();
@@ -255,8 +263,58 @@ await step('tiles that nobody sees cost nothing', async () => {
   await until('pictures again', async () => (await frame(gate)) !== null && sockets.size === given.cameras.length);
 });
 
+await step('by WebRTC, where that goes; the reason is told where it does not', async () => {
+  await tile(gate).focus();
+  await page.keyboard.press('i');
+  await tile(gate).getByTestId('transport').selectOption('webrtc');
+  await until('pictures by WebRTC', async () => (await tile(gate).getAttribute('data-way')) === 'webrtc' && (await frame(gate)) !== null);
+  const note = await watched(gate);
+  await shot('webrtc');
+  await tile(gate).hover();
+  await tile(gate).getByTestId('tile-sound').click();
+  const streaming = () => picture(gate).evaluate(async (element) => {
+    if (element.muted) return false;
+    window.listening ??= new AudioContext();
+    const analyser = window.listening.createAnalyser();
+    window.listening.createMediaStreamSource(new MediaStream(element.srcObject.getAudioTracks())).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    for (const end = performance.now() + 1500; performance.now() < end; await new Promise((next) => setTimeout(next, 20))) {
+      analyser.getFloatTimeDomainData(samples);
+      if (samples.some((sample) => Math.abs(sample) > 0.01)) return true;
+    }
+    return false;
+  });
+  await until('sound by WebRTC', streaming);
+  await until('JPEG pictures, which do not go', async () => (await tile(lane).getAttribute('data-way')) === 'jpeg');
+  await tile(lane).focus();
+  await page.keyboard.press('i');
+  must((await tile(lane).getByTestId('tile-info').innerText()).includes('Motion JPEG cannot be sent by WebRTC'), await tile(lane).getByTestId('tile-info').innerText());
+  await shot('webrtc-refused');
+  // AAC does not go by WebRTC: where its sound is wanted, the stream comes the other way.
+  await until('the other camera by WebRTC', async () => (await tile(hall).getAttribute('data-way')) === 'webrtc');
+  await heard(hall);
+  must((await tile(hall).getAttribute('data-way')) === 'webcodecs', 'AAC is not heard by WebRTC');
+  await tile(gate).getByTestId('transport').selectOption('auto');
+  await until('the WebSocket again', async () => (await tile(gate).getAttribute('data-way')) === 'webcodecs');
+  return note;
+});
+
+await step('where UDP does not get through, the WebSocket serves', async () => {
+  // A browser whose WebRTC finds no way: every candidate of the appliance is taken out.
+  await page.evaluate(() => sessionStorage.setItem('deaf', 'yes'));
+  await page.evaluate(() => localStorage.setItem('vigie.transport', 'webrtc'));
+  await reload();
+  await until('pictures by WebSocket', async () => (await tile(gate).getAttribute('data-way')) === 'webcodecs' && (await frame(gate)) !== null);
+  await tile(gate).focus();
+  await page.keyboard.press('i');
+  await until('the reason', async () => /UDP|WebRTC/.test(await tile(gate).getByTestId('tile-info').innerText()));
+  const reason = await tile(gate).getByTestId('tile-info').innerText();
+  await page.evaluate(() => { sessionStorage.removeItem('deaf'); localStorage.removeItem('vigie.transport'); });
+  return reason.replaceAll('\n', ' ').slice(0, 160);
+});
+
 await step('a browser without WebCodecs plays the stream, with sound where it is wanted', async () => {
-  await page.evaluate(() => sessionStorage.setItem('without', JSON.stringify(['VideoDecoder', 'AudioDecoder'])));
+  await page.evaluate(() => sessionStorage.setItem('without', JSON.stringify(['VideoDecoder', 'AudioDecoder', 'RTCPeerConnection'])));
   await reload();
   await until('a picture in a player', async () => (await tile(hall).getAttribute('data-way')) === 'mse' && (await frame(hall)) !== null);
   await until('a JPEG', async () => (await tile(lane).getAttribute('data-way')) === 'jpeg' && (await frame(lane)) !== null);

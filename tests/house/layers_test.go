@@ -11,7 +11,7 @@ import (
 // layers. Data flows from low to high, and nothing downstream may call upstream.
 var engineRanks = [][]string{
 	{"media", "mpeg4", "g726", "login"},
-	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection"},
+	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
 	{"ingest", "archive", "coverage"},
 	{"record", "playback", "live", "relay"},
 	{"camera"},

@@ -1,4 +1,6 @@
-// Package live sends a camera's stream to viewers as it comes: fragmented MP4 over a WebSocket.
+// Package live sends a camera's stream to viewers as it comes: fragmented MP4 over a WebSocket, or by WebRTC (package
+// rtc), for which the WebSocket carries offer and answer and is the lifeline: web ends it with the user's session, and
+// the pictures end with it.
 //
 // A viewer starts with the newest keyframe held in the ring and then gets one fragment for each video frame, with the
 // audio that came before it; the messages are those of the operation `live` in internal/api/openapi.yaml. A viewer that
@@ -15,6 +17,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -26,6 +29,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/engine/internal/fmp4"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/rtc"
 )
 
 const (
@@ -56,6 +60,7 @@ type Cameras interface {
 // Live serves viewers. Make one with New.
 type Live struct {
 	cameras Cameras
+	rtc     *rtc.Endpoint
 	log     *slog.Logger
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -67,8 +72,8 @@ type Live struct {
 }
 
 // New returns a Live without viewers.
-func New(cameras Cameras, log *slog.Logger) *Live {
-	l := &Live{cameras: cameras, log: log}
+func New(cameras Cameras, rtc *rtc.Endpoint, log *slog.Logger) *Live {
+	l := &Live{cameras: cameras, rtc: rtc, log: log}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -108,20 +113,30 @@ func (l *Live) leave() {
 	l.viewers.Done()
 }
 
-func wantsAudio(r *http.Request) (bool, error) {
-	switch r.URL.Query().Get("audio") {
+// wishes reads what a viewer wants.
+func wishes(r *http.Request) (stream string, options fmp4.Options, webrtc bool, err error) {
+	q := r.URL.Query()
+	options.JPEG = true
+	switch q.Get("audio") {
 	case "", "true":
-		return true, nil
 	case "false":
-		return false, nil
+		options.NoAudio = true
+	default:
+		return "", options, false, answer.Field("audio", "bad_audio", "Say audio=true for a stream with sound, audio=false for one without.")
 	}
-	return false, answer.Field("audio", "bad_audio", "Say audio=true for a stream with sound, audio=false for one without.")
+	switch q.Get("media") {
+	case "", "mp4":
+	case "webrtc":
+		webrtc = true
+	default:
+		return "", options, false, answer.Field("media", "bad_media", "Say media=mp4 for MP4 over the WebSocket, media=webrtc for WebRTC.")
+	}
+	return cmp.Or(q.Get("stream"), "main"), options, webrtc, nil
 }
 
 // ServeHTTP is one viewer of a camera's stream.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) {
-	stream := cmp.Or(r.URL.Query().Get("stream"), "main")
-	audio, err := wantsAudio(r)
+	stream, options, webrtc, err := wishes(r)
 	if err != nil {
 		answer.Fail(w, err)
 		return
@@ -153,21 +168,28 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return // answered
 	}
 	defer conn.CloseNow()
-	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, options: fmp4.Options{NoAudio: !audio, JPEG: true}, log: l.log.With("camera", camera, "stream", stream)}
+	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, options: options, log: l.log.With("camera", camera, "stream", stream)}
 	// The request's context ends with the hijacking. Reading has a context of its own, as ending it breaks the connection.
 	ctx, cancel := context.WithCancel(l.ctx)
 	reading, hangUp := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
+	if webrtc {
+		v.peer = newPeer(l.rtc, cancel)
+		defer v.peer.close()
+	}
 	helpers.Go(func() { v.listen(reading, cancel) })
 	helpers.Go(func() { v.ping(ctx, cancel) })
 	defer helpers.Wait()
 	defer hangUp()
 	defer cancel()
-	if err := v.serve(ctx, view); err != nil && ctx.Err() == nil {
+	if err = v.serve(ctx, view); err != nil && ctx.Err() == nil {
 		v.log.Debug("viewer ends", "err", err)
 	}
 	defer time.AfterFunc(goodbyeTimeout, hangUp).Stop()
+	var refused *rtc.Refusal
 	switch { // best effort: the client may be gone
+	case errors.As(err, &refused):
+		_ = conn.Close(websocket.StatusNormalClosure, "WebRTC is refused")
 	case l.ctx.Err() != nil:
 		_ = conn.Close(websocket.StatusGoingAway, "the service is stopping")
 	case v.talked.Load():

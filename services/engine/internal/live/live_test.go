@@ -22,6 +22,7 @@ import (
 	"vigie/services/engine/internal/ingest"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/rtc"
 )
 
 // cameras knows one camera, "k3f9x2ab".
@@ -78,7 +79,7 @@ func fixed(status api.CameraStateStatus) func() api.CameraState {
 // serve starts a Live.
 func serve(t *testing.T, c *cameras) (l *Live, url string) {
 	t.Helper()
-	l = New(c, slog.New(slog.DiscardHandler))
+	l = New(c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
 	server := httptest.NewUnstartedServer(handler(l))
 	server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
@@ -468,7 +469,7 @@ func TestChromiumPlaysLive(t *testing.T) {
 	wg.Go(func() { in.Run(ctx) })
 	defer wg.Wait()
 	defer cancel()
-	l := New(c, slog.New(slog.DiscardHandler))
+	l := New(c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
 	defer l.Close()
 	got := cameratest.Browse(t, handler(l), `async function feed(append, note) {
 		const begun = performance.now();

@@ -26,7 +26,8 @@ type viewer struct {
 	stream  string
 	options fmp4.Options
 	log     *slog.Logger
-	talked  atomic.Bool // the client sent something
+	talked  atomic.Bool // the client sent something that is not expected
+	peer    *peer       // nil: MP4 over the WebSocket
 
 	reader *ring.Reader
 	of     *ring.Ring // the ring that reader reads
@@ -40,9 +41,13 @@ type viewer struct {
 	buf     []byte
 }
 
-// listen handles pongs and closes, and ends the viewer when the client closes, is gone, or says anything.
+// listen handles pongs, closes and the offer, and ends the viewer when the client closes, is gone, or says anything else.
 func (v *viewer) listen(ctx context.Context, cancel context.CancelFunc) {
 	defer cancel()
+	if v.peer != nil && !v.peer.listen(ctx, v.conn) {
+		v.talked.Store(true)
+		return
+	}
 	if _, _, err := v.conn.Reader(ctx); err == nil {
 		v.talked.Store(true)
 	}
@@ -148,7 +153,13 @@ func (v *viewer) send(ctx context.Context, changed <-chan struct{}) error {
 			v.drop()
 		}
 		for _, f := range frames[:n] {
-			if err := v.add(ctx, f); err != nil {
+			err := v.add(ctx, f)
+			if errors.Is(err, errAnew) { // what else was read comes again, or is not wanted
+				v.reader.Close()
+				v.reader = v.of.NewReader(ring.ReaderConfig{Start: ring.NewestKeyframe, MaxLag: maxLag})
+				break
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -161,6 +172,9 @@ func (v *viewer) send(ctx context.Context, changed <-chan struct{}) error {
 
 // add queues a frame, sending what must go before it.
 func (v *viewer) add(ctx context.Context, f *media.Frame) error {
+	if v.peer != nil {
+		return v.pass(ctx, f)
+	}
 	if f.Run != v.run {
 		if err := v.flush(ctx, true); err != nil {
 			return err

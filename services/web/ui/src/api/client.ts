@@ -215,7 +215,7 @@ export function segmentFile(segment: string): string {
 }
 
 /** The WebSocket address of a camera's live stream. */
-export function liveAddress(camera: string, stream: StreamName, audio: boolean): string {
+export function liveAddress(camera: string, stream: StreamName, audio: boolean, webrtc: boolean): string {
   const scheme = location.protocol === 'http:' ? 'ws:' : 'wss:';
-  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}&audio=${audio}`;
+  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}&${webrtc ? 'media=webrtc' : `audio=${audio}`}`;
 }

@@ -210,13 +210,18 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * WebSocket: fragmented MP4 of the camera as it comes
-         * @description Server to client only. A text message is a `LiveMessage`. After one of type `init`, the next binary message is
+         * WebSocket: fragmented MP4 of the camera as it comes, or the signalling of a WebRTC session
+         * @description As MP4: server to client only. A text message is a `LiveMessage`. After one of type `init`, the next binary message is
          *     the MP4 initialisation segment (ftyp, moov) for a SourceBuffer of type `mime`, and each further binary message
          *     one or more whole fragments (moof, mdat) that start at a keyframe. Decode times (tfdt) are UTC since the Unix
          *     epoch in the track's timescale. Motion JPEG comes like that too (`codecs="mp4v.6C"`), though no SourceBuffer takes it:
          *     each sample is a JPEG file. A new `init` follows when the stream changes. `state` messages tell why no
          *     picture comes. A client that reads too slowly skips to the newest keyframe.
+         *
+         *     As WebRTC: the client sends one text message, a `LiveOffer`, at once. The answer comes as a `LiveMessage` of type
+         *     `answer` when the camera's stream is there, with all addresses in it; or `refused` with the reason, after which the
+         *     server closes. Pictures and sound then go by UDP for as long as the WebSocket stays open, with RTP timestamps
+         *     that are UTC since the Unix epoch in ticks of the track. `state` messages come as for MP4.
          */
         get: operations["live"];
         put?: never;
@@ -1838,10 +1843,17 @@ export interface components {
             /** @description Of kind camera: its id. It may have been removed since. */
             camera?: string;
         };
+        LiveOffer: {
+            /** @enum {string} */
+            type: "offer";
+            /** @description An offer (RFC 8829) to receive one video and one audio track */
+            sdp: string;
+        };
         LiveMessage: {
             /** @enum {string} */
-            type: "init" | "state";
+            type: "init" | "state" | "answer" | "refused";
             mime?: string;
+            sdp?: string;
             status?: string;
             reason?: string;
         };
@@ -2269,6 +2281,8 @@ export interface operations {
                 stream?: "main" | "sub";
                 /** @description Whether sound comes along where the camera has any */
                 audio?: boolean;
+                /** @description How pictures and sound come */
+                media?: "mp4" | "webrtc";
             };
             header?: never;
             path: {

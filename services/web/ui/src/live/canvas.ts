@@ -182,6 +182,10 @@ export class CanvasPresenter implements Presenter {
     this.sound = this.audible && this.audio ? new Sound(this.audio, () => this.pacer.delayMs) : undefined;
   }
 
+  hasSound(): boolean {
+    return this.audio !== undefined;
+  }
+
   level(): number | undefined {
     return this.sound?.level();
   }

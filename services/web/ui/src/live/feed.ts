@@ -1,16 +1,23 @@
 import { confirmSessionEnd, liveAddress } from '../api/client';
 import type { LiveMessage, StreamName } from '../api/model';
 import { unsupported } from '../mse/support';
+import { serverClock } from '../state/clock.svelte';
 import { Backoff } from './backoff';
 import { CanvasPresenter, decodable } from './canvas';
 import { MsePresenter } from './mse';
 import type { Listener, Presenter, Way } from './presenter';
+import { RtcPresenter } from './rtc';
+import { Stalls } from './stalls';
 
 /** How a tile's stream does. `waiting`: connected, but no picture comes; `reason` says why when it is known. */
 export type FeedState = {
   status: 'connecting' | 'playing' | 'waiting' | 'lost' | 'unsupported';
   reason: string;
 };
+
+/** How the user wants streams to come. */
+export type Wish = 'auto' | 'webrtc' | 'websocket';
+export const wishes: readonly Wish[] = ['auto', 'webrtc', 'websocket'];
 
 /** Where pictures are shown: one of the two, by `way`. */
 export type Surface = { video: HTMLVideoElement; canvas: HTMLCanvasElement };
@@ -37,7 +44,13 @@ export class Feed {
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly ticker: ReturnType<typeof setInterval>;
   private lastDataAt = 0;
+  private lastShownAt = 0;
   private failures = 0;
+  private readonly stalls = new Stalls();
+  /** Why WebRTC is not tried any more; empty while it may be. */
+  private refused = '';
+  /** The line holds the WebSocket up. */
+  private lossy = false;
   /** Decoding picture by picture broke off too often; the browser's player may be of more patience. */
   private withoutCodecs = false;
   private closed = false;
@@ -49,7 +62,8 @@ export class Feed {
     private readonly surface: Surface,
     private audible: boolean,
     private readonly onState: (state: FeedState) => void,
-    private readonly onWay: (way: Way | undefined) => void,
+    private readonly wish: Wish,
+    private readonly onWay: (way: Way | undefined, reason: string) => void,
   ) {
     this.ticker = setInterval(() => this.tick(), tickMs);
     this.connect();
@@ -75,7 +89,9 @@ export class Feed {
   setAudible(audible: boolean): void {
     if (audible === this.audible) return;
     this.audible = audible;
-    if (this.presenter?.way === 'mse' || (audible && !hearing)) {
+    if (this.presenter?.way === 'webrtc' && audible && !this.presenter.hasSound()) {
+      this.refuse('The sound of this camera does not go by WebRTC.');
+    } else if (this.presenter?.way === 'mse') {
       // The browser's player waits for sound that it has been promised: it is asked for only where it is heard.
       this.dropPresenter();
       this.disconnect();
@@ -85,8 +101,40 @@ export class Feed {
     }
   }
 
+  /** Whether the stream is to come by WebRTC now. */
+  private byRtc(): boolean {
+    if (this.refused !== '' || typeof RTCPeerConnection === 'undefined') return false;
+    // Where pictures are decoded one by one the WebSocket is as quick and can do more; a player's buffer is not.
+    return this.wish === 'webrtc' || (this.wish === 'auto' && (this.lossy || !hearing || this.withoutCodecs));
+  }
+
+  /** WebRTC does not do for this stream: it comes the other way from now on. */
+  private refuse(reason: string): void {
+    this.refused = reason;
+    this.dropPresenter();
+    this.disconnect();
+    this.connect();
+  }
+
+  /** Asks for the stream by WebRTC. */
+  private async offer(socket: WebSocket): Promise<void> {
+    const presenter: RtcPresenter = new RtcPresenter(this.surface.video, () => serverClock.now(), this.listener(() => presenter));
+    this.dropPresenter();
+    this.presenter = presenter;
+    this.onWay('webrtc', this.lossy ? 'The line holds up what comes by WebSocket.' : '');
+    presenter.setAudible(this.audible);
+    try {
+      const sdp = await presenter.offer();
+      if (this.presenter === presenter && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'offer', sdp }));
+    } catch (error) {
+      if (this.presenter === presenter) this.refuse(`This browser does not offer WebRTC (${error instanceof Error ? error.message : String(error)}).`);
+    }
+  }
+
   private connect(): void {
-    const socket = new WebSocket(liveAddress(this.camera, this.stream, this.audible || hearing));
+    const byRtc = this.byRtc();
+    const socket = new WebSocket(liveAddress(this.camera, this.stream, this.audible || hearing, byRtc));
+    this.stalls.reset();
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
     this.initNext = false;
@@ -95,6 +143,7 @@ export class Feed {
     socket.onopen = () => {
       opened = true;
       this.lastDataAt = performance.now();
+      if (byRtc && this.socket === socket) void this.offer(socket);
     };
     socket.onmessage = (event) => {
       if (this.socket !== socket) return;
@@ -135,6 +184,10 @@ export class Feed {
       if (message.mime !== this.mime) this.dropPresenter();
       this.mime = message.mime;
       this.initNext = true;
+    } else if (message.type === 'answer' && message.sdp) {
+      if (this.presenter instanceof RtcPresenter) void this.presenter.answer(message.sdp);
+    } else if (message.type === 'refused') {
+      this.refuse(message.reason ?? 'The appliance refuses WebRTC.');
     } else if (message.type === 'state') {
       const good = message.status === 'live' || message.status === 'connecting';
       if (!good || message.reason) this.tell({ status: 'waiting', reason: message.reason ?? '' });
@@ -143,6 +196,14 @@ export class Feed {
 
   private onBytes(data: ArrayBuffer): void {
     this.lastDataAt = performance.now();
+    if (!this.lossy && this.stalls.arrived(this.lastDataAt)) {
+      this.lossy = true;
+      if (this.byRtc()) {
+        this.disconnect();
+        this.connect();
+        return;
+      }
+    }
     if (this.initNext) {
       this.initNext = false;
       if (this.presenter) this.presenter.begin(data);
@@ -177,7 +238,7 @@ export class Feed {
         ? new MsePresenter(this.surface.video, mime, mime.includes(','), this.listener(() => presenter))
         : new CanvasPresenter(way, this.surface.canvas, mime, this.listener(() => presenter));
     this.presenter = presenter;
-    this.onWay(way);
+    this.onWay(way, this.refused || (way === 'mse' ? 'This browser does not decode this picture by picture, or did not manage to.' : ''));
     presenter.setAudible(this.audible);
     presenter.begin(init);
     for (const message of held) presenter.take(message);
@@ -190,6 +251,7 @@ export class Feed {
         if (this.presenter !== which()) return;
         this.backoff.reset();
         this.failures = 0;
+        this.lastShownAt = performance.now();
         this.tell({ status: 'playing', reason: '' });
       },
       failed: (error) => {
@@ -200,6 +262,10 @@ export class Feed {
 
   /** The browser gave up on the bytes: start over with a fresh presenter, ever more slowly if it goes on. */
   private fail(error: unknown): void {
+    if (this.presenter?.way === 'webrtc') {
+      this.refuse(`WebRTC broke off: ${error instanceof Error ? error.message : String(error)}.`);
+      return;
+    }
     this.failures++;
     if (this.failures >= 2 && this.presenter?.way === 'webcodecs') this.withoutCodecs = true;
     this.dropPresenter();
@@ -214,7 +280,7 @@ export class Feed {
 
   private tick(): void {
     const now = performance.now();
-    if (this.state.status === 'playing' && now - this.lastDataAt > quietMs) {
+    if (this.state.status === 'playing' && now - Math.max(this.lastDataAt, this.lastShownAt) > quietMs) {
       this.tell({ status: 'waiting', reason: 'No new picture for some seconds.' });
     }
     this.presenter?.tick(now);
@@ -225,7 +291,7 @@ export class Feed {
     this.presenter = undefined;
     this.held = undefined;
     this.mime = '';
-    this.onWay(undefined);
+    this.onWay(undefined, '');
   }
 
   private tell(state: FeedState): void {

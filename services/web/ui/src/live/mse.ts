@@ -119,6 +119,10 @@ export class MsePresenter implements Presenter {
     this.video.muted = !audible;
   }
 
+  hasSound(): boolean {
+    return this.sounding;
+  }
+
   level(): number | undefined {
     return undefined;
   }

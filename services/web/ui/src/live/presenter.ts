@@ -20,6 +20,8 @@ export interface Presenter {
   /** The appliance's time of the picture on show, UTC ms. */
   pictureMs(): number | undefined;
   setAudible(audible: boolean): void;
+  /** Whether there is sound to be heard. */
+  hasSound(): boolean;
   /** How loud it is, 0 to 1; undefined when that is not known. */
   level(): number | undefined;
   /** Now and then, for what has to be looked after. */
