@@ -45,6 +45,11 @@ bench-index: setup ## size, start, queries and mirrors of an index of 1,728,000 
 bench-playback: setup ## how long recorded footage and keyframes take to be there, with warm and cold files
 	@go test -run '^$$' -bench Answer -benchtime 500x ./services/engine/internal/playback
 
+.PHONY: bench-live
+bench-live: setup build ## latency, start and sound of live pictures in a browser, a minute each way; 50 cameras recorded while 50 viewers watch
+	@go test -tags whole -count=1 -timeout 30m -v -run '^TestLive$$' ./tests/browser -args -watch 1m -limit 200ms
+	@go run ./tools/bench -cameras 50 -viewers 50
+
 .PHONY: bench-disk
 bench-disk: setup ## where recording 100 cameras, and repair after a power cut, have a disk's arm go
 	@go test -run '^$$' -bench Recording100/xfs -benchtime 1x ./services/engine/internal/archive

@@ -72,12 +72,13 @@ function percentiles(values) {
 
 const told = (name, { count, p50, p95, p99, worst }) => `${name}: p50 ${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, at worst ${worst.toFixed(0)} ms of ${count}`;
 
-/** From the click that opens the page until a tile shows a picture, in ms. */
+/** From the click that opens the page until a tile shows a picture, and until that is a live one, in ms. */
 async function starts(camera) {
   return page.evaluate(
     ({ name, fps, phaseMs }) =>
       new Promise((resolve, reject) => {
         const begun = performance.now();
+        let first = 0;
         document.querySelector('[data-testid="nav-live"]').click();
         const look = () => {
           for (const root of document.querySelectorAll('[data-testid="tile"]')) {
@@ -86,7 +87,8 @@ async function starts(camera) {
             const code = element ? window.readCode(element) : null;
             if (code === null) continue;
             const age = (Date.now() - (code / fps) * 1000 - phaseMs[root.dataset.stream] + 90_000) % 60_000 - 30_000;
-            if (age < 1000) return resolve(performance.now() - begun);
+            first ||= performance.now() - begun;
+            if (age < 500) return resolve([first, performance.now() - begun]);
           }
           if (performance.now() - begun > 15_000) return reject(new Error(`no picture of ${name}: ${document.querySelector('[data-testid="wall"]')?.innerText}`));
           requestAnimationFrame(look);
@@ -106,12 +108,13 @@ await step('all cameras are live', async () => {
 const [gate, hall, lane] = given.cameras;
 
 /** Watches until the latency is as it ought to be: a computer that does other work gets a few tries. */
-async function watched(camera, tries = 5) {
+async function watched(camera, limitMs = given.limitMs) {
+  let tries = 6;
   for (let last = ''; ; tries--) {
     if (tries === 0) throw new Error(last);
     const seen = percentiles(await latencies(camera, given.watchMs));
     last = told(await tile(camera).getAttribute('data-way'), seen);
-    if (seen.p95 <= given.limitMs && seen.count > (camera.fps * given.watchMs) / 1000 / 2) return last;
+    if (seen.p95 <= limitMs && seen.count > (camera.fps * given.watchMs) / 1000 / 2) return last;
   }
 }
 
@@ -137,7 +140,7 @@ await step('start', async () => {
     await at('camera-add').waitFor();
     all.push(await starts(hall));
   }
-  return told('start', percentiles(all));
+  return `${told('first picture', percentiles(all.map(([first]) => first)))}; ${told('live', percentiles(all.map(([, live]) => live)))}`;
 });
 
 const order = () => page.getByTestId('tile').locator('.name').allInnerTexts();
@@ -318,7 +321,7 @@ await step('a browser without WebCodecs plays the stream, with sound where it is
   await reload();
   await until('a picture in a player', async () => (await tile(hall).getAttribute('data-way')) === 'mse' && (await frame(hall)) !== null);
   await until('a JPEG', async () => (await tile(lane).getAttribute('data-way')) === 'jpeg' && (await frame(lane)) !== null);
-  const note = await watched(hall, 8);
+  const note = await watched(hall, Math.max(500, given.limitMs)); // a player's buffer is what it is
   await tile(hall).hover();
   await tile(hall).getByTestId('tile-sound').click();
   await until('sound decoded', () => picture(hall).evaluate((element) => element.muted === false && element.webkitAudioDecodedByteCount > 0));

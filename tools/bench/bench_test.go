@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
+
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/ledger"
 	"vigie/tools/simcam/rtspcam"
@@ -84,8 +86,38 @@ func TestCostOfAProcessIsReadFromProc(t *testing.T) {
 	}
 }
 
+func TestViewersAreCountedByTheirManners(t *testing.T) {
+	s := &seen{}
+	at := func(base uint64, durations ...uint32) fmp4.Parts {
+		track := &fmp4.PartTrack{ID: 1, BaseTime: base}
+		for _, d := range durations {
+			track.Samples = append(track.Samples, &fmp4.Sample{Duration: d})
+		}
+		return fmp4.Parts{{Tracks: []*fmp4.PartTrack{track, {ID: 2}}}}
+	}
+	now := time.Unix(101, 0)
+	next := s.take(at(100*90000, 3600, 3600), 0, now)
+	next = s.take(at(100*90000+7200+10, 3600), next, now)
+	if s.frames != 3 || s.skips != 0 || next != 100*90000+10810 || s.age(0) != 920*time.Millisecond || s.age(1) != time.Second {
+		t.Errorf("%+v, next %d", s, next)
+	}
+	if s.take(at(103*90000, 3600), next, now); s.skips != 1 {
+		t.Errorf("%d skips", s.skips)
+	}
+	counts := map[manner]int{}
+	for i := range 50 {
+		counts[mannerOf(i)]++
+	}
+	if counts[quick] != 40 || counts[slow] != 5 || counts[stuck] != 5 {
+		t.Errorf("%v", counts)
+	}
+	if _, faults := report(map[manner]*seen{quick: {ended: 1}, slow: {viewers: 1}, stuck: {}}); len(faults) != 2 {
+		t.Errorf("%q", faults)
+	}
+}
+
 func TestBadFlagsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-cameras", "x"}, {"-cameras", "0"}, {"-duration", "0s"}, {"rest"}} {
+	for _, args := range [][]string{{"-cameras", "x"}, {"-cameras", "0"}, {"-duration", "0s"}, {"-viewers", "300"}, {"rest"}} {
 		if o, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%v gives %+v", args, o)
 		}

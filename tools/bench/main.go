@@ -1,6 +1,6 @@
 // Command bench measures the recording chain beside its floor.
 //
-//	go run ./tools/bench [-cameras 10,50,100] [-duration 30s] [-bitrate 4000000] [-search] [-profile FOLDER] [-binary build/vigie] [-dir build/bench] [-own=false]
+//	go run ./tools/bench [-cameras 10,50,100] [-duration 30s] [-bitrate 4000000] [-search] [-viewers 50] [-profile FOLDER] [-binary build/vigie] [-dir build/bench] [-own=false]
 //
 // For each number of cameras it records that many simulated ones with the engine, and then has a program without any
 // thought in it take the same cameras' bytes from as many sockets to as many files: what the kernel alone costs. Both
@@ -8,6 +8,8 @@
 // counted, and the floor's, which takes a minute at most: the cameras run in this one. It prints processor time per GB of video, memory, how long a frame
 // took to be on disk at worst, and how many frames sent are not in the recordings, which it reads back with ffmpeg: that must
 // be none, else it fails. Whether the goal is reached is told in words.
+//
+// With -viewers that many watch live while it records, by WebSocket as browsers do, some of them badly; what they got is told too.
 //
 // The volume is a file system of its own, as a recorder's are (XFS in a file, which takes root; -own=false: a folder, where
 // each file must be synced by itself). With -search it goes on beyond the numbers given, to the largest that loses nothing.
@@ -61,6 +63,7 @@ type options struct {
 	profile  string
 	own      bool
 	search   bool
+	viewers  int
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -74,12 +77,16 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.dir, "dir", "build/bench", "`folder` to record to; emptied before and after")
 	fs.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the engine with each number of cameras; empty: none")
 	fs.BoolVar(&o.own, "own", os.Geteuid() == 0, "record to a file system of its own")
+	fs.IntVar(&o.viewers, "viewers", 0, "how many watch the cameras live meanwhile: one in ten slowly, one in ten not reading at all")
 	fs.BoolVar(&o.search, "search", false, "look for the largest number of cameras that loses nothing")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.viewers < 0 || o.viewers > 256 {
+		return o, fmt.Errorf("-viewers %d: want 0 to 256", o.viewers)
 	}
 	if o.duration < time.Second || o.duration > time.Hour {
 		return o, fmt.Errorf("-duration %v: want 1s to 1h", o.duration)
@@ -115,7 +122,11 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, heading, strconv.Itoa(n), fmt.Sprintf("%.1f", r.engine.rate()/1e6), r.engine, r.floor,
 			fmt.Sprintf("%.2f", r.ratio()), fmt.Sprintf("%.0f", r.rss/1e6), fmt.Sprintf("%.0f", r.peak/1e6), r.toDisk.String(),
 			strconv.Itoa(r.lost), strconv.FormatInt(r.overflows, 10))
-		fmt.Fprintln(stdout, "  "+verdict(n, r))
+		if o.viewers > 0 {
+			fmt.Fprintln(stdout, "  "+r.viewers)
+		} else {
+			fmt.Fprintln(stdout, "  "+verdict(n, r)) // the goal is for recording alone
+		}
 		return r, nil
 	}
 	largest := 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +50,7 @@ type result struct {
 	toDisk        time.Duration // a frame's way to the disk, at worst
 	lost          int
 	overflows     int64
+	viewers       string // what they got
 }
 
 func (r result) ratio() float64 { return r.engine.perGB() / r.floor.perGB() }
@@ -107,6 +109,8 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 	if err := untilAllRecorded(ctx, client, n); err != nil {
 		return err
 	}
+	watched := attend(ctx, services.Socket(stack.Engine), slices.Sorted(maps.Keys(ids)), o.viewers)
+	defer watched.leave()
 	pid := services.PID(stack.Engine)
 	r.engine, err = during(ctx, o.duration, s, pid)
 	if err != nil {
@@ -116,6 +120,12 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 		return err
 	}
 	r.overflows = s.Overflows()
+	got, err := watched.leave()
+	if err != nil {
+		return err
+	}
+	text, faults := report(got)
+	r.viewers = strings.Join(append([]string{text}, faults...), "; ")
 	if err := services.Stop(stack.Engine); err != nil { // closes the files
 		return err
 	}
