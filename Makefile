@@ -56,8 +56,9 @@ bench-disk: setup ## where recording 100 cameras, and repair after a power cut, 
 	@go test -run '^$$' -bench Repair100 -benchtime 1x -v ./services/engine/internal/archive
 
 .PHONY: bench
-bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes
+bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes; what 100 readers of the relay cost
 	@go run ./tools/bench
+	@go run ./tools/bench relay
 
 .PHONY: image
 image: setup ui ## build/vigie.iso

@@ -243,7 +243,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	if err != nil {
 		return err
 	}
-	relaying := relay.New(relay.Config{Cameras: streams{cameras}, Book: book, Log: log})
+	relaying := relay.New(relay.Config{Cameras: streams{cameras}, Archive: strips{arch}, Book: book, Log: log})
 	handler := httpapi.New(httpapi.Parts{
 		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		History:   past.Query,

@@ -96,6 +96,35 @@ func (s streams) View(camera, stream string) (relay.View, error) {
 	return relay.View{Ring: v.Ring, State: v.State, Changed: v.Changed}, err
 }
 
+// strips is the archive as the relay sees it.
+type strips struct{ *archive.Archive }
+
+func (s strips) Next(camera, stream string, fromMs int64, limit int) ([]relay.Footage, error) {
+	list, err := s.Archive.Next(camera, stream, fromMs, limit)
+	return relayFootage(list), err
+}
+
+func (s strips) Previous(camera, stream string, atMs int64, limit int) ([]relay.Footage, error) {
+	list, err := s.Archive.Previous(camera, stream, atMs, limit)
+	return relayFootage(list), err
+}
+
+func relayFootage(list []archive.Entry) []relay.Footage {
+	out := make([]relay.Footage, 0, len(list))
+	for _, s := range list {
+		out = append(out, relay.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs, Open: s.Open})
+	}
+	return out
+}
+
+func (s strips) Open(id string) (relay.File, error) {
+	file, err := s.Archive.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	return segmentFile{file}, nil
+}
+
 // recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
 func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery, cameras *camera.Set) func() api.Recording {
 	return func() api.Recording {

@@ -39,8 +39,11 @@ func main() {
 	defer stop()
 	run := bench
 	args := os.Args[1:]
-	if len(args) > 0 && args[0] == floorCommand {
-		run, args = floor, args[1:]
+	if len(args) > 0 {
+		if other := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
+			floorCommand: floor, relayCommand: benchRelay, libraryCommand: library}[args[0]]; other != nil {
+			run, args = other, args[1:]
+		}
 	}
 	if err := run(ctx, args, os.Stdout, os.Stderr); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {

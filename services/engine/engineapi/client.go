@@ -70,3 +70,31 @@ func (c *Client) Recording(ctx context.Context) (api.Recording, error) {
 	err := c.ask.Call(ctx, http.MethodGet, "/v1/recording", nil, &out)
 	return out, err
 }
+
+// SetRelay changes the settings of the relay.
+func (c *Client) SetRelay(ctx context.Context, s api.RelaySettings) (api.Relay, error) {
+	var out api.Relay
+	err := c.ask.Call(ctx, http.MethodPut, "/v1/relay", s, &out)
+	return out, err
+}
+
+// Relay returns the settings of the relay and how it is.
+func (c *Client) Relay(ctx context.Context) (api.Relay, error) {
+	var out api.Relay
+	err := c.ask.Call(ctx, http.MethodGet, "/v1/relay", nil, &out)
+	return out, err
+}
+
+// AddRelayAccount adds an account of the relay and returns it with its password.
+func (c *Client) AddRelayAccount(ctx context.Context, r api.RelayAccountRequest) (api.RelayAccountSecret, error) {
+	var out api.RelayAccountSecret
+	err := c.ask.Call(ctx, http.MethodPost, "/v1/relay/accounts", r, &out)
+	return out, err
+}
+
+// RelayReaders lists who reads from the relay now.
+func (c *Client) RelayReaders(ctx context.Context) ([]api.RelayReader, error) {
+	var out []api.RelayReader
+	err := c.ask.Call(ctx, http.MethodGet, "/v1/relay/readers", nil, &out)
+	return out, err
+}

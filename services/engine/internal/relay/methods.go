@@ -45,6 +45,9 @@ func (c *conn) describe(req *base.Request, row *account.Row) *base.Response {
 	if res != nil {
 		return res
 	}
+	if a.recordings {
+		return c.describeRecordings(req, a)
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, readyWithin)
 	defer cancel()
 	h, release, err := c.server.enter(a)
@@ -60,10 +63,15 @@ func (c *conn) describe(req *base.Request, row *account.Row) *base.Response {
 	if err != nil {
 		return unavailable(err)
 	}
-	base_ := *req.URL
-	base_.Path = strings.TrimRight(base_.Path, "/") + "/"
+	return described(req, body)
+}
+
+// described is the answer with a session description.
+func described(req *base.Request, body []byte) *base.Response {
+	root := *req.URL
+	root.Path = strings.TrimRight(root.Path, "/") + "/"
 	return &base.Response{StatusCode: base.StatusOK, Body: body,
-		Header: base.Header{"Content-Type": {"application/sdp"}, "Content-Base": {base_.String()}, "Cache-Control": {"no-cache"}}}
+		Header: base.Header{"Content-Type": {"application/sdp"}, "Content-Base": {root.String()}, "Cache-Control": {"no-cache"}}}
 }
 
 // ready waits until it is known what the stream consists of.
@@ -156,6 +164,9 @@ func (r *refusal) Error() string { return r.response.StatusMessage }
 
 // begin begins a session.
 func (c *conn) begin(ctx context.Context, a address, row *account.Row, w way) (*session, error) {
+	if a.recordings {
+		return c.beginReplay(a, row, w)
+	}
 	s := newSession(c, a, w)
 	h, release, err := c.server.enter(a)
 	if err != nil {
@@ -175,15 +186,8 @@ func (c *conn) begin(ctx context.Context, a address, row *account.Row, w way) (*
 
 // setUp sets one media up and returns the Transport header of the answer. A non-nil answer refuses it.
 func (s *session) setUp(m int, t transport, req *base.Request) (string, *base.Response) {
-	h := s.hub
-	h.mu.Lock()
-	fl := h.medias[m]
-	var ssrc uint32
-	if fl != nil {
-		ssrc = fl.ssrc
-	}
-	h.mu.Unlock()
-	if fl == nil {
+	ssrc, ok := s.source(m)
+	if !ok {
 		return "", refuse(base.StatusNotFound, "The stream has no such track")
 	}
 	u := &setup{control: req.URL.CloneWithoutCredentials().String(), channels: t.channels, ports: t.ports}
@@ -198,7 +202,7 @@ func (s *session) setUp(m int, t transport, req *base.Request) (string, *base.Re
 	case byMulticast:
 		if s.caster == nil {
 			local, _ := s.conn.conn.LocalAddr().(*net.TCPAddr)
-			caster, err := s.conn.server.cast(h, local.AddrPort().Addr().Unmap())
+			caster, err := s.conn.server.cast(s.hub, local.AddrPort().Addr().Unmap())
 			if err != nil {
 				return "", unavailable(err)
 			}
@@ -243,6 +247,8 @@ func (c *conn) play(req *base.Request, row *account.Row) error {
 		res = refuse(base.StatusAggregateOperationNotAllowed, "The session is of another stream")
 	case s.wants() == [2]bool{}:
 		res = refuse(base.StatusMethodNotValidInThisState, "Nothing is set up")
+	case s.replay != nil:
+		return c.playRecordings(req, row, s)
 	case len(r) > 0 && strings.Contains(strings.ToLower(r[0]), "clock"):
 		res = refuse(base.StatusInvalidRange, "This stream is live; recordings are at /"+recordingsRoot+"/"+a.camera+"/"+a.stream)
 	}

@@ -78,6 +78,11 @@ const (
 
 func serve(t *testing.T, c Cameras) *served {
 	t.Helper()
+	return serveAll(t, c, nil)
+}
+
+func serveAll(t *testing.T, c Cameras, archive Archive) *served {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	db, _, err := mirror.Open(mirror.Config{Path: filepath.Join(t.TempDir(), "db"), Name: "engine", Log: log}, nil)
 	if err != nil {
@@ -88,7 +93,7 @@ func serve(t *testing.T, c Cameras) *served {
 	if s.book, err = account.Open(db); err != nil {
 		t.Fatal(err)
 	}
-	s.Server = New(Config{Cameras: c, Book: s.book, Log: log, Listen: func(ctx context.Context, port int) (net.Listener, error) {
+	s.Server = New(Config{Cameras: c, Archive: archive, Book: s.book, Log: log, Listen: func(ctx context.Context, port int) (net.Listener, error) {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err == nil {
 			s.mu.Lock()

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
-	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/engine/internal/login"
 	"vigie/services/engine/internal/relay/account"
@@ -27,6 +25,7 @@ var errGone = errors.New("the camera was removed")
 // Config is what a relay needs.
 type Config struct {
 	Cameras Cameras
+	Archive Archive // nil: no recordings
 	Book    *account.Book
 	Log     *slog.Logger
 	// Listen opens a port; nil: on all addresses of the machine.
@@ -121,9 +120,6 @@ func (s *Server) stop() {
 
 // enter finds the hub of a live stream, or makes it; release must be called once it is not needed any more.
 func (s *Server) enter(a address) (h *hub, release func(), err error) {
-	if a.recordings {
-		return nil, nil, answer.Refuse(http.StatusNotFound, "no_recordings", "Recordings are not offered")
-	}
 	if _, err := s.cfg.Cameras.View(a.camera, a.stream); err != nil {
 		return nil, nil, err
 	}
@@ -179,12 +175,16 @@ func (s *Server) admit(c *conn, ses *session, row *account.Row) (why string) {
 	most := s.cfg.Book.Settings().MaxReaders
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all, own := 0, 0
+	all, own, replays := 0, 0, 0
 	for o := range s.conns {
 		o.mu.Lock()
 		if o.session != nil {
-			if all++; o.account.ID == row.ID {
+			all++
+			if o.account.ID == row.ID {
 				own++
+			}
+			if o.session.replay != nil {
+				replays++
 			}
 		}
 		o.mu.Unlock()
@@ -192,6 +192,8 @@ func (s *Server) admit(c *conn, ses *session, row *account.Row) (why string) {
 	switch {
 	case own >= row.MaxReaders:
 		return fmt.Sprintf("This account reads with %d connections already, which is its limit", own)
+	case ses.replay != nil && replays >= maxReplays:
+		return fmt.Sprintf("%d recordings are being played already, which is the limit", replays)
 	case all >= most:
 		return fmt.Sprintf("There are %d readers already, which is the limit", all)
 	}

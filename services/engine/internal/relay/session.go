@@ -22,6 +22,7 @@ type session struct {
 	way     way
 	setups  [2]*setup // picture and sound; nil: not wanted
 	hub     *hub      // live
+	replay  *replay   // recordings
 	release func()
 	caster  *caster // multicast
 	stopWay func()  // while it plays
@@ -88,26 +89,57 @@ func (s *session) lost() int64 {
 
 // start has packets sent, from where a cursor is.
 func (s *session) start() error {
+	if s.way == byMulticast {
+		s.stopWay = func() {}
+		s.since.Store(time.Now().UnixMilli())
+		return nil
+	}
+	return s.startSource(s.cursor.Load(), func() {})
+}
+
+// startReplay plays recordings.
+func (s *session) startReplay(o order) error {
+	ctx, cancel := context.WithCancel(s.conn.ctx)
+	return s.startSource(s.replay.start(ctx, o, s.wants(), s.conn.waker(s)), cancel)
+}
+
+// startSource has what a source gives sent to the client alone; over is called when that stops.
+func (s *session) startSource(from source, over func()) error {
 	c := s.conn
-	switch s.way {
-	case byTCP:
-		c.out.play(s.cursor.Load(), s.channel())
-		s.stopWay = func() { c.out.play(nil, nil) }
-	case byUDP:
+	if s.way == byUDP {
 		p, err := c.server.udp()
 		if err != nil {
+			over()
 			return err
 		}
-		s.stopWay = s.startUDP(p)
-	case byMulticast:
-		s.stopWay = func() {}
+		stop := s.startUDP(p, from)
+		s.stopWay = func() { over(); stop() }
+	} else {
+		c.out.play(from, s.channel())
+		s.stopWay = func() { over(); c.out.play(nil, nil) }
 	}
 	s.since.Store(time.Now().UnixMilli())
 	return nil
 }
 
+// source is the SSRC of a media's packets; ok is false when there is none.
+func (s *session) source(m int) (ssrc uint32, ok bool) {
+	var fl *flow
+	if s.replay != nil {
+		fl = s.replay.flows[m]
+	} else {
+		s.hub.mu.Lock()
+		defer s.hub.mu.Unlock()
+		fl = s.hub.medias[m]
+	}
+	if fl == nil {
+		return 0, false
+	}
+	return fl.ssrc, true
+}
+
 // startUDP sends to the client's ports until stop is called.
-func (s *session) startUDP(p *ports) (stop func()) {
+func (s *session) startUDP(p *ports, from source) (stop func()) {
 	d := &datagrams{rtp: p.rtp, rtcp: p.rtcp, sent: func(n int) { s.conn.out.sent.Add(int64(n)) }}
 	for m, u := range s.setups {
 		if u != nil {
@@ -119,9 +151,8 @@ func (s *session) startUDP(p *ports) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(s.conn.ctx)
 	var work sync.WaitGroup
-	cur := s.cursor.Load()
 	work.Go(func() {
-		if err := d.stream(ctx, cur, s.woken); ctx.Err() == nil {
+		if err := d.stream(ctx, from, s.woken); ctx.Err() == nil {
 			s.conn.cancel(err)
 		}
 	})

@@ -159,10 +159,7 @@ func (pic picture) finish(frame []byte, tables map[byte][]byte, usual bool, segm
 		usual = false
 		first, second = make([]byte, 64), make([]byte, 64)
 	}
-	pic.tables = append(make([]byte, 0, 128), first...)
-	if chroma != luma {
-		pic.tables = append(pic.tables, second...)
-	}
+	pic.tables = append(append(make([]byte, 0, 128), first...), second...) // both, though they be the same: some take no less
 	if !usual || pic.width > 2040 || pic.height > 2040 || pic.width%8 != 0 || pic.height%8 != 0 {
 		pic.extra = segments
 	}
