@@ -129,6 +129,57 @@ func (e DiskUse) Valid() bool {
 	}
 }
 
+// Defines values for ExportStatus.
+const (
+	ExportStatusDone      ExportStatus = "done"
+	ExportStatusFailed    ExportStatus = "failed"
+	ExportStatusPreparing ExportStatus = "preparing"
+	ExportStatusReady     ExportStatus = "ready"
+	ExportStatusRunning   ExportStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the ExportStatus enum.
+func (e ExportStatus) Valid() bool {
+	switch e {
+	case ExportStatusDone:
+		return true
+	case ExportStatusFailed:
+		return true
+	case ExportStatusPreparing:
+		return true
+	case ExportStatusReady:
+		return true
+	case ExportStatusRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFileBecause.
+const (
+	ExportFileBecauseFormat ExportFileBecause = "format"
+	ExportFileBecauseGap    ExportFileBecause = "gap"
+	ExportFileBecauseSplit  ExportFileBecause = "split"
+	ExportFileBecauseStart  ExportFileBecause = "start"
+)
+
+// Valid indicates whether the value is a known member of the ExportFileBecause enum.
+func (e ExportFileBecause) Valid() bool {
+	switch e {
+	case ExportFileBecauseFormat:
+		return true
+	case ExportFileBecauseGap:
+		return true
+	case ExportFileBecauseSplit:
+		return true
+	case ExportFileBecauseStart:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FootageSpanKind.
 const (
 	FootageSpanKindAlarm    FootageSpanKind = "alarm"
@@ -1031,6 +1082,87 @@ type Error struct {
 	RetryAfterMs int64 `json:"retryAfterMs,omitempty,omitzero"`
 }
 
+// Export Recordings that are taken away.
+type Export struct {
+	// By The user
+	By             string         `json:"by"`
+	BytesPerSecond int64          `json:"bytesPerSecond,omitempty,omitzero"`
+	Cameras        []ExportCamera `json:"cameras"`
+	CreatedMs      int64          `json:"createdMs"`
+	DoneBytes      int64          `json:"doneBytes,omitempty,omitzero"`
+	FileCount      int            `json:"fileCount,omitempty,omitzero"`
+
+	// Files The first 200
+	Files  []ExportFile `json:"files,omitempty,omitzero"`
+	FromMs int64        `json:"fromMs"`
+	ID     string       `json:"id"`
+
+	// Message failed: why; ready: why it ended early when it was read last
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Name Of the file that is downloaded
+	Name        string `json:"name,omitempty,omitzero"`
+	Note        string `json:"note,omitempty,omitzero"`
+	RemainingMs int64  `json:"remainingMs,omitempty,omitzero"`
+	SizeBytes   int64  `json:"sizeBytes,omitempty,omitzero"`
+
+	// Status running: it is being read; done: it was taken to its end at least once, and can be again
+	Status ExportStatus `json:"status"`
+	Stream StreamName   `json:"stream"`
+	ToMs   int64        `json:"toMs"`
+
+	// Warnings What of the range is missing though it is recorded
+	Warnings []string `json:"warnings,omitempty,omitzero"`
+}
+
+// ExportStatus running: it is being read; done: it was taken to its end at least once, and can be again
+type ExportStatus string
+
+// ExportCamera defines model for ExportCamera.
+type ExportCamera struct {
+	ID string `json:"id"`
+
+	// Name That it had when the export was made
+	Name string `json:"name"`
+}
+
+// ExportFile defines model for ExportFile.
+type ExportFile struct {
+	// Because Why it begins there: it is the start of what was asked for; nothing is recorded just before; the format changed; it was asked to be split
+	Because   ExportFileBecause `json:"because"`
+	Camera    string            `json:"camera"`
+	EndMs     int64             `json:"endMs"`
+	Name      string            `json:"name"`
+	SizeBytes int64             `json:"sizeBytes"`
+	StartMs   int64             `json:"startMs"`
+}
+
+// ExportFileBecause Why it begins there: it is the start of what was asked for; nothing is recorded just before; the format changed; it was asked to be split
+type ExportFileBecause string
+
+// ExportRequest defines model for ExportRequest.
+type ExportRequest struct {
+	// Cameras Ids, of cameras that are no longer set up too
+	Cameras []string `json:"cameras"`
+	FromMs  int64    `json:"fromMs"`
+
+	// Note Why it is made; it stands in the manifests
+	Note string `json:"note,omitempty,omitzero"`
+
+	// SplitBytes A file is no larger, unless a single GOP is; 0: no limit
+	SplitBytes int64 `json:"splitBytes,omitempty,omitzero"`
+
+	// SplitMinutes A file ends at the first keyframe after so long; 0: after 24 hours
+	SplitMinutes int        `json:"splitMinutes,omitempty,omitzero"`
+	Stream       StreamName `json:"stream,omitempty,omitzero"`
+
+	// ToMs 31 days later at most; what lies in the future is left out
+	ToMs int64 `json:"toMs"`
+
+	// Zip A ZIP with index page and checksums, even of a single file
+	Zip bool `json:"zip,omitempty,omitzero"`
+}
+
 // FootageDay defines model for FootageDay.
 type FootageDay struct {
 	// Alarm There is alarm recording of it
@@ -1609,6 +1741,19 @@ type SetupRequest struct {
 	Username string `json:"username"`
 }
 
+// SigningKey defines model for SigningKey.
+type SigningKey struct {
+	// ApplianceID The fingerprint's first 16 digits
+	ApplianceID string `json:"applianceId"`
+	CreatedMs   int64  `json:"createdMs"`
+
+	// Fingerprint SHA-256 of the public key: what people compare
+	Fingerprint string `json:"fingerprint"`
+
+	// PublicKey Ed25519, 64 hexadecimal digits
+	PublicKey string `json:"publicKey"`
+}
+
 // Status defines model for Status.
 type Status struct {
 	BootMode   StatusBootMode `json:"bootMode"`
@@ -1947,6 +2092,9 @@ type PutClockJSONRequestBody = ClockRequest
 
 // FormatDiskJSONRequestBody defines body for FormatDisk for application/json ContentType.
 type FormatDiskJSONRequestBody = FormatRequest
+
+// AddExportJSONRequestBody defines body for AddExport for application/json ContentType.
+type AddExportJSONRequestBody = ExportRequest
 
 // PutHolidaysJSONRequestBody defines body for PutHolidays for application/json ContentType.
 type PutHolidaysJSONRequestBody = PutHolidaysJSONBody

@@ -35,6 +35,7 @@ import (
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/calendar"
 	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/export"
 	"vigie/services/engine/internal/history"
 	"vigie/services/engine/internal/httpapi"
 	"vigie/services/engine/internal/index"
@@ -244,6 +245,13 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		return err
 	}
 	relaying := relay.New(relay.Config{Cameras: streams{cameras}, Archive: strips{arch}, Book: book, Log: log})
+	exports, err := export.Open(export.Config{
+		DB: db, Keys: export.NewKeys(db, func() bool { return durable(db) }), Archive: exported{arch}, Software: "Vigie " + version.Version, Log: log,
+		Appliance: m.hostname, Zone: m.timeZone, CameraName: cameraName(cameras, arch),
+	})
+	if err != nil {
+		return err
+	}
 	handler := httpapi.New(httpapi.Parts{
 		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		History:   past.Query,
@@ -252,6 +260,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP, Keyframe: player.ServeKeyframe,
 		Relay: relaying, RelayBook: book,
+		Exports: exports,
 	})
 	say(stdout, cameras, arch)
 
@@ -263,8 +272,9 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	}()
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
 	following.Go(func() error { relaying.Run(followCtx); return nil })
+	following.Go(func() error { exports.Run(followCtx); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
-	following.Go(func() error { verify(followCtx, idx, log); return nil })
+	following.Go(func() error { verifyIndex(followCtx, idx, log); return nil })
 	following.Go(func() error { followZone(followCtx, m, calendars); return nil })
 	following.Go(func() error {
 		if err := clockSteps(followCtx, calendars.Stepped); err != nil {
@@ -275,8 +285,8 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	return serve(ctx, o.socket, handler, viewers)
 }
 
-// verify looks through the index while everything else runs: what it says must be its rows.
-func verify(ctx context.Context, idx *index.Index, log *slog.Logger) {
+// verifyIndex looks through the index while everything else runs: what it says must be its rows.
+func verifyIndex(ctx context.Context, idx *index.Index, log *slog.Logger) {
 	mended, err := idx.Verify(ctx)
 	switch {
 	case ctx.Err() != nil:

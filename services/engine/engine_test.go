@@ -308,6 +308,7 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/none", `{"limitPercent":80}`, 404, `"no_volume"`)
 	e.do("getRecording", "GET", "/v1/recording", "", 200, `"limitPercent":80`)
 	e.protections(id, start)
+	e.exports(id, start)
 	e.do("putCamera", "PUT", "/v1/cameras/"+id, `{"name":"Gate","url":"`+url+`","username":"admin","enabled":true,"retention":{"standardDays":20,"standardMinDays":10,"alarmDays":0,"alarmMinDays":0}}`, 200, `"standardMinDays":10`)
 	e.eventually("the camera's promise is looked after", func() bool {
 		return !bytes.Contains(e.do("listUsage", "GET", "/v1/recording/usage", "", 200, `"promise"`), []byte(`"none"`))

@@ -119,6 +119,11 @@ func copies(volumes []archive.Volume) []mirror.Dir {
 	return out
 }
 
+// durable tells whether what is written to the database reaches a disk.
+func durable(db *mirror.DB) bool {
+	return slices.ContainsFunc(db.Copies(), func(c mirror.Copy) bool { return c.Status == mirror.StatusOK })
+}
+
 // follow tells archive and database of volumes as they come and go, until ctx ends. The database comes first: while it
 // is new it may be replaced by what a volume brings, and the archive writes into it.
 func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive) {

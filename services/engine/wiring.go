@@ -13,6 +13,7 @@ import (
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/camera"
+	"vigie/services/engine/internal/export"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/live"
 	"vigie/services/engine/internal/media"
@@ -87,6 +88,61 @@ type segmentFile struct{ *archive.Footage }
 func (f segmentFile) ReadAt(b []byte, off int64) (int, error) { return f.File.ReadAt(b, off) }
 func (f segmentFile) Close() error                            { return f.File.Close() }
 func (f segmentFile) Size() int64                             { return f.Footage.Size }
+func (f segmentFile) Growing() bool                           { return f.Footage.Open }
+
+// exported is the archive as exports see it.
+type exported struct{ *archive.Archive }
+
+func (x exported) Footage(camera, stream string, fromMs, toMs int64) ([]export.Footage, error) {
+	list, err := x.Segments(camera, fromMs, toMs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]export.Footage, 0, len(list))
+	for _, s := range list {
+		if s.Stream == stream {
+			out = append(out, export.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
+		}
+	}
+	return out, nil
+}
+
+func (x exported) Open(id string) (export.Segment, error) {
+	file, err := x.Archive.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	return segmentFile{file}, nil
+}
+
+// Nearest is the next segment, or else the last there is.
+func (x exported) Nearest(camera, stream string, atMs int64) (fromMs, toMs int64, found bool, err error) {
+	list, err := x.Next(camera, stream, atMs, 1)
+	if err == nil && len(list) == 0 {
+		var last int64
+		if _, last, found, err = x.Bounds(camera); err == nil && found {
+			list, err = x.Next(camera, stream, last-1, 1)
+		}
+	}
+	if err != nil || len(list) == 0 {
+		return 0, 0, false, err
+	}
+	return list[0].StartMs, list[0].EndMs, true, nil
+}
+
+// cameraName returns the name of a camera, of one too of which there is nothing left but recordings.
+func cameraName(cameras *camera.Set, arch *archive.Archive) func(id string) string {
+	return func(id string) string {
+		if cameras.Has(id) {
+			return cameras.Name(id)
+		}
+		past, err := arch.Past(func(other string) bool { return other != id })
+		if err != nil || len(past) == 0 {
+			return ""
+		}
+		return past[0].Name
+	}
+}
 
 // streams is the cameras as the relay sees them.
 type streams struct{ *camera.Set }

@@ -33,6 +33,7 @@ func commands() []command {
 		{"system", "NICs, clock, disks, volumes, machine configuration", system.Run},
 		{"engine", "cameras, recordings, live, playback", engine.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
+		{"verify", "tell whether exported files are as they were exported", engine.Verify},
 		{"version", "print the version", printVersion},
 	}
 }

@@ -10,10 +10,10 @@ import (
 // engineRanks gives each layer of the engine the packages of which it is made; a package imports only from lower
 // layers. Data flows from low to high, and nothing downstream may call upstream.
 var engineRanks = [][]string{
-	{"media", "mpeg4", "g726", "login"},
+	{"media", "mpeg4", "g726", "login", "manifest"},
 	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
 	{"ingest", "archive", "coverage"},
-	{"record", "playback", "live", "relay"},
+	{"record", "playback", "live", "relay", "export", "verify"},
 	{"camera"},
 	{"httpapi"},
 }

@@ -101,6 +101,24 @@ func (a *Archive) open(camera string) []index.Segment {
 	return out
 }
 
+// Behind is how long the frame has been waiting that waits longest for its disk. What need not be in time stands back when
+// it grows: a round of writing begins every roundEvery.
+func (a *Archive) Behind() (behind time.Duration) {
+	now := time.Now()
+	for _, v := range a.present() {
+		v.mu.Lock()
+		for s := range v.open {
+			s.mu.Lock()
+			if s.err == nil && s.given > 1 && !s.since.IsZero() {
+				behind = max(behind, now.Sub(s.since))
+			}
+			s.mu.Unlock()
+		}
+		v.mu.Unlock()
+	}
+	return behind
+}
+
 // Bounds returns the start of a camera's oldest footage and the end of its newest, on any volume, absent ones included.
 func (a *Archive) Bounds(camera string) (firstMs, lastMs int64, found bool, err error) {
 	open := a.open(camera)

@@ -37,6 +37,8 @@ type Parts struct {
 	Media func(w http.ResponseWriter, r *http.Request, cameraID string)
 	// Keyframe answers GET /cameras/{camera}/keyframe.
 	Keyframe func(w http.ResponseWriter, r *http.Request, cameraID string)
+	// Exports is where recordings are taken away.
+	Exports Exports
 }
 
 type server struct{ Parts }
@@ -68,6 +70,12 @@ func New(p Parts) http.Handler {
 		"GET /v1/protections":                 s.listProtections,
 		"POST /v1/protections":                s.addProtection,
 		"DELETE /v1/protections/{protection}": s.deleteProtection,
+		"GET /v1/exports":                     s.listExports,
+		"POST /v1/exports":                    s.addExport,
+		"GET /v1/exports/key":                 s.signingKey,
+		"GET /v1/exports/{export}":            s.getExport,
+		"DELETE /v1/exports/{export}":         s.deleteExport,
+		"GET /v1/exports/{export}/file":       s.exportFile,
 		"GET /v1/cameras/{camera}/triggers":   s.listTriggers,
 		"POST /v1/cameras/{camera}/triggers":  s.addTrigger,
 		"POST /v1/cameras/{camera}/forced":    s.force,

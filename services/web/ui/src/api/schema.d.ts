@@ -738,6 +738,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Make an export of a range of cameras
+         * @description The answer waits up to 3 s for it to be prepared; what takes longer has the status `preparing`. When nothing is
+         *     recorded in the range the error says what is nearest. An export is kept until it is removed, over restarts too;
+         *     what it is made of can be deleted meanwhile like all recordings: protect it where it must not.
+         */
+        post: operations["addExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public half of the key that signs this appliance's exports */
+        get: operations["getSigningKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{export}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export: string;
+            };
+            cookie?: never;
+        };
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Forget an export; downloads of it end */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{export}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Download an export; ranges allowed
+         * @description A Matroska file, or a ZIP when there are several. It is made while it is sent, and its length is known before: a
+         *     download that was interrupted goes on with `Range` and `If-Range`. A later part of what has not been read yet begins
+         *     to come when what lies before it has been read.
+         */
+        get: operations["getExportFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -1139,6 +1221,96 @@ export interface components {
         ForcedRequest: {
             /** @description From now */
             seconds: number;
+        };
+        ExportRequest: {
+            /** @description Ids, of cameras that are no longer set up too */
+            cameras: string[];
+            stream?: components["schemas"]["StreamName"];
+            /** Format: int64 */
+            fromMs: number;
+            /**
+             * Format: int64
+             * @description 31 days later at most; what lies in the future is left out
+             */
+            toMs: number;
+            /** @description A ZIP with index page and checksums, even of a single file */
+            zip?: boolean;
+            /** @description A file ends at the first keyframe after so long; 0: after 24 hours */
+            splitMinutes?: number;
+            /**
+             * Format: int64
+             * @description A file is no larger, unless a single GOP is; 0: no limit
+             */
+            splitBytes?: number;
+            /** @description Why it is made; it stands in the manifests */
+            note?: string;
+        };
+        /** @description Recordings that are taken away. */
+        Export: {
+            id: string;
+            cameras: components["schemas"]["ExportCamera"][];
+            stream: components["schemas"]["StreamName"];
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            /** @description The user */
+            by: string;
+            note?: string;
+            /** Format: int64 */
+            createdMs: number;
+            /**
+             * @description running: it is being read; done: it was taken to its end at least once, and can be again
+             * @enum {string}
+             */
+            status: "preparing" | "ready" | "running" | "done" | "failed";
+            /** @description failed: why; ready: why it ended early when it was read last */
+            message?: string;
+            /** @description What of the range is missing though it is recorded */
+            warnings?: string[];
+            /** @description Of the file that is downloaded */
+            name?: string;
+            /** Format: int64 */
+            sizeBytes?: number;
+            /** Format: int64 */
+            doneBytes?: number;
+            /** Format: int64 */
+            bytesPerSecond?: number;
+            /** Format: int64 */
+            remainingMs?: number;
+            fileCount?: number;
+            /** @description The first 200 */
+            files?: components["schemas"]["ExportFile"][];
+        };
+        ExportCamera: {
+            id: string;
+            /** @description That it had when the export was made */
+            name: string;
+        };
+        ExportFile: {
+            name: string;
+            camera: string;
+            /** Format: int64 */
+            startMs: number;
+            /** Format: int64 */
+            endMs: number;
+            /** Format: int64 */
+            sizeBytes: number;
+            /**
+             * @description Why it begins there: it is the start of what was asked for; nothing is recorded just before; the format changed; it was asked to be split
+             * @enum {string}
+             */
+            because: "start" | "gap" | "format" | "split";
+        };
+        SigningKey: {
+            /** @description Ed25519, 64 hexadecimal digits */
+            publicKey: string;
+            /** @description SHA-256 of the public key: what people compare */
+            fingerprint: string;
+            /** @description The fingerprint's first 16 digits */
+            applianceId: string;
+            /** Format: int64 */
+            createdMs: number;
         };
         /** @description A range of a camera's recordings that no automatic deletion takes. */
         Protection: {
@@ -3154,6 +3326,151 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All exports, the newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSigningKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getExportFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/x-matroska": string;
+                    "application/zip": string;
+                };
+            };
+            /** @description The part that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/x-matroska": string;
+                    "application/zip": string;
+                };
             };
             default: components["responses"]["Error"];
         };
