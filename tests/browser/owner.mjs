@@ -447,7 +447,7 @@ await step('the system page shows the machine', async () => {
 
 await step('every page fits a phone and a wall screen, dark and light', async () => {
   // Each page, by what leads to it.
-  const names = { live: [], recordings: [], protections: ['recordings'], cameras: [], calendars: ['cameras'], coverage: ['cameras'], system: [], storage: ['system'] };
+  const names = { live: [], recordings: [], protections: ['recordings'], exports: ['recordings'], cameras: [], calendars: ['cameras'], coverage: ['cameras'], system: [], storage: ['system'] };
   for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
     await page.setViewportSize(viewport);
     for (const colour of ['dark', 'light']) {

@@ -10,6 +10,8 @@ import type {
   CameraTestRequest,
   CameraUsage,
   Coverage,
+  Export,
+  ExportRequest,
   History,
   Holiday,
   Layout,
@@ -22,6 +24,7 @@ import type {
   ServiceLog,
   Session,
   Setup,
+  SigningKey,
   Status,
   StreamName,
   Timeline,
@@ -145,6 +148,10 @@ export const api = {
   protections: (signal?: AbortSignal) => json<Protection[]>('GET', '/protections', { signal }),
   protect: (body: ProtectionRequest) => json<Protection>('POST', '/protections', { body }),
   lift: (protection: string) => nothing('DELETE', `/protections/${id(protection)}`),
+  exports: (signal?: AbortSignal) => json<Export[]>('GET', '/exports', { signal }),
+  addExport: (body: ExportRequest) => json<Export>('POST', '/exports', { body }),
+  deleteExport: (one: string) => nothing('DELETE', `/exports/${id(one)}`),
+  signingKey: (signal?: AbortSignal) => json<SigningKey>('GET', '/exports/key', { signal }),
   usage: (signal?: AbortSignal) => json<CameraUsage[]>('GET', '/recording/usage', { signal }),
   recording: (signal?: AbortSignal) => json<Recording>('GET', '/recording', { signal }),
   limitVolume: (volume: string, limitPercent: number) =>
@@ -212,6 +219,11 @@ function numberOf(header: string | null): number | undefined {
 /** The address of a segment's file, for downloading. */
 export function segmentFile(segment: string): string {
   return `${base}/segments/${id(segment)}/file`;
+}
+
+/** The address of an export's bytes, for downloading. */
+export function exportFile(one: string): string {
+  return `${base}/exports/${id(one)}/file`;
 }
 
 /** The WebSocket address of a camera's live stream. */

@@ -24,6 +24,7 @@ export const entries: readonly Entry[] = [
     icon: 'recordings',
     pages: [
       { path: 'recordings', title: 'Timeline', component: Recordings },
+      { path: 'exports', title: 'Exports', load: () => import('./Exports.svelte') },
       { path: 'protections', title: 'Protected', load: () => import('./Protections.svelte') },
     ],
   },

@@ -1,0 +1,56 @@
+import type { Export } from '../api/model';
+import { bytes, span } from '../ui/format';
+
+/** How an export can be cut into files. */
+export const splits = [
+  { value: '', text: 'In one piece' },
+  { value: 'm15', text: 'Of 15 minutes' },
+  { value: 'm60', text: 'Of 1 hour' },
+  { value: 'm240', text: 'Of 4 hours' },
+  { value: 'b650', text: 'Of 650 MB' },
+  { value: 'b4000', text: 'Of 4 GB' },
+] as const;
+
+/** What a choice of `splits` means to the API. */
+export function splitOf(value: string): { splitMinutes?: number; splitBytes?: number } {
+  const count = Number(value.slice(1));
+  if (value.startsWith('m')) return { splitMinutes: count };
+  if (value.startsWith('b')) return { splitBytes: count * 1_000_000 };
+  return {};
+}
+
+type Kind = 'quiet' | 'good' | 'bad' | 'busy';
+
+const states: Record<Export['status'], [Kind, string]> = {
+  preparing: ['busy', 'Preparing'],
+  ready: ['quiet', 'Ready'],
+  running: ['busy', 'Being read'],
+  done: ['good', 'Taken'],
+  failed: ['bad', 'Failed'],
+};
+
+export function verdict(one: Export): { kind: Kind; text: string } {
+  const [kind, text] = states[one.status];
+  return { kind, text };
+}
+
+/** How far it has come, in words; empty when nothing is under way. */
+export function progress(one: Export): string {
+  if (one.status !== 'running' || !one.sizeBytes) return '';
+  const parts = [`${bytes(one.doneBytes ?? 0)} of ${bytes(one.sizeBytes)}`];
+  if (one.bytesPerSecond) parts.push(`${bytes(one.bytesPerSecond)}/s`);
+  if (one.remainingMs) parts.push(`${span(one.remainingMs)} left`);
+  return parts.join(' · ');
+}
+
+/** What it consists of. */
+export function contents(one: Export): string {
+  if (!one.sizeBytes) return '';
+  const count = one.fileCount ?? 1;
+  return `${count === 1 ? '1 file' : `${count} files`}, ${bytes(one.sizeBytes)}`;
+}
+
+/** A fingerprint as people compare it. */
+export function groups(fingerprint: string): string {
+  return fingerprint.replace(/(.{4})(?=.)/g, '$1 ');
+}
