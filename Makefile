@@ -56,9 +56,10 @@ bench-disk: setup ## where recording 100 cameras, and repair after a power cut, 
 	@go test -run '^$$' -bench Repair100 -benchtime 1x -v ./services/engine/internal/archive
 
 .PHONY: bench
-bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes; what 100 readers of the relay cost
+bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes; what 100 readers of the relay cost; exports, beside cp
 	@go run ./tools/bench
 	@go run ./tools/bench relay
+	@go test -run '^$$' -bench 'Against|Making' -benchtime 3x ./services/engine/internal/export
 
 .PHONY: image
 image: setup ui ## build/vigie.iso

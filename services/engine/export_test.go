@@ -36,6 +36,7 @@ func (e *running) exports(id string, startMs int64) {
 	e.do("addExport", "POST", "/v1/exports", `{"cameras":["`+id+`"],"fromMs":5,"toMs":4}`, 400, `"bad_range"`)
 	e.do("addExport", "POST", "/v1/exports", `{"cameras":["`+id+`"],"fromMs":5,"toMs":9999999999}`, 400, `"bad_range"`)
 	e.do("addExport", "POST", "/v1/exports", `{"cameras":["`+id+`"],"fromMs":5,"toMs":6}`, 400, `The nearest recording of Gate is from `)
+	e.do("getVerifyPage", "GET", "/v1/exports/verify.html", "", 200, "Is it as it was exported?")
 	e.do("getExport", "GET", "/v1/exports/none", "", 404, `"no_export"`)
 	e.do("getExportFile", "GET", "/v1/exports/none/file", "", 404, `"no_export"`)
 	e.do("deleteExport", "DELETE", "/v1/exports/none", "", 404, `"no_export"`)

@@ -22,6 +22,7 @@ import (
 
 // TestMain is the engine itself when a test starts this binary to kill it.
 func TestMain(m *testing.M) {
+	asVerify()
 	if args := os.Getenv("VIGIE_TEST_ENGINE"); args != "" {
 		if err := Run(context.Background(), strings.Fields(args), io.Discard, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)

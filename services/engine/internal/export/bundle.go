@@ -18,6 +18,7 @@ const (
 	bundleName  = "vigie.json"
 	sumsName    = "SHA256SUMS"
 	indexName   = "index.html"
+	verifyName  = "verify.html"
 	beside      = ".vigie.json" // behind a file's name
 	zipFlag     = 0x8           // sizes and CRC follow the data
 	zipVersion  = 45            // Zip64
@@ -65,8 +66,10 @@ func (b *bundle) pages() ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := []page{{indexName, index}}
-	note(indexName, int64(len(index)), sha256.Sum256(index))
+	pages := []page{{indexName, index}, {verifyName, manifest.Page}}
+	for _, p := range pages {
+		note(p.name, int64(len(p.content)), sha256.Sum256(p.content))
+	}
 	list = append(list, manifest.BundleFile{Name: sumsName, Bytes: int64(sums.Len()), Sum: sha256.Sum256(sums.Bytes())})
 	signed := manifest.Bundle{About: b.about, Files: list}
 	return append(pages, page{sumsName, sums.Bytes()}, page{bundleName, signed.Marshal(b.key)}), nil

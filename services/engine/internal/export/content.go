@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"vigie/services/engine/internal/manifest"
-	"vigie/services/engine/internal/mkv"
 )
 
 // content makes the bytes of one file of a plan, as often as it is asked to, and remembers what they add up to.
@@ -157,30 +156,23 @@ func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64)
 		return nil, errPlan
 	}
 	out := &window{w: w, from: from}
-	put := func(b []byte, k kind, offsetNs int64, damaged bool) error {
-		c.add(out.off, b, k, offsetNs, damaged)
+	put := func(b []byte, k kind) error {
+		c.add(out.off, b, k, 0, false)
 		_, err := out.Write(b)
 		return err
 	}
 	begin := c.begin(from)
 	defer c.end()
 	if begin < f.front {
-		if err := put(head, front, 0, false); err != nil {
+		if err := put(head, front); err != nil {
 			return nil, err
 		}
 	}
-	out.off = f.front
-	s := source{archive: a, begin: begin, put: put, off: &out.off}
-	for _, p := range f.parts {
-		if err := s.part(ctx, p); err != nil {
-			return nil, fmt.Errorf("segment %s: %w", p.segment, err)
-		}
-	}
-	if out.off != f.front+f.clusters {
-		return nil, errPlan
+	if err := c.clusters(ctx, a, out, begin); err != nil {
+		return nil, err
 	}
 	if begin < out.off+f.back {
-		if err := put(tail, back, 0, false); err != nil {
+		if err := put(tail, back); err != nil {
 			return nil, err
 		}
 	}
@@ -189,7 +181,49 @@ func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64)
 	if err != nil {
 		return nil, err
 	}
-	return b, put(b, document, 0, false)
+	return b, put(b, document)
+}
+
+// clusters writes what lies between front and back: one goroutine reads, this one sums up and writes.
+func (c *content) clusters(ctx context.Context, a Archive, out *window, begin int64) error {
+	f := c.file
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches, free, read := make(chan batch), make(chan []byte, buffers), make(chan error, 1)
+	for range buffers {
+		free <- make([]byte, chunk)
+	}
+	s := &source{archive: a, begin: begin, off: f.front, out: batches, free: free}
+	go func() {
+		defer close(batches)
+		read <- s.run(ctx, f.parts)
+	}()
+	var err error
+	for b := range batches {
+		if err == nil {
+			out.off = b.off
+			at := 0
+			for _, p := range b.pieces {
+				c.add(b.off+int64(at), b.data[at:at+p.size], cluster, p.offsetNs, p.damaged)
+				at += p.size
+			}
+			if _, err = out.Write(b.data); err != nil {
+				cancel()
+			}
+		}
+		free <- b.buf
+	}
+	if rerr := <-read; err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return err
+	}
+	if s.off != f.front+f.clusters {
+		return errPlan
+	}
+	out.off = s.off
+	return nil
 }
 
 // window lets through what lies at or behind an offset.
@@ -207,87 +241,4 @@ func (w *window) Write(b []byte) (int, error) {
 	}
 	n, err := w.w.Write(b[skip:])
 	return int(skip) + n, err
-}
-
-// chunk is how much of a segment is read at a time.
-const chunk = 2 << 20
-
-// source reads clusters of segments.
-type source struct {
-	archive Archive
-	begin   int64  // what lies before it in the file is not needed
-	off     *int64 // in the file
-	put     func(b []byte, k kind, offsetNs int64, damaged bool) error
-	buf     []byte
-}
-
-// part reads the clusters of a part, and hands over those that are needed.
-func (s *source) part(ctx context.Context, p part) error {
-	if *s.off+p.to-p.from <= s.begin {
-		*s.off += p.to - p.from
-		return nil
-	}
-	segment, err := s.archive.Open(p.segment)
-	if err != nil {
-		return err
-	}
-	defer segment.Close()
-	at := p.from
-	var have []byte // read, from at on
-	for at < p.to {
-		if len(have) < mkv.ClusterHead {
-			if have, err = s.fill(ctx, segment, have, at, p.to, mkv.ClusterHead); err != nil {
-				return err
-			}
-		}
-		size, err := mkv.ClusterSize(have)
-		if err != nil || size > p.to-at {
-			return fmt.Errorf("%w: it is damaged at byte %d", errPlan, at)
-		}
-		if *s.off+size <= s.begin {
-			*s.off += size
-			at += size
-			have = have[min(size, int64(len(have))):]
-			continue
-		}
-		if int64(len(have)) < size {
-			if have, err = s.fill(ctx, segment, have, at, p.to, int(size)); err != nil {
-				return err
-			}
-		}
-		offsetNs, whole, err := mkv.Rebase(have[:size], p.delta)
-		if err != nil {
-			return fmt.Errorf("%w: at byte %d", err, at)
-		}
-		if err := s.put(have[:size], cluster, offsetNs, !whole); err != nil {
-			return err
-		}
-		at += size
-		have = have[size:]
-	}
-	return nil
-}
-
-// fill reads on behind what is held until there are at least need bytes.
-func (s *source) fill(ctx context.Context, r io.ReaderAt, have []byte, at, end int64, need int) ([]byte, error) {
-	if err := wait(ctx, s.archive); err != nil {
-		return nil, err
-	}
-	size := int(min(int64(max(chunk, need)), end-at))
-	if size < need {
-		return nil, errPlan
-	}
-	if cap(s.buf) < size {
-		s.buf = make([]byte, max(size, chunk))
-	}
-	b := s.buf[:size]
-	n := copy(b, have)
-	k, err := r.ReadAt(b[n:], at+int64(n))
-	if n += k; n < size {
-		if err == nil || err == io.EOF {
-			err = errPlan
-		}
-		return nil, err
-	}
-	return b, nil
 }

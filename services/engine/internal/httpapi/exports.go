@@ -6,6 +6,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/engine/internal/manifest"
 )
 
 // Exports is where recordings are taken away. Errors that are an *answer.Problem reach the client as they are.
@@ -64,4 +65,12 @@ func (s *server) signingKey(w http.ResponseWriter, _ *http.Request) error {
 	}
 	answer.JSON(w, http.StatusOK, k)
 	return nil
+}
+
+// verifyPage is to be saved: it verifies what this appliance has signed where this appliance is not.
+func (s *server) verifyPage(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="verify.html"`)
+	_, err := w.Write(manifest.Page)
+	return err
 }

@@ -73,6 +73,7 @@ func New(p Parts) http.Handler {
 		"GET /v1/exports":                     s.listExports,
 		"POST /v1/exports":                    s.addExport,
 		"GET /v1/exports/key":                 s.signingKey,
+		"GET /v1/exports/verify.html":         s.verifyPage,
 		"GET /v1/exports/{export}":            s.getExport,
 		"DELETE /v1/exports/{export}":         s.deleteExport,
 		"GET /v1/exports/{export}/file":       s.exportFile,
