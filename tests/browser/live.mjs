@@ -225,6 +225,16 @@ await step('a picture is magnified by wheel, mouse and keys', async () => {
   await page.keyboard.press('+');
   await page.keyboard.press('Escape');
   await until('the whole picture', async () => (await scale()) === 1);
+  // two fingers
+  const hands = await context.newCDPSession(page);
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const touch = (type, apart) => hands.send('Input.dispatchTouchEvent', { type, touchPoints: apart === undefined ? [] : [{ x: x - apart, y, id: 1 }, { x: x + apart, y, id: 2 }] });
+  await touch('touchStart', 30);
+  for (const apart of [40, 55, 70, 90]) await touch('touchMove', apart);
+  await touch('touchEnd');
+  await until('what two fingers magnified', async () => (await scale()) > 2 && (await scale()) < 4);
+  await page.keyboard.press('Escape');
+  await until('the whole picture', async () => (await scale()) === 1);
 });
 
 await step('a picture is saved with camera and time', async () => {

@@ -1,4 +1,5 @@
 import { samplesOf, tracksOf, type DemuxedTrack, type Sample } from './demux';
+import { Holding } from './holding';
 import { Pacer } from './pace';
 import type { Listener, Presenter, Way } from './presenter';
 import { Sound } from './sound';
@@ -25,7 +26,12 @@ export class CanvasPresenter implements Presenter {
   private video: DemuxedTrack | undefined;
   private audio: DemuxedTrack | undefined;
   private decoder: VideoDecoder | undefined;
+  private readonly holding = new Holding();
+  /** The decoder of the graphics card kept pictures back. */
+  private inSoftware = false;
   private needsKey = true;
+  /** To be set up anew at the next keyframe. */
+  private anew = false;
   /** Instants of the picture that came last and of the one decoded last. */
   private comeMs = 0;
   private decodedMs = 0;
@@ -67,15 +73,18 @@ export class CanvasPresenter implements Presenter {
           return;
         }
         this.decodedMs = frame.timestamp / 1000;
+        if (this.holding.got(decoder.decodeQueueSize) && !this.inSoftware) {
+          this.inSoftware = true;
+          this.anew = true;
+        }
         this.ready(frame, frame.timestamp / 1000);
       },
       error: (error) => {
         if (this.decoder === decoder) this.fail(error);
       },
     });
-    decoder.configure(videoConfig(this.video));
     this.decoder = decoder;
-    this.decodedMs = 0;
+    this.configure(decoder, this.video);
   }
 
   take(message: ArrayBuffer): void {
@@ -97,12 +106,12 @@ export class CanvasPresenter implements Presenter {
     if (this.needsKey && !sample.key) return;
     this.needsKey = false;
     try {
-      if (sample.key && this.decodedMs > 0 && this.comeMs - this.decodedMs > maxBehindMs) {
+      if (sample.key && (this.anew || (this.decodedMs > 0 && this.comeMs - this.decodedMs > maxBehindMs))) {
         decoder.reset();
-        decoder.configure(videoConfig(track));
-        this.decodedMs = 0;
+        this.configure(decoder, track);
       }
       this.comeMs = mediaMs;
+      this.holding.put();
       decoder.decode(
         new EncodedVideoChunk({
           type: sample.key ? 'key' : 'delta',
@@ -114,6 +123,20 @@ export class CanvasPresenter implements Presenter {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  private configure(decoder: VideoDecoder, track: DemuxedTrack): void {
+    decoder.configure({
+      codec: track.codec,
+      ...(track.description ? { description: track.description } : {}),
+      codedWidth: track.width,
+      codedHeight: track.height,
+      optimizeForLatency: true,
+      hardwareAcceleration: this.inSoftware ? 'prefer-software' : 'no-preference',
+    });
+    this.decodedMs = 0;
+    this.anew = false;
+    this.holding.reset();
   }
 
   private async takeJpeg(sample: Sample, mediaMs: number): Promise<void> {
@@ -208,16 +231,6 @@ export class CanvasPresenter implements Presenter {
     this.sound?.close();
     this.sound = undefined;
   }
-}
-
-function videoConfig(track: DemuxedTrack): VideoDecoderConfig {
-  return {
-    codec: track.codec,
-    ...(track.description ? { description: track.description } : {}),
-    codedWidth: track.width,
-    codedHeight: track.height,
-    optimizeForLatency: true,
-  };
 }
 
 const answers = new Map<string, Promise<boolean>>();

@@ -28,6 +28,7 @@ const unsupportedRetryMs = 30_000;
 /** Messages that may wait while the browser says what it can; they come within milliseconds. */
 const maxHeld = 500;
 const jpegCodec = 'mp4v.6C';
+const noSound = 'The sound of this camera does not go by WebRTC.';
 
 /**
  * Shows one stream of a camera live: connects, reconnects, and has what comes shown in the best way that this browser
@@ -90,7 +91,7 @@ export class Feed {
     if (audible === this.audible) return;
     this.audible = audible;
     if (this.presenter?.way === 'webrtc' && audible && !this.presenter.hasSound()) {
-      this.refuse('The sound of this camera does not go by WebRTC.');
+      this.refuse(noSound);
     } else if (this.presenter?.way === 'mse') {
       // The browser's player waits for sound that it has been promised: it is asked for only where it is heard.
       this.dropPresenter();
@@ -129,6 +130,11 @@ export class Feed {
     } catch (error) {
       if (this.presenter === presenter) this.refuse(`This browser does not offer WebRTC (${error instanceof Error ? error.message : String(error)}).`);
     }
+  }
+
+  private async answered(presenter: RtcPresenter, sdp: string): Promise<void> {
+    await presenter.answer(sdp);
+    if (this.presenter === presenter && this.audible && !presenter.hasSound()) this.refuse(noSound);
   }
 
   private connect(): void {
@@ -185,7 +191,7 @@ export class Feed {
       this.mime = message.mime;
       this.initNext = true;
     } else if (message.type === 'answer' && message.sdp) {
-      if (this.presenter instanceof RtcPresenter) void this.presenter.answer(message.sdp);
+      if (this.presenter instanceof RtcPresenter) void this.answered(this.presenter, message.sdp);
     } else if (message.type === 'refused') {
       this.refuse(message.reason ?? 'The appliance refuses WebRTC.');
     } else if (message.type === 'state') {
