@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigie/internal/api"
 	"vigie/tools/blockserver"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/ledger"
@@ -32,7 +33,7 @@ const lossBound = time.Second + gop
 
 // TestMachineLosesNothingAcknowledgedToPowerCuts cuts the power of a recording machine again and again. Its disks have
 // volatile caches, of which a cut leaves any part on the medium. Whatever a timeline had shown before a cut is in the
-// timeline after it, and plays, frame by frame as the camera sent it.
+// timeline after it, and plays, frame by frame as the camera sent it. The gap ledger tells to the second how long the machine was off.
 func TestMachineLosesNothingAcknowledgedToPowerCuts(t *testing.T) {
 	seed := *cutSeed
 	if seed == 0 {
@@ -58,20 +59,21 @@ func TestMachineLosesNothingAcknowledgedToPowerCuts(t *testing.T) {
 	}})
 	b.boot(t)
 	b.setUp(t)
-	p := &powerCutter{bench: b, disks: disks, shown: map[string]map[string]int64{}, checked: map[string]bool{}}
+	p := &powerCutter{bench: b, disks: disks, shown: map[string]map[string]int64{}, checked: map[string]bool{}, off: map[string]time.Duration{}}
+	b.recording(t)
 	for i := range *powerCuts {
-		b.recording(t)
 		p.cut(t, r)
 		b.boot(t)
 		if err := b.Login(t.Context(), owner, password); err != nil {
 			t.Fatalf("log in after power cut %d: %v", i+1, err)
 		}
 		p.check(t)
+		b.recording(t)
+		p.accounts(t, i+1)
 		if t.Failed() {
 			t.Fatalf("after power cut %d", i+1)
 		}
 	}
-	b.recording(t)
 	b.powerOff(t)
 	t.Logf("%d power cuts; %d bytes were not flushed, %d of them lost; of what the cameras had sent at most %v was lost, %v on average",
 		*powerCuts, p.unflushed, p.lost, p.worst.Round(time.Millisecond), (p.sum / time.Duration(max(p.losses, 1))).Round(time.Millisecond))
@@ -111,6 +113,8 @@ type powerCutter struct {
 	shown   map[string]map[string]int64 // camera's own id → segment → its end
 	checked map[string]bool             // segments that were held against the ledger
 	at      time.Time                   // of the last cut
+	last    map[string]time.Time        // camera's own id → capture of its last frame before that
+	off     map[string]time.Duration    // camera's own id → how long nothing was recorded for the cuts
 
 	unflushed, lost int64 // bytes
 	worst, sum      time.Duration
@@ -167,6 +171,7 @@ func (p *powerCutter) cut(t *testing.T, r *rand.Rand) {
 // check holds what the machine has after a power cut against what it had shown, and against what the cameras sent.
 func (p *powerCutter) check(t *testing.T) {
 	t.Helper()
+	p.last = map[string]time.Time{}
 	for own, id := range p.cameras {
 		line, err := p.timeline(t.Context(), id)
 		if err != nil {
@@ -201,12 +206,56 @@ func (p *powerCutter) check(t *testing.T) {
 				t.Errorf("%s: segment %s had been shown up to %d, now it is there: %v, up to %d", own, segment, end, there, got)
 			}
 		}
+		p.last[own] = newest
 		loss := p.at.Sub(newest)
 		p.worst, p.sum, p.losses = max(p.worst, loss), p.sum+loss, p.losses+1
 		t.Logf("%s: %v of what was sent before the cut is lost", own, loss.Round(time.Millisecond))
 		if loss > lossBound {
 			t.Errorf("%s: %v of what was sent before the cut is lost, want %v at most", own, loss, lossBound)
 		}
+	}
+}
+
+// accounts holds the gap ledger against the time between the last frame before each cut, by the camera's stamp, and the
+// first footage after it.
+func (p *powerCutter) accounts(t *testing.T, cuts int) {
+	t.Helper()
+	now := time.Now()
+	for own, id := range p.cameras {
+		p.footage(t, id, now)
+		line, err := p.timeline(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range line.Segments {
+			if s.StartMs > p.last[own].UnixMilli() { // the first one after
+				p.off[own] += time.UnixMilli(s.StartMs).Sub(p.last[own])
+				break
+			}
+		}
+		var c api.Coverage
+		if err := p.Call(t.Context(), "GET", fmt.Sprintf("/cameras/%s/coverage?fromMs=%d&toMs=%d", id, now.Add(-24*time.Hour).UnixMilli(), now.UnixMilli()), nil, &c); err != nil {
+			t.Fatal(err)
+		}
+		var off time.Duration
+		for _, d := range c.Days {
+			sum := d.RecordedMs
+			for _, k := range d.Causes {
+				sum += k.Ms
+				if k.Cause == api.GapCausePower {
+					off += time.Duration(k.Ms) * time.Millisecond
+				} else {
+					t.Errorf("%s: %d ms of %s, for which there is no reason", own, k.Ms, k.Cause)
+				}
+			}
+			if sum != d.ScheduledMs || d.ScheduledMs+d.UnscheduledMs != d.EndMs-d.StartMs {
+				t.Errorf("%s: %+v does not sum up", own, d)
+			}
+		}
+		if d := (off - p.off[own]).Abs(); d > time.Duration(cuts)*time.Second {
+			t.Errorf("%s: the ledger says that the machine was off for %v, it was %v", own, off, p.off[own])
+		}
+		t.Logf("%s: off for %v by the ledger, %v by the camera", own, off.Round(time.Millisecond), p.off[own].Round(time.Millisecond))
 	}
 }
 
