@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -29,8 +30,8 @@ type caster struct {
 	key    casterKey
 	group  netip.Addr
 	port   int
-	socket *net.UDPConn
-	users  int // guarded by the server
+	from   [4]*net.UDPConn // RTP and RTCP of picture and sound; some receivers want them to come from the group's own ports
+	users  int             // guarded by the server
 	sent   atomic.Int64
 	cursor *cursor
 	cancel context.CancelFunc
@@ -52,13 +53,15 @@ func (s *Server) cast(h *hub, local netip.Addr) (*caster, error) {
 		return nil, err
 	}
 	c := &caster{key: key, group: group, port: settings.MulticastPort, users: 1}
-	if c.socket, err = castSocket(local); err != nil {
-		return nil, err
-	}
-	d := &datagrams{rtp: c.socket, rtcp: c.socket, sent: func(n int) { c.sent.Add(int64(n)) }}
+	d := &datagrams{sent: func(n int) { c.sent.Add(int64(n)) }}
 	for i := range d.to {
 		d.to[i] = netip.AddrPortFrom(group, uint16(c.port+i))
+		if c.from[i], err = castSocket(s.ctx, local, c.port+i); err != nil {
+			c.close()
+			return nil, err
+		}
 	}
+	d.from = c.from
 	ctx, cancel := context.WithCancel(s.ctx)
 	c.cancel = cancel
 	woken := newBell()
@@ -97,33 +100,39 @@ func (s *Server) uncast(c *caster) {
 	s.mu.Unlock()
 	if over {
 		c.cancel()
-		_ = c.socket.Close()
+		c.close()
 		c.done.Wait()
 		c.cursor.hub.detach(c.cursor)
 	}
 }
 
-// castSocket opens a socket that sends multicast out of the interface with a local address.
-func castSocket(local netip.Addr) (*net.UDPConn, error) {
+func (c *caster) close() {
+	for _, conn := range c.from {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+}
+
+// castSocket opens a socket that sends multicast out of the interface with a local address, from a port that all groups
+// share.
+func castSocket(ctx context.Context, local netip.Addr, port int) (*net.UDPConn, error) {
 	if !local.Is4() {
 		return nil, errors.New("multicast is for IPv4")
 	}
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: local.AsSlice()})
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var serr error
+		err := raw.Control(func(fd uintptr) {
+			serr = errors.Join(
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+				unix.SetsockoptInet4Addr(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, local.As4()),
+				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, hops))
+		})
+		return errors.Join(err, serr)
+	}}
+	conn, err := lc.ListenPacket(ctx, "udp4", netip.AddrPortFrom(local, uint16(port)).String())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("multicast from %s: %w", local, err)
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	var serr error
-	err = raw.Control(func(fd uintptr) {
-		serr = errors.Join(
-			unix.SetsockoptInet4Addr(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_IF, local.As4()),
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, hops))
-	})
-	if err := errors.Join(err, serr); err != nil {
-		return nil, errors.Join(fmt.Errorf("multicast from %s: %w", local, err), conn.Close())
-	}
-	return conn, nil
+	return conn.(*net.UDPConn), nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func serveAll(t *testing.T, c Cameras, archive Archive) *served {
 		t.Fatal(err)
 	}
 	s.Server = New(Config{Cameras: c, Archive: archive, Book: s.book, Log: log, Listen: func(ctx context.Context, port int) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host(), "0"))
 		if err == nil {
 			s.mu.Lock()
 			s.at[port] = l.Addr().String()
@@ -108,6 +109,14 @@ func serveAll(t *testing.T, c Cameras, archive Archive) *served {
 	t.Cleanup(func() { cancel(); done.Wait() })
 	s.set(func(*api.RelaySettings) {})
 	return s
+}
+
+// host is the address that a test's relay has.
+func host() string {
+	if os.Getenv(inside) != "" {
+		return insideAddress
+	}
+	return "127.0.0.1"
 }
 
 // set switches the relay on with settings changed as f says, and waits for it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,6 @@ type session struct {
 	caster  *caster // multicast
 	stopWay func()  // while it plays
 	woken   bell    // UDP
-	begun   time.Time
 
 	cursor     atomic.Pointer[cursor] // live, while it plays
 	since      atomic.Int64           // UTC in ms of playing; 0: it does not play
@@ -46,7 +46,7 @@ type setup struct {
 func newSession(c *conn, at address, w way) *session {
 	var random [12]byte
 	_, _ = rand.Read(random[:]) // never fails: see crypto/rand
-	s := &session{id: hex.EncodeToString(random[:]), conn: c, at: at, way: w, begun: time.Now(), woken: newBell()}
+	s := &session{id: hex.EncodeToString(random[:]), conn: c, at: at, way: w, woken: newBell()}
 	s.heard()
 	return s
 }
@@ -140,7 +140,7 @@ func (s *session) source(m int) (ssrc uint32, ok bool) {
 
 // startUDP sends to the client's ports until stop is called.
 func (s *session) startUDP(p *ports, from source) (stop func()) {
-	d := &datagrams{rtp: p.rtp, rtcp: p.rtcp, sent: func(n int) { s.conn.out.sent.Add(int64(n)) }}
+	d := &datagrams{from: [4]*net.UDPConn{p.rtp, p.rtcp, p.rtp, p.rtcp}, sent: func(n int) { s.conn.out.sent.Add(int64(n)) }}
 	for m, u := range s.setups {
 		if u != nil {
 			for i := range 2 {

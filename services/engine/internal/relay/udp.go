@@ -101,9 +101,9 @@ func (s *Server) udp() (*ports, error) {
 
 // datagrams sends packets one by one.
 type datagrams struct {
-	rtp, rtcp *net.UDPConn
-	to        [4]netip.AddrPort // by the usual channels; invalid: nowhere
-	sent      func(int)
+	from [4]*net.UDPConn   // by the usual channels
+	to   [4]netip.AddrPort // invalid: nowhere
+	sent func(int)
 }
 
 // send sends what a source gave.
@@ -113,13 +113,9 @@ func (d *datagrams) send(ctx context.Context, list [][]byte) error {
 		for len(b) >= 4 {
 			size := 4 + int(b[2])<<8 + int(b[3])
 			channel := b[1] % 4
-			conn := d.rtp
-			if channel%2 == 1 {
-				conn = d.rtcp
-			}
 			if to := d.to[channel]; to.IsValid() {
 				// What cannot be sent is lost, as packets are: nobody listens yet, or any more.
-				if _, err := conn.WriteToUDPAddrPort(b[4:size], to); err == nil {
+				if _, err := d.from[channel].WriteToUDPAddrPort(b[4:size], to); err == nil {
 					d.sent(size - 4)
 				} else if ctx.Err() != nil {
 					return ctx.Err()

@@ -16,6 +16,9 @@ const (
 	markerDRI  = 0xdd
 )
 
+// maxExtra bounds the headers of a file that go into an extension: a packet must hold them, and some of the picture.
+const maxExtra = 16 << 10
+
 // picture is what is in a JPEG interchange file.
 type picture struct {
 	width, height int
@@ -161,7 +164,9 @@ func (pic picture) finish(frame []byte, tables map[byte][]byte, usual bool, segm
 	}
 	pic.tables = append(append(make([]byte, 0, 128), first...), second...) // both, though they be the same: some take no less
 	if !usual || pic.width > 2040 || pic.height > 2040 || pic.width%8 != 0 || pic.height%8 != 0 {
-		pic.extra = segments
+		if pic.extra = segments; len(segments) > maxExtra {
+			return pic, errPayload
+		}
 	}
 	return pic, nil
 }
