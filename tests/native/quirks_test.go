@@ -15,6 +15,7 @@ import (
 	"vigie/internal/api"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/ledger"
+	"vigie/tools/simcam/recorded"
 	"vigie/tools/simcam/rtspcam"
 	"vigie/tools/simcam/stamp"
 )
@@ -23,9 +24,12 @@ import (
 type oddity struct {
 	name   string
 	camera func(c *rtspcam.Config)
-	fault  string // code of the refusal; empty: every frame is recorded once and in order
-	files  int    // at least; 0: one
-	dark   bool   // the line goes dark in between
+	fault  string   // code of the refusal; empty: every frame is recorded once and in order
+	files  int      // at least; 0: one
+	dark   bool     // the line goes dark in between
+	turns  bool     // it is reconfigured in between
+	codecs []string // of the video in its files, as ffmpeg names them; none: whatever
+	sound  string   // recorded beside, ditto
 }
 
 // oddities are all of them. Each was seen on sold cameras.
@@ -40,9 +44,32 @@ func oddities() []oddity {
 		}
 		return with(name, q)
 	}
+	audio := func(codec string, rate int) func(*rtspcam.Config) {
+		return func(c *rtspcam.Config) { c.Audio = &content.Audio{Codec: codec, SampleRate: rate, Channels: 1} }
+	}
+	// What goes with the quirks of descriptions, by the beginning of their names.
+	more := map[string]struct {
+		camera func(*rtspcam.Config)
+		sound  string
+	}{
+		"late-audio":         {audio(content.PCMA, 8000), "pcm_alaw"},
+		"sdp-mpeg4":          {func(c *rtspcam.Config) { c.Video.Codec = content.MPEG4 }, ""},
+		"sdp-latm":           {audio(content.LATM, 48000), "aac"},
+		"sdp-opus":           {audio(content.Opus, 48000), "opus"},
+		"sdp-aac":            {audio(content.AAC, 48000), "aac"},
+		"sdp-without-clock":  {audio(content.PCMU, 8000), "pcm_mulaw"},
+		"sdp-strange-medias": {audio(content.PCMU, 8000), "pcm_mulaw"},
+	}
 	list := []oddity{}
 	for _, name := range rtspcam.QuirkNames() {
-		list = append(list, named(name))
+		o := named(name)
+		for begin, m := range more {
+			if strings.HasPrefix(name, begin) {
+				quirk := o.camera
+				o.sound, o.camera = m.sound, func(c *rtspcam.Config) { quirk(c); m.camera(c) }
+			}
+		}
+		list = append(list, o)
 	}
 	return append(list,
 		with("jumps of hours", rtspcam.Quirks{Jump: 3 * time.Hour, JumpEvery: 8 * time.Second}),
@@ -63,6 +90,21 @@ func oddities() []oddity {
 			other.Width, other.Height = 480, 360
 			c.Other = &other
 		}},
+		oddity{name: "codec changes in mid-stream", files: 2, codecs: []string{"h264", "hevc"}, sound: "pcm_alaw", camera: func(c *rtspcam.Config) {
+			other := *c.Video
+			other.Codec = content.H265
+			c.Other, c.Audio = &other, &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}
+		}},
+		oddity{name: "codec changes in mid-stream, Motion JPEG", files: 2, codecs: []string{"h264", "mjpeg"}, camera: func(c *rtspcam.Config) {
+			other := *c.Video
+			other.Codec = content.MJPEG
+			c.Other = &other
+		}},
+		oddity{name: "codec changes in between", turns: true, files: 2, codecs: []string{"h264", "hevc"}, camera: func(c *rtspcam.Config) {
+			next := *c.Video
+			next.Codec = content.H265
+			c.Next = &next
+		}},
 		oddity{name: "no parameter sets in SDP, H.265", camera: func(c *rtspcam.Config) {
 			c.Video.Codec, c.Quirks.NoSets = content.H265, true
 		}},
@@ -76,22 +118,19 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 	list := oddities()
 	configs := make([]rtspcam.Config, len(list))
 	for i, o := range list {
-		configs[i] = rtspcam.Config{ID: fmt.Sprintf("odd-%d", i), Video: video(content.H264, i+1)}
-		if o.name == "late-audio" {
-			configs[i].Audio = &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}
-		}
+		configs[i] = rtspcam.Config{ID: fmt.Sprintf("odd-%d", i), Video: video(content.H264, 1)} // one content for many is made once
 		o.camera(&configs[i])
 	}
 	s := cameras(t, configs...)
 	r := record(t, 1)
 	start := time.Now()
-	var darkened time.Time
+	broken := make([]time.Time, len(list)) // when sessions were broken off
 	added := make([]api.Camera, len(list))
 	for i, o := range list {
 		added[i] = r.add(t, s, configs[i].ID)
 		if o.dark {
 			r.untilRecorded(t, added[i].ID, time.Now().Add(2*time.Second))
-			darkened = time.Now()
+			broken[i] = time.Now().Add(-time.Second) // what was on its way is nobody's fault
 			s.Camera(configs[i].ID).Darken()
 			until(t, 15*time.Second, "the half-open connection is found", func(ctx context.Context) (bool, error) {
 				return s.Camera(configs[i].ID).Readers() > 0, nil
@@ -101,6 +140,15 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "camera\tframes\tfiles\tlost\tcame out as")
+	for i, o := range list {
+		if o.turns {
+			r.untilRecorded(t, added[i].ID, start.Add(8*time.Second))
+			broken[i] = time.Now()
+			if err := s.Camera(configs[i].ID).Reconfigure(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	states := make([]api.CameraState, len(list))
 	for i, o := range list { // all end together, before the judges take their time
 		if o.fault != "" {
@@ -128,10 +176,9 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 		}
 		files, state := r.files(t, added[i].ID), states[i]
 		sent, recorded := cam.Sent(), judged(t, files)
-		if o.dark { // what was on its way then, and what came before the new connection's first keyframe, is nobody's fault
-			from, again := darkened.Add(-time.Second), time.Time{}
+		if from, again := broken[i], (time.Time{}); !from.IsZero() { // what came before the new connection's first keyframe is not missed
 			for _, s := range recorded {
-				if s.Capture.After(darkened) && again.IsZero() {
+				if s.Capture.After(from.Add(time.Second)) && again.IsZero() {
 					again = s.Capture
 				}
 			}
@@ -150,6 +197,9 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 		if state.LostFrames != 0 && !o.dark {
 			t.Errorf("%s: %d frames are said to be lost", o.name, state.LostFrames)
 		}
+		if o.codecs != nil || o.sound != "" {
+			holds(t, o, files)
+		}
 		if len(files) > 8 {
 			t.Errorf("%s: in %d files: %s …", o.name, len(files), filepath.Base(files[0]))
 		}
@@ -157,4 +207,32 @@ func TestOddCamerasAreRecordedWithoutLossOrRefusedWithTheReason(t *testing.T) {
 	}
 	w.Flush()
 	t.Log("\n" + table.String())
+}
+
+// holds tells whether the files of a camera have its codecs, and sound where it sends some.
+func holds(t *testing.T, o oddity, files []string) {
+	t.Helper()
+	var codecs []string
+	sound := 0
+	for _, f := range files {
+		tracks, err := recorded.Tracks(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range tracks {
+			switch {
+			case tr.Kind == "video" && !slices.Contains(codecs, tr.Codec):
+				codecs = append(codecs, tr.Codec)
+			case tr.Kind == "audio" && tr.Codec == o.sound:
+				sound += tr.Packets
+			}
+		}
+	}
+	slices.Sort(codecs)
+	if o.codecs != nil && !slices.Equal(codecs, o.codecs) {
+		t.Errorf("%s: video is %v, want %v", o.name, codecs, o.codecs)
+	}
+	if o.sound != "" && sound < 300 {
+		t.Errorf("%s: %d packets of sound as %s", o.name, sound, o.sound)
+	}
 }

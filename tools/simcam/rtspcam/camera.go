@@ -39,8 +39,11 @@ type Config struct {
 	SpreadGOPs bool
 	// ShiftFrames shifts the loop by that many frames more.
 	ShiftFrames int
-	// Other is a loop that takes turns with Video, ten seconds each: the stream changes its parameters without a word.
-	Other  *content.Video
+	// Other is a loop that takes turns with Video, ten seconds each: the stream changes its parameters without a word. One
+	// of another codec comes with another payload type, which the description names too.
+	Other *content.Video
+	// Next is a loop that takes Video's place for good at Camera.Reconfigure, which ends all sessions.
+	Next   *content.Video
 	Quirks Quirks
 }
 
@@ -67,12 +70,16 @@ type Camera struct {
 	pps2   []byte // for Quirks.SecondPPS
 	audio  *content.AudioLoop
 	book   *ledger.Book
-	stream *gortsplib.ServerStream
+	next   *content.VideoLoop
 	medias []*description.Media // video first, where there is video
 	phase  time.Duration        // by which its frames are later than those of a camera at phase 0
 	shift  int64                // of the loop, in frames
+	server *Server
+	stop   context.CancelFunc // of running
+	runs   sync.WaitGroup
 
 	mu       sync.Mutex
+	stream   *gortsplib.ServerStream
 	fault    Fault
 	faultSet chan struct{} // closed when fault changes
 	sessions map[*gortsplib.ServerSession]struct{}
@@ -112,10 +119,21 @@ func newCamera(ctx context.Context, cfg Config, index int, store *content.Store,
 		}
 		c.shift += int64(cfg.ShiftFrames)
 		if cfg.Other != nil {
-			if cfg.Other.FPS != cfg.Video.FPS || cfg.Other.Codec != cfg.Video.Codec || cfg.Other.GOP != cfg.Video.GOP || turnFrames(cfg.Video)%cfg.Video.GOP != 0 {
-				return nil, fmt.Errorf("camera %s: the other loop must have the codec, rate and GOP of the first, and %v whole GOPs", cfg.ID, turn)
+			if cfg.Other.FPS != cfg.Video.FPS || cfg.Other.GOP != cfg.Video.GOP || turnFrames(cfg.Video)%cfg.Video.GOP != 0 {
+				return nil, fmt.Errorf("camera %s: the other loop must have the rate and GOP of the first, and %v whole GOPs", cfg.ID, turn)
 			}
 			if c.other, err = store.Video(ctx, *cfg.Other); err != nil {
+				return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
+			}
+			if cfg.Other.Codec != cfg.Video.Codec {
+				c.medias[0].Formats = append(c.medias[0].Formats, cfg.Quirks.describe(otherFormat(c.other)))
+			}
+		}
+		if cfg.Next != nil {
+			if cfg.Next.FPS != cfg.Video.FPS {
+				return nil, fmt.Errorf("camera %s: the next loop must have the rate of the first", cfg.ID)
+			}
+			if c.next, err = store.Video(ctx, *cfg.Next); err != nil {
 				return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
 			}
 		}
@@ -136,13 +154,84 @@ func newCamera(ctx context.Context, cfg Config, index int, store *content.Store,
 
 func turnFrames(v *content.Video) int { return v.FPS * int(turn/time.Second) }
 
-// frame is the frame of a number.
-func (c *Camera) frame(n int64) *content.Frame {
-	loop := c.video
-	if c.other != nil && (n+c.shift)/int64(turnFrames(c.cfg.Video))%2 == 1 {
-		loop = c.other
+// otherFormat describes a loop that takes turns with one of another codec.
+func otherFormat(l *content.VideoLoop) format.Format {
+	f := l.Format()
+	switch f := f.(type) {
+	case *format.H264:
+		f.PayloadTyp = otherPayloadType
+	case *format.H265:
+		f.PayloadTyp = otherPayloadType
+	case *format.MPEG4Video:
+		f.PayloadTyp = otherPayloadType
+	case *format.VP8:
+		f.PayloadTyp = otherPayloadType
 	}
-	return &loop.Frames[(n+c.shift)%int64(len(loop.Frames))]
+	return f
+}
+
+// otherPayloadType is that of Config.Other, where it needs one of its own: sound has 97 and up.
+const otherPayloadType = 110
+
+// frame is the frame of a number, the loop that it is of, and its payload type.
+func (c *Camera) frame(n int64) (f *content.Frame, loop *content.VideoLoop, payloadType uint8) {
+	formats := c.medias[0].Formats
+	loop, payloadType = c.video, formats[0].PayloadType()
+	if c.other != nil && (n+c.shift)/int64(turnFrames(c.cfg.Video))%2 == 1 {
+		loop, payloadType = c.other, formats[len(formats)-1].PayloadType()
+	}
+	return &loop.Frames[(n+c.shift)%int64(len(loop.Frames))], loop, payloadType
+}
+
+// begin starts sending.
+func (c *Camera) begin() error {
+	s := c.server
+	stream := &gortsplib.ServerStream{Server: s.rtsp, Desc: &description.Session{Title: c.cfg.ID, Medias: c.medias}}
+	if err := stream.Initialize(); err != nil {
+		return fmt.Errorf("camera %s: %w", c.cfg.ID, err)
+	}
+	c.mu.Lock()
+	c.stream = stream
+	c.mu.Unlock()
+	ctx, stop := context.WithCancel(s.ctx)
+	c.stop = stop
+	c.runs.Go(func() { c.run(ctx) })
+	return nil
+}
+
+// end stops sending, and ends all sessions.
+func (c *Camera) end() {
+	if c.stop == nil {
+		return
+	}
+	c.stop()
+	c.runs.Wait()
+	c.current().Close()
+}
+
+// current is what readers are given.
+func (c *Camera) current() *gortsplib.ServerStream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stream
+}
+
+// drain is how long a camera that is reconfigured gives what it has sent to go out.
+const drain = 300 * time.Millisecond
+
+// Reconfigure puts Config.Next in the place of the video, as somebody does in a camera's settings: all sessions end, and who
+// comes again is told of the new video. It is for once, and not for while the server is being closed.
+func (c *Camera) Reconfigure() error {
+	if c.next == nil {
+		return fmt.Errorf("camera %s: there is no next video", c.cfg.ID)
+	}
+	c.stop()
+	c.runs.Wait()
+	time.Sleep(drain)
+	c.end()
+	c.video, c.other, c.next = c.next, nil, nil
+	c.medias = append([]*description.Media{{Type: description.MediaTypeVideo, Formats: []format.Format{c.video.Format()}}}, c.medias[1:]...)
+	return c.begin()
 }
 
 // SetFault sets how the camera misbehaves from now on.
@@ -229,13 +318,14 @@ func pace(ctx context.Context, start time.Time, phase time.Duration, rate, per i
 func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 	fps := int64(c.cfg.Video.FPS)
 	medi := c.medias[0]
-	_, stampable := c.video.Stampable()
-	pkt := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: medi.Formats[0].PayloadType()}}
+	pkt := rtp.Packet{Header: rtp.Header{Version: 2}}
 	q := c.cfg.Quirks
 	pkt.SequenceNumber = q.FirstSequence
 	var buf []byte
 	pace(ctx, start, c.phase, fps, 1, func(n int64, at time.Time) {
-		f := c.frame(n)
+		f, loop, payloadType := c.frame(n)
+		_, stampable := loop.Stampable()
+		pkt.PayloadType = payloadType
 		readers := 0
 		c.mu.Lock()
 		if c.fault != Silent {
@@ -256,11 +346,11 @@ func (c *Camera) runVideo(ctx context.Context, start time.Time) {
 		for _, p := range f.Head {
 			c.write(medi, &pkt, p, false, told)
 		}
-		if f.Keyframe && q.SecondPPS {
+		if f.Keyframe && q.SecondPPS && loop == c.video {
 			c.write(medi, &pkt, c.pps2, false, told)
 		}
 		if stampable {
-			buf = c.video.AppendStamp(buf[:0], f, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
+			buf = loop.AppendStamp(buf[:0], f, stamp.Stamp{Camera: c.cfg.ID, Number: n, Capture: at})
 			c.write(medi, &pkt, buf, len(f.Tail) == 0, told)
 		}
 		for i, p := range f.Tail {
@@ -290,7 +380,7 @@ func (c *Camera) runAudio(ctx context.Context, start time.Time) {
 func (c *Camera) write(medi *description.Media, pkt *rtp.Packet, payload []byte, marker bool, at time.Time) {
 	pkt.Payload, pkt.Marker = payload, marker
 	c.cfg.Quirks.header(pkt)
-	err := c.stream.WritePacketRTPWithNTP(medi, pkt, at)
+	err := c.current().WritePacketRTPWithNTP(medi, pkt, at)
 	pkt.SequenceNumber++
 	if err != nil && !errors.As(err, new(liberrors.ErrServerStreamClosed)) {
 		panic(fmt.Sprintf("simulated camera %s made a packet that cannot be sent: %v", c.cfg.ID, err))

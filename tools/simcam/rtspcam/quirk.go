@@ -27,6 +27,7 @@ type Quirks struct {
 	Extensions    bool          // RTP header extensions and padding
 	NoMarker      bool          // no marker bit says where a picture ends
 	NoSets        bool          // no parameter sets in the description
+	SDP           string        // how the description is put, see sdpQuirks; empty: well
 	SecondPPS     bool          // another picture parameter set that no picture uses
 	SlowDescribe  time.Duration // how long DESCRIBE takes
 	LateAudio     time.Duration // how long after the first reader sound begins
@@ -34,7 +35,7 @@ type Quirks struct {
 
 // quirks are the named ones, for descriptions of cameras.
 func quirks() map[string]Quirks {
-	return map[string]Quirks{
+	list := map[string]Quirks{
 		"sequence-wrap":  {FirstSequence: 65500},
 		"milliseconds":   {TickHz: 1000},
 		"jumps":          {Jump: 5 * time.Second, JumpEvery: 6 * time.Second},
@@ -48,6 +49,10 @@ func quirks() map[string]Quirks {
 		"slow-describe":  {SlowDescribe: 5 * time.Second},
 		"late-audio":     {LateAudio: 6 * time.Second},
 	}
+	for name := range sdpQuirks() {
+		list[name] = Quirks{SDP: name}
+	}
+	return list
 }
 
 // QuirkNames lists the names that ParseQuirk knows.

@@ -22,7 +22,6 @@ import (
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
-	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
 	"vigie/tools/simcam/content"
@@ -46,7 +45,6 @@ type Server struct {
 	overflows atomic.Int64
 	stop      context.CancelFunc
 	ctx       context.Context
-	wg        sync.WaitGroup
 
 	mu     sync.Mutex
 	nonces map[*gortsplib.ServerConn]*nonce
@@ -63,6 +61,7 @@ func New(ctx context.Context, log *slog.Logger, store *content.Store, book *ledg
 		if err != nil {
 			return nil, err
 		}
+		c.server = s
 		s.cameras[cfg.ID] = c
 		s.order = append(s.order, c)
 	}
@@ -102,16 +101,12 @@ func (s *Server) Open(address string) error {
 			return fmt.Errorf("serve cameras on %s: %w", address, err)
 		}
 	}
-	for _, c := range s.order {
-		c.stream = &gortsplib.ServerStream{Server: s.rtsp, Desc: &description.Session{Title: c.cfg.ID, Medias: c.medias}}
-		if err := c.stream.Initialize(); err != nil {
-			s.rtsp.Close()
-			return fmt.Errorf("camera %s: %w", c.cfg.ID, err)
-		}
-	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	for _, c := range s.order {
-		s.wg.Go(func() { c.run(s.ctx) })
+		if err := c.begin(); err != nil {
+			s.Close()
+			return err
+		}
 	}
 	return nil
 }
@@ -119,9 +114,8 @@ func (s *Server) Open(address string) error {
 // Close disconnects everybody, stops the cameras and waits for them.
 func (s *Server) Close() {
 	s.stop()
-	s.wg.Wait()
 	for _, c := range s.order {
-		c.stream.Close()
+		c.end()
 	}
 	s.rtsp.Close()
 }
@@ -195,7 +189,15 @@ func (h *handler) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.R
 		case <-time.After(slow):
 		}
 	}
-	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
+	ctx.Conn.SetUserData(c)
+	return &base.Response{StatusCode: base.StatusOK}, c.current(), nil
+}
+
+// OnResponse puts descriptions in the camera's own way.
+func (h *handler) OnResponse(conn *gortsplib.ServerConn, res *base.Response) {
+	if c, ok := conn.UserData().(*Camera); ok && len(res.Body) > 0 {
+		res.Body = c.describe(res.Body, conn.NetConn().LocalAddr())
+	}
 }
 
 // OnSetup answers SETUP.
@@ -204,7 +206,7 @@ func (h *handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respons
 	if refusal != nil {
 		return refusal, nil, err
 	}
-	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
+	return &base.Response{StatusCode: base.StatusOK}, c.current(), nil
 }
 
 // OnPlay answers PLAY.

@@ -20,6 +20,8 @@ import (
 type Transports struct {
 	UDP       bool
 	Multicast string // range of groups, as 239.192.0.0/24; empty: none
+	// SourceFilter: descriptions say that nobody but the camera sends to its groups (RFC 4570).
+	SourceFilter bool
 	// TLS, when set, encrypts the RTSP connections, as cameras do: RTP in them is as it is, and there is no UDP.
 	TLS *tls.Certificate
 	// SRTP encrypts RTP by itself besides, by UDP too.

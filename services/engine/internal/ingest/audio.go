@@ -32,6 +32,14 @@ type audio struct {
 
 func newAudio(f format.Format) (*audio, error) {
 	a := &audio{track: audioTrack(f), rate: int64(f.ClockRate())}
+	if l := latmOf(f); l != nil {
+		d, err := newLATM(l, a.configured)
+		if err != nil {
+			return nil, err
+		}
+		a.decode = d.decode
+		return a, nil
+	}
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
 		d, err := f.CreateDecoder()
@@ -45,12 +53,6 @@ func newAudio(f format.Format) (*audio, error) {
 			}
 			return units, err
 		}
-	case *format.MPEG4AudioLATM:
-		d, err := newLATM(f, a.configured)
-		if err != nil {
-			return nil, err
-		}
-		a.decode = d.decode
 	case *format.G711, *format.Opus:
 		a.decode = whole
 	default:

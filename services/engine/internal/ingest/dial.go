@@ -113,11 +113,18 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, host string) (net.Co
 
 // write writes to the last connection, beside whoever reads and writes it; connections take one write after the other.
 func (d *dialer) write(b []byte) error {
-	d.mu.Lock()
-	conn := d.conn
-	d.mu.Unlock()
-	_, err := conn.Write(b)
+	_, err := d.last().Write(b)
 	return err
+}
+
+// local and peer are the ends of the last connection.
+func (d *dialer) local() net.Addr { return d.last().LocalAddr() }
+func (d *dialer) peer() net.Addr  { return d.last().RemoteAddr() }
+
+func (d *dialer) last() net.Conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.conn
 }
 
 // bufferedConn reads ahead.

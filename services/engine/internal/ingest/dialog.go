@@ -12,6 +12,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
 	"vigie/services/engine/internal/login"
+	"vigie/services/engine/internal/sdp"
 )
 
 const (
@@ -27,6 +28,12 @@ type dialog struct {
 	write func([]byte) error
 	gone  func()        // the camera knows the session no more
 	most  time.Duration // between keep-alives
+
+	// Of DESCRIBE and SETUP, while nobody else asks for anything.
+	asked  *base.URL
+	method base.Method
+	desc   *sdp.Session // what the camera offers; nil: it was not understood
+	groups *groups      // nil: no multicast
 
 	mu       sync.Mutex
 	again    bool  // the last request was refused, and is worth sending again
@@ -45,6 +52,10 @@ func (d *dialog) request(req *base.Request) {
 	defer d.mu.Unlock()
 	if d.base != nil && req.Method == base.GetParameter && !d.getParam {
 		req.Method = base.Options
+	}
+	d.method, d.asked = req.Method, req.URL
+	if d.groups != nil && req.Method == base.Setup {
+		d.groups.request(req)
 	}
 	d.authorize(req)
 }
@@ -82,6 +93,7 @@ func (d *dialog) response(res *base.Response) {
 		d.login.Accepted()
 	}
 	if d.base == nil {
+		d.translate(res)
 		return
 	}
 	switch { // of a keep-alive
@@ -95,6 +107,24 @@ func (d *dialog) response(res *base.Response) {
 	case d.getParam:
 		d.getParam = false
 		d.keepAlive()
+	}
+}
+
+// stub is a description that the library reads without complaint.
+const stub = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\n"
+
+// translate reads what a camera offers in the library's place, which refuses all of it for one media that it does not
+// like, and which group it sends to.
+func (d *dialog) translate(res *base.Response) {
+	switch {
+	case res.StatusCode != base.StatusOK:
+	case d.method == base.Describe:
+		if desc, err := sdp.Read(res.Body, res.Header["Content-Base"], d.asked.CloneWithoutCredentials()); err == nil {
+			d.desc, res.Body = desc, []byte(stub)
+			delete(res.Header, "Content-Base")
+		}
+	case d.method == base.Setup && d.groups != nil:
+		d.groups.response(res)
 	}
 }
 

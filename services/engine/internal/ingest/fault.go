@@ -76,6 +76,8 @@ func faultOf(err error, hasCredentials, played bool) *Fault {
 		return fault("transport", "The camera does not encrypt what it sends by UDP. Choose TCP, or use its rtsp:// address.")
 	case errors.Is(err, errNothing):
 		return fault("transport", "The camera agrees to send, but nothing arrives. A firewall or a switch may be in the way; choose TCP.")
+	case errors.Is(err, errJoin):
+		return fault("transport", "The camera's multicast group cannot be joined. Check the group that is set in the camera (239.0.0.0 to 239.255.255.255), or choose TCP.")
 	case errors.Is(err, errNoTunnel):
 		return fault("no_tunnel", "The camera does not offer RTSP through HTTP at this address. Choose another transport, or write the port of its web server into the address.")
 	case errors.Is(err, errTunnelLogin):

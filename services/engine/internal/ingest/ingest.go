@@ -9,11 +9,12 @@
 //   - Decode times of a track of a run always grow. How they relate to UTC is told at type stamper.
 //   - Access unit delimiters and filler data are left out of payloads; everything else a camera puts into an access
 //     unit stays, parameter sets and SEI included.
+//   - A codec or parameter sets that change in mid-stream begin a run, and cost no frame.
 //   - User and password never reach the log, a state or an error.
 //
 // A session plays over one transport (type way); which ones are tried, and in which order, is told at type ways. How RTSP is
-// spoken is told at method session.play, what is made of the packets at type intake; connections, within TLS or through
-// HTTP, at type dialer; which certificates are trusted at type trust; when a session has come to nothing at intake.judge.
+// spoken is told at method session.play, which of a camera's medias are fetched at choose, what is made of the packets at
+// type intake; connections, within TLS or through HTTP, at type dialer, multicast at type groups; which certificates are trusted at type trust; when a session has come to nothing at intake.judge.
 //
 // Concurrency: Run belongs to one goroutine; State may be called from anywhere. Frames are made in the RTSP client's
 // read loop, which must never block: the ring does not. A camera that is down costs one timer.
@@ -72,6 +73,7 @@ type Ingest struct {
 	state      api.CameraState // without what is derived on reading
 	way        way             // of the present session
 	refused    string          // key of the certificate that was refused last
+	left       []string        // what the camera offers that cannot be fetched, as of its last session
 	meter      meter
 	tracks     []media.Track
 	run        *media.Run
@@ -142,9 +144,7 @@ func (i *Ingest) session(ctx context.Context, w way) outcome {
 		address: address, way: w, trust: i.trust, limits: i.limits, clock: i.clock, lost: i.lost, silent: i.cfg.NoAudio,
 		report: stamp.senderReport, waits: i.waiting,
 		chosen: func(c choice) {
-			if c.refused != "" && c.audio == nil {
-				i.log.Info("audio is not recorded", "codec", c.refused)
-			}
+			i.setLeft(c.left)
 		},
 		deliver: func(u unit) {
 			before := stamp.dropped

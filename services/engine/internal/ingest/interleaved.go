@@ -41,10 +41,17 @@ func (s *session) interleaved(ctx context.Context, target *url.URL, played *atom
 			Malformed: func() { s.lost(1) },
 		}
 	}
-	video := []rtsp.Receiver{receiver(0, in.videoFormat.PayloadType(), in.videoPacket)}
+	var video []rtsp.Receiver
+	for i, f := range in.videoFormats() {
+		r := receiver(0, f.PayloadType(), in.videoPacket)
+		if i > 0 {
+			r.Control = nil // reports are of the media
+		}
+		video = append(video, r)
+	}
 	if in.sound != nil && in.audio == in.video {
 		sound := receiver(1, in.audioFormat.PayloadType(), in.audioPacket)
-		sound.Control = nil // reports are of the media's one source
+		sound.Control = nil
 		video = append(video, sound)
 	}
 	if err := client.Setup(desc, in.video, video...); err != nil {

@@ -13,11 +13,13 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"vigie/internal/api"
 	"vigie/internal/version"
+	"vigie/services/engine/internal/sdp"
 )
 
 // library fetches through gortsplib, which speaks every transport; what is most common has a way of its own, see
@@ -45,7 +47,9 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 	case api.TransportUDP:
 		protocol = gortsplib.ProtocolUDP
 	case api.TransportMulticast:
-		protocol = gortsplib.ProtocolUDPMulticast
+		protocol = gortsplib.ProtocolUDP // see groups
+		talk.groups = &groups{local: dial.local, peer: dial.peer}
+		client.ListenPacket = talk.groups.listen
 	}
 	client.Protocol = &protocol
 	if err := client.Start(); err != nil {
@@ -54,10 +58,13 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
 
-	var desc *description.Session
-	err := talk.ask(func() (err error) { desc, _, err = client.Describe(u); return err })
+	err := talk.ask(func() error { _, _, err := client.Describe(u); return err })
 	if err != nil {
 		return err
+	}
+	desc := talk.desc
+	if desc == nil {
+		return liberrors.ErrClientSDPInvalid{Err: sdp.ErrNothing}
 	}
 	in, err := s.newIntake(desc)
 	if err != nil {
@@ -79,7 +86,7 @@ func (s *session) library(ctx context.Context, target *url.URL, played *atomic.B
 }
 
 // setup asks for the tracks that are taken, and for their packets to be given to in.
-func (s *session) setup(client *gortsplib.Client, talk *dialog, desc *description.Session, in *intake) error {
+func (s *session) setup(client *gortsplib.Client, talk *dialog, desc *sdp.Session, in *intake) error {
 	medias := []*description.Media{in.video}
 	if in.sound != nil && in.audio != in.video {
 		medias = append(medias, in.audio)
@@ -88,7 +95,17 @@ func (s *session) setup(client *gortsplib.Client, talk *dialog, desc *descriptio
 		if s.udp() && desc.BaseURL.Scheme == "rtsps" && m.Profile != headers.TransportProfileSAVP {
 			return errPlainUDP
 		}
-		if err := talk.ask(func() (err error) { _, err = client.Setup(desc.BaseURL, m, 0, 0); return err }); err != nil {
+		if m.KeyMgmtMikey == nil {
+			m.KeyMgmtMikey = desc.KeyMgmtMikey
+		}
+		if talk.groups != nil {
+			talk.groups.desc, talk.groups.media = desc, m
+		}
+		err := talk.ask(func() (err error) { _, err = client.Setup(desc.BaseURL, m, 0, 0); return err })
+		if talk.groups != nil && talk.groups.err != nil {
+			return talk.groups.err
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -105,7 +122,9 @@ func (s *session) setup(client *gortsplib.Client, talk *dialog, desc *descriptio
 	rtcpOf := func(track int) gortsplib.OnPacketRTCPFunc {
 		return func(pkt rtcp.Packet) { one.Lock(); defer one.Unlock(); in.control(track, pkt) }
 	}
-	client.OnPacketRTP(in.video, in.videoFormat, rtpOf(in.videoPacket))
+	for _, f := range in.videoFormats() {
+		client.OnPacketRTP(in.video, f, rtpOf(in.videoPacket))
+	}
 	client.OnPacketRTCP(in.video, rtcpOf(0))
 	if in.sound != nil {
 		client.OnPacketRTP(in.audio, in.audioFormat, rtpOf(in.audioPacket))

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"vigie/internal/api"
 	"vigie/services/engine/internal/rtsp"
+	"vigie/services/engine/internal/sdp"
 )
 
 // limits bound a session.
@@ -80,6 +80,7 @@ type intake struct {
 	s *session
 	choice
 	picture picture
+	format  uint8 // payload type of what picture takes
 	layout  layout
 	sound   *audio        // nil: none
 	now     time.Duration // session time at which the packets in hand came
@@ -98,13 +99,10 @@ type intake struct {
 }
 
 // newIntake chooses what to fetch of what a camera offers.
-func (s *session) newIntake(desc *description.Session) (*intake, error) {
-	c, err := choose(desc)
+func (s *session) newIntake(desc *sdp.Session) (*intake, error) {
+	c, err := choose(desc, s.silent)
 	if err != nil {
 		return nil, err
-	}
-	if s.silent {
-		c.audio, c.audioFormat = nil, nil
 	}
 	if s.chosen != nil {
 		s.chosen(c)
@@ -118,6 +116,7 @@ func (s *session) newIntake(desc *description.Session) (*intake, error) {
 	if in.picture, err = newPicture(c.videoFormat); err != nil {
 		return nil, err
 	}
+	in.format = c.videoFormat.PayloadType()
 	in.layout = layout{sound: in.sound, deliver: s.deliver}
 	return in, nil
 }
@@ -160,7 +159,23 @@ func (in *intake) videoPacket(pkt *rtp.Packet) {
 		in.times++
 	}
 	in.seen = true
+	if pkt.PayloadType != in.format {
+		in.turn(pkt.PayloadType)
+	}
 	in.picture.packet(pkt, in.now, in.pictured)
+}
+
+// turn goes on in another of the formats in which the video may come.
+func (in *intake) turn(payloadType uint8) {
+	for _, f := range in.videoFormats() {
+		if f.PayloadType() != payloadType {
+			continue
+		}
+		if p, err := newPicture(f); err == nil {
+			in.s.lost(in.picture.takeLost())
+			in.picture, in.format = p, payloadType
+		}
+	}
 }
 
 func (in *intake) pictured(u unit) {

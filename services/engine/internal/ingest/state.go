@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"time"
 
 	"vigie/internal/api"
@@ -71,6 +72,20 @@ func (i *Ingest) offline(err error, wait time.Duration) {
 	if turned {
 		i.log.Warn("camera is offline", "code", f.Code, "err", f.Err)
 		i.changed()
+	}
+}
+
+// setLeft notes what of the camera's offer cannot be fetched, and logs it when it is news.
+func (i *Ingest) setLeft(left []string) {
+	i.mu.Lock()
+	news := !slices.Equal(i.left, left)
+	i.left = left
+	i.mu.Unlock()
+	if !news {
+		return
+	}
+	for _, text := range left {
+		i.log.Info("not all that the camera offers is fetched", "reason", text)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/sdp"
 )
 
 // choice is what is fetched of all that a camera offers.
@@ -17,13 +18,22 @@ type choice struct {
 	videoFormat format.Format // one that newPicture takes
 	audio       *description.Media
 	audioFormat format.Format // one that newAudio takes; nil: no audio
-	refused     string        // audio that is not fetched, by name
+	left        []string      // what cannot be fetched and why, in sentences for people
 }
 
-// choose takes the first video that we record, H.264 and H.265 before others, and the first audio.
-func choose(desc *description.Session) (choice, error) {
+// maxLeft bounds what is told of a camera's oddities.
+const maxLeft = 8
+
+// choose takes the first video that we record, H.264 and H.265 before others, and, unless it is to be silent, the first
+// audio.
+func choose(desc *sdp.Session, silent bool) (choice, error) {
 	var c choice
-	var other []string
+	var other, broken []string
+	leave := func(kind description.MediaType, codec, reason string) {
+		if len(c.left) < maxLeft && !(silent && kind == description.MediaTypeAudio) {
+			c.left = append(c.left, leftOut(kind, codec, reason))
+		}
+	}
 	for _, m := range desc.Medias {
 		if m.IsBackChannel {
 			continue
@@ -35,14 +45,21 @@ func choose(desc *description.Session) (choice, error) {
 					c.video, c.videoFormat = m, f
 				}
 			case recordable(f):
-				if c.audio == nil {
+				if c.audio == nil && !silent {
 					c.audio, c.audioFormat = m, f
 				}
 			case m.Type == description.MediaTypeVideo:
 				other = append(other, codecName(f))
+				leave(m.Type, codecName(f), "the codec is not supported")
 			case m.Type == description.MediaTypeAudio:
-				c.refused = codecName(f)
+				leave(m.Type, codecName(f), "the codec is not supported")
 			}
+		}
+	}
+	for _, l := range desc.Left {
+		leave(l.Kind, l.Codec, l.Reason)
+		if l.Kind == description.MediaTypeVideo {
+			broken = append(broken, leftOut(l.Kind, l.Codec, l.Reason))
 		}
 	}
 	switch {
@@ -50,13 +67,39 @@ func choose(desc *description.Session) (choice, error) {
 		return c, nil
 	case len(other) > 0:
 		return c, &Fault{Code: "bad_codec", Reason: fmt.Sprintf("The camera sends %s. Set its video codec to H.264 or H.265.", strings.Join(other, ", "))}
+	case len(broken) > 0:
+		return c, &Fault{Code: "bad_codec", Reason: broken[0] + " Change the video settings in the camera."}
 	}
 	return c, &Fault{Code: "no_video", Reason: "The camera's stream has no video. Check that the address is that of a video stream."}
 }
 
+// leftOut says why something is not fetched.
+func leftOut(kind description.MediaType, codec, reason string) string {
+	what := "Video"
+	if kind == description.MediaTypeAudio {
+		what = "Sound"
+	}
+	if codec = strings.Map(printable, codec); codec != "" {
+		what += " (" + codec + ")"
+	}
+	return what + " is not recorded: " + reason + "."
+}
+
+// videoFormats are those in which the chosen video may come, that which it is expected in first. A camera that offers
+// several may change between them in mid-stream.
+func (c *choice) videoFormats() []format.Format {
+	all := []format.Format{c.videoFormat}
+	for _, f := range c.video.Formats {
+		if f != c.videoFormat && pictureCodec(f) != "" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // pictureCodec is the codec of a video format; empty for what we do not record.
 func pictureCodec(f format.Format) media.Codec {
-	switch f.(type) {
+	switch f := f.(type) {
 	case *format.H264:
 		return media.H264
 	case *format.H265:
@@ -65,6 +108,10 @@ func pictureCodec(f format.Format) media.Codec {
 		return media.MPEG4
 	case *format.MJPEG:
 		return media.MJPEG
+	case *format.Generic:
+		if strings.HasPrefix(f.RTPMap(), "JPEG/") { // of a payload type that the library does not know it by
+			return media.MJPEG
+		}
 	}
 	return ""
 }
@@ -74,7 +121,7 @@ func newPicture(f format.Format) (picture, error) {
 	switch f := f.(type) {
 	case *format.MPEG4Video:
 		return newMPEG4(f), nil
-	case *format.MJPEG:
+	case *format.MJPEG, *format.Generic:
 		return newJPEG(), nil
 	}
 	return newVideo(f)
@@ -82,7 +129,7 @@ func newPicture(f format.Format) (picture, error) {
 
 // recordable tells audio that is recorded. It refuses such whose numbers make no sense.
 func recordable(f format.Format) bool {
-	if l, ok := f.(*format.MPEG4AudioLATM); ok && l.CPresent {
+	if l := latmOf(f); l != nil && l.CPresent && l.StreamMuxConfig == nil {
 		return true // will be described in band
 	}
 	t := audioTrack(f)
@@ -99,13 +146,16 @@ func plausible(t *media.Track) bool {
 
 // audioTrack describes the audio of a chosen format. What we do not record, or cannot describe yet, has no codec.
 func audioTrack(f format.Format) media.Track {
+	if l := latmOf(f); l != nil {
+		c, err := specificConfig(l.StreamMuxConfig)
+		if err != nil {
+			return media.Track{}
+		}
+		return aacTrack(c)
+	}
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
 		return aacTrack(f.Config)
-	case *format.MPEG4AudioLATM:
-		if c, err := specificConfig(f.StreamMuxConfig); err == nil && !f.CPresent {
-			return aacTrack(c)
-		}
 	case *format.G711:
 		codec := media.PCMA
 		if f.MULaw {
@@ -151,13 +201,12 @@ func channels(c *mpeg4audio.AudioSpecificConfig) int {
 // codecName names a format for people.
 func codecName(f format.Format) string {
 	name, _, _ := strings.Cut(f.RTPMap(), "/")
-	switch f.(type) {
-	case *format.MPEG1Video:
+	switch name {
+	case "MPV":
 		return "MPEG-1/2 video"
-	case *format.MPEGTS:
+	case "MP2T":
 		return "an MPEG transport stream"
-	}
-	if name == "" {
+	case "":
 		return fmt.Sprintf("an unknown codec (RTP payload type %d)", f.PayloadType())
 	}
 	return strings.ToUpper(strings.Map(printable, name))

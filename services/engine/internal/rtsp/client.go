@@ -15,11 +15,11 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
-	"github.com/bluenviron/gortsplib/v5/pkg/sdpunmarshaler"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"vigie/services/engine/internal/login"
+	"vigie/services/engine/internal/sdp"
 )
 
 const (
@@ -162,7 +162,7 @@ func (c *Client) Close() {
 }
 
 // Describe asks what the camera can do and what the URL's stream consists of.
-func (c *Client) Describe(ctx context.Context) (*description.Session, error) {
+func (c *Client) Describe(ctx context.Context) (*sdp.Session, error) {
 	for redirects := 0; ; redirects++ {
 		res, err := c.do(&base.Request{Method: base.Options, URL: c.target})
 		if err != nil {
@@ -208,7 +208,7 @@ func (c *Client) follow(ctx context.Context, to *base.URL) error {
 }
 
 // describe reads the answer to DESCRIBE.
-func (c *Client) describe(res *base.Response) (*description.Session, error) {
+func (c *Client) describe(res *base.Response) (*sdp.Session, error) {
 	kind := res.Header["Content-Type"]
 	if len(kind) != 1 {
 		return nil, liberrors.ErrClientContentTypeMissing{}
@@ -216,39 +216,15 @@ func (c *Client) describe(res *base.Response) (*description.Session, error) {
 	if name, _, _ := strings.Cut(kind[0], ";"); !strings.EqualFold(strings.TrimSpace(name), "application/sdp") {
 		return nil, liberrors.ErrClientContentTypeUnsupported{CT: kind}
 	}
-	text, err := sdpunmarshaler.Unmarshal(res.Body)
+	desc, err := sdp.Read(res.Body, res.Header["Content-Base"], c.target)
 	if err != nil {
 		return nil, liberrors.ErrClientSDPInvalid{Err: err}
 	}
-	desc := &description.Session{}
-	if err := desc.Unmarshal2(text); err != nil {
-		return nil, liberrors.ErrClientSDPInvalid{Err: err}
-	}
-	control, _ := text.Attribute("control")
-	desc.BaseURL = c.baseOf(control, res.Header)
 	return desc, nil
 }
 
-// baseOf finds what the tracks' controls are relative to (RFC 2326 §C.1.1): the session's own control, the
-// Content-Base, or the URL asked for. What cannot be understood is passed over.
-func (c *Client) baseOf(control string, h base.Header) *base.URL {
-	candidates := []string{control}
-	if b := h["Content-Base"]; len(b) == 1 {
-		candidates = append(candidates, b[0])
-	}
-	for _, text := range candidates {
-		if strings.HasPrefix(text, "/") {
-			text = c.target.Scheme + "://" + c.target.Host + text
-		}
-		if u, err := base.ParseURL(text); err == nil && u.Host != "" {
-			return u.CloneWithoutCredentials()
-		}
-	}
-	return c.target
-}
-
 // Setup asks for a media of the description. Its packets go to the receiver of their payload type.
-func (c *Client) Setup(desc *description.Session, m *description.Media, receivers ...Receiver) error {
+func (c *Client) Setup(desc *sdp.Session, m *description.Media, receivers ...Receiver) error {
 	if m.Profile == headers.TransportProfileSAVP && c.target.Scheme == "rtsps" {
 		return ErrSRTP
 	}
