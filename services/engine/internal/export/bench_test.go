@@ -52,7 +52,9 @@ func BenchmarkExportAgainstCp(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := newContent(c.file, plan.about, plan.key).write(b.Context(), a, f, 0); err != nil {
+			fresh := newContent(c.file, plan.about, plan.key)
+			fresh.alone = true
+			if _, err := fresh.write(b.Context(), a, f, 0); err != nil {
 				b.Fatal(err)
 			}
 			f.Close()

@@ -18,6 +18,7 @@ type content struct {
 	file  *file
 	about manifest.About
 	key   manifest.Key
+	alone bool // nobody asks what the whole file adds up to: it is in no bundle
 
 	mu        sync.Mutex
 	users     int
@@ -75,7 +76,10 @@ func (c *content) begin(from int64) int64 {
 	}
 	if c.sums == nil {
 		c.off, c.crc = 0, 0
-		c.sums, c.whole = manifest.NewSums(c.file.manifestOf(c.about).File.Seconds()), sha256.New()
+		c.sums = manifest.NewSums(c.file.manifestOf(c.about).File.Seconds())
+		if !c.alone {
+			c.whole = sha256.New()
+		}
 	}
 	return min(from, c.off)
 }
@@ -94,7 +98,7 @@ const (
 func (c *content) add(off int64, b []byte, k kind, offsetNs int64, damaged bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if off != c.off || c.whole == nil {
+	if off != c.off || c.sums == nil {
 		return
 	}
 	switch k {
@@ -105,11 +109,15 @@ func (c *content) add(off int64, b []byte, k kind, offsetNs int64, damaged bool)
 	case back:
 		c.sums.AddBack(b)
 	}
-	c.whole.Write(b)
-	c.crc = crc32.Update(c.crc, crc32.IEEETable, b)
+	if c.whole != nil {
+		c.whole.Write(b)
+		c.crc = crc32.Update(c.crc, crc32.IEEETable, b)
+	}
 	if c.off += int64(len(b)); k == document && c.off == c.file.size() {
-		c.whole.Sum(c.sum[:0])
-		c.known = true
+		if c.whole != nil {
+			c.whole.Sum(c.sum[:0])
+			c.known = true
+		}
 		c.sums, c.whole = nil, nil
 	}
 }

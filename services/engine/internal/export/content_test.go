@@ -207,6 +207,7 @@ func TestAnyPartOfAFileIsTheSameAgain(t *testing.T) {
 			c := b.files[0]
 			if !warm {
 				c = newContent(c.file, b.about, b.key)
+				c.alone = i%2 == 0
 			}
 			var out bytes.Buffer
 			if _, err := c.write(t.Context(), a, &out, from); err != nil {

@@ -158,6 +158,7 @@ func (x *Exports) planned(ctx context.Context, j *job) (*bundle, error) {
 		return nil, err
 	}
 	b = newBundle(p, about, key, zone)
+	b.files[0].alone = b.alone(r.Zip)
 	size, err := b.size(ctx, r.Zip)
 	if err != nil {
 		return nil, err
