@@ -66,7 +66,6 @@ type queue struct {
 	mu    sync.Mutex
 	items []queued
 	bytes int
-	over  bool
 	room  bell
 	wake  func()
 	taken func(queued)

@@ -38,7 +38,6 @@ type session struct {
 // setup is one media as the client wants it.
 type setup struct {
 	channels [2]int
-	ssrc     uint32
 	ports    [2]int // UDP: the client's
 	control  string // URL
 }
