@@ -153,7 +153,9 @@ func (b *bundle) header(name string, size int64) *zip.FileHeader {
 		}
 	}
 	t := time.UnixMilli(b.about.Export.CreatedMs).In(b.zone)
+	//lint:ignore SA1019 CreateRaw writes these two as they are, and does not look at Modified
 	h.ModifiedDate = uint16(t.Day() + int(t.Month())<<5 + (t.Year()-1980)<<9)
+	//lint:ignore SA1019 as above
 	h.ModifiedTime = uint16(t.Second()/2 + t.Minute()<<5 + t.Hour()<<11)
 	return h
 }

@@ -133,7 +133,8 @@ func (w *walk) nearest(list []Footage, atMs int64) (best *Footage) {
 // forward goes steps keyframes on, or to the newest; it says how many that were.
 func (w *walk) forward(steps int) (int, error) {
 	passed := 0
-	reached, at := w.footage, w.at
+	var reached Footage // the newest place that there was
+	var at int
 	for {
 		if left, n := steps-passed, len(w.points)-1-w.at; left <= n {
 			w.at += left
