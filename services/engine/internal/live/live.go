@@ -177,6 +177,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		v.peer = newPeer(l.rtc, cancel)
 		defer v.peer.close()
 	}
+	context.AfterFunc(ctx, func() { time.AfterFunc(goodbyeTimeout, hangUp) })
 	helpers.Go(func() { v.listen(reading, cancel) })
 	helpers.Go(func() { v.ping(ctx, cancel) })
 	defer helpers.Wait()
@@ -185,7 +186,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 	if err = v.serve(ctx, view); err != nil && ctx.Err() == nil {
 		v.log.Debug("viewer ends", "err", err)
 	}
-	defer time.AfterFunc(goodbyeTimeout, hangUp).Stop()
+	cancel()
 	var refused *rtc.Refusal
 	switch { // best effort: the client may be gone
 	case errors.As(err, &refused):

@@ -290,7 +290,12 @@ func (v *viewer) binary(ctx context.Context, b []byte) error {
 }
 
 func (v *viewer) message(ctx context.Context, t websocket.MessageType, b []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Ending a write's context would break the connection before the client is told why; what ends a write that hangs is
+	// that the viewer hangs up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	return v.conn.Write(ctx, t, b)
 }

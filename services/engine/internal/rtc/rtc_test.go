@@ -4,13 +4,16 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/pion/ice/v4"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/sys/unix"
 
 	"vigie/services/engine/internal/cameratest"
 	"vigie/services/engine/internal/media"
@@ -30,6 +33,7 @@ func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	var set webrtc.SettingEngine
 	set.SetIncludeLoopbackCandidate(true)
+	set.SetICEUDPMux(roomy(t))
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		t.Fatal(err)
@@ -61,6 +65,22 @@ func newBrowser(t testing.TB) *browser {
 		}
 	})
 	return b
+}
+
+// roomy opens a port that a busy machine may read late from without losing anything: what is lost comes again, but out of
+// its order, which these tests do not sort.
+func roomy(t testing.TB) ice.UDPMux {
+	t.Helper()
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) })
+	}}
+	conn, err := config.ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := webrtc.NewICEUDPMux(nil, conn)
+	t.Cleanup(func() { mux.Close() })
+	return mux
 }
 
 func (b *browser) offer() string {
