@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,13 +60,23 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 		flags |= unix.MS_RDONLY
 		data = "norecovery"
 	}
-	if err := unix.Mount(node, path, "xfs", flags, data); err != nil {
+	err = unix.Mount(node, path, "xfs", flags, data)
+	// Of two disks that are mounted at once, the kernel may tell the second that it knows no XFS while the first one's mount
+	// still has the module loaded.
+	for end := time.Now().Add(moduleTime); errors.Is(err, unix.ENODEV) && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+		err = unix.Mount(node, path, "xfs", flags, data)
+	}
+	if err != nil {
 		os.Remove(path)
 		return mountError(node, err)
 	}
 	failFast(node)
 	return nil
 }
+
+// moduleTime is how long the kernel may take to load XFS, with what that needs.
+const moduleTime = 5 * time.Second
 
 func mountError(node string, err error) error {
 	var why string
