@@ -156,6 +156,24 @@ func (e ExportStatus) Valid() bool {
 	}
 }
 
+// Defines values for ExportContainer.
+const (
+	ExportContainerMkv ExportContainer = "mkv"
+	ExportContainerMp4 ExportContainer = "mp4"
+)
+
+// Valid indicates whether the value is a known member of the ExportContainer enum.
+func (e ExportContainer) Valid() bool {
+	switch e {
+	case ExportContainerMkv:
+		return true
+	case ExportContainerMp4:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportFileBecause.
 const (
 	ExportFileBecauseFormat ExportFileBecause = "format"
@@ -1088,9 +1106,12 @@ type Export struct {
 	By             string         `json:"by"`
 	BytesPerSecond int64          `json:"bytesPerSecond,omitempty,omitzero"`
 	Cameras        []ExportCamera `json:"cameras"`
-	CreatedMs      int64          `json:"createdMs"`
-	DoneBytes      int64          `json:"doneBytes,omitempty,omitzero"`
-	FileCount      int            `json:"fileCount,omitempty,omitzero"`
+
+	// Container The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read
+	Container ExportContainer `json:"container"`
+	CreatedMs int64           `json:"createdMs"`
+	DoneBytes int64           `json:"doneBytes,omitempty,omitzero"`
+	FileCount int             `json:"fileCount,omitempty,omitzero"`
 
 	// Files The first 200
 	Files  []ExportFile `json:"files,omitempty,omitzero"`
@@ -1126,6 +1147,9 @@ type ExportCamera struct {
 	Name string `json:"name"`
 }
 
+// ExportContainer The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read
+type ExportContainer string
+
 // ExportFile defines model for ExportFile.
 type ExportFile struct {
 	// Because Why it begins there: it is the start of what was asked for; nothing is recorded just before; the format changed; it was asked to be split
@@ -1144,7 +1168,10 @@ type ExportFileBecause string
 type ExportRequest struct {
 	// Cameras Ids, of cameras that are no longer set up too
 	Cameras []string `json:"cameras"`
-	FromMs  int64    `json:"fromMs"`
+
+	// Container The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read
+	Container ExportContainer `json:"container,omitempty,omitzero"`
+	FromMs    int64           `json:"fromMs"`
 
 	// Note Why it is made; it stands in the manifests
 	Note string `json:"note,omitempty,omitzero"`
@@ -1152,7 +1179,7 @@ type ExportRequest struct {
 	// SplitBytes A file is no larger, unless a single GOP is; 0: no limit
 	SplitBytes int64 `json:"splitBytes,omitempty,omitzero"`
 
-	// SplitMinutes A file ends at the first keyframe after so long; 0: after 24 hours
+	// SplitMinutes A file ends at the first keyframe after so long; 0: after 24 hours, an MP4 file after 4
 	SplitMinutes int        `json:"splitMinutes,omitempty,omitzero"`
 	Stream       StreamName `json:"stream,omitempty,omitzero"`
 

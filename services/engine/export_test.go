@@ -29,6 +29,7 @@ func (e *running) exports(id string, startMs int64) {
 	ask(`,"cameras":["nonsense/../"]`, 400, `"no_camera"`)
 	cam := `,"cameras":["` + id + `"]`
 	ask(cam+`,"stream":"third"`, 400, `"bad_stream"`)
+	ask(cam+`,"container":"avi"`, 400, `"bad_container"`)
 	ask(cam+`,"splitMinutes":1441`, 400, `"bad_split"`)
 	ask(cam+`,"splitBytes":5`, 400, `"bad_split"`)
 	ask(cam+`,"note":"`+strings.Repeat("x", 257)+`"`, 400, `"bad_note"`)
@@ -67,6 +68,17 @@ func (e *running) exports(id string, startMs int64) {
 	}
 	e.do("deleteExport", "DELETE", "/v1/exports/"+x.ID, "", 204, "")
 	e.do("listExports", "GET", "/v1/exports", "", 200, "[]")
+
+	if err := json.Unmarshal(ask(cam+`,"container":"mp4"`, 201, `"container":"mp4"`), &x); err != nil {
+		e.t.Fatal(err)
+	}
+	e.eventually("the MP4 file is measured", func() bool {
+		return bytes.Contains(e.do("getExport", "GET", "/v1/exports/"+x.ID, "", 200, x.ID), []byte(`"status":"ready"`))
+	})
+	if film := e.do("getExportFile", "GET", "/v1/exports/"+x.ID+"/file", "", 200, "vigie manifest 1"); string(film[4:12]) != "ftypisom" {
+		e.t.Errorf("it begins with %q", film[:16])
+	}
+	e.do("deleteExport", "DELETE", "/v1/exports/"+x.ID, "", 204, "")
 }
 
 // part asks for a range of bytes.
@@ -91,6 +103,12 @@ func (e *running) part(path, which string) []byte {
 
 // TestExportsSurviveARestart: the same bytes come out, signed with the same key, although recording has gone on.
 func TestExportsSurviveARestart(t *testing.T) {
+	for _, container := range []string{"mkv", "mp4"} {
+		t.Run(container, func(t *testing.T) { surviveARestart(t, container) })
+	}
+}
+
+func surviveARestart(t *testing.T, container string) {
 	cam := cameratest.Start(t, cameratest.CameraOptions{Video: cameratest.EncodeVideo(t, cameratest.VideoOptions{})})
 	room := newMachineRoom(t)
 	e := start(t, room)
@@ -104,7 +122,7 @@ func TestExportsSurviveARestart(t *testing.T) {
 	})
 	from := e.timeline(id).Segments[0].StartMs
 	var x api.Export
-	if err := json.Unmarshal(e.do("addExport", "POST", "/v1/exports", fmt.Sprintf(`{"cameras":[%q],"fromMs":%d,"toMs":%d,"zip":true}`, id, from, from+86_400_000), 201, id), &x); err != nil {
+	if err := json.Unmarshal(e.do("addExport", "POST", "/v1/exports", fmt.Sprintf(`{"cameras":[%q],"fromMs":%d,"toMs":%d,"zip":true,"container":%q}`, id, from, from+86_400_000, container), 201, id), &x); err != nil {
 		t.Fatal(err)
 	}
 	e.eventually("the export is ready", func() bool {

@@ -12,7 +12,7 @@ import (
 var engineRanks = [][]string{
 	{"media", "mpeg4", "g726", "login", "sdp", "manifest"},
 	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
-	{"ingest", "archive", "coverage"},
+	{"ingest", "archive", "coverage", "mp4"},
 	{"record", "playback", "live", "relay", "export", "verify"},
 	{"camera"},
 	{"httpapi"},

@@ -156,12 +156,11 @@ func (c *content) beside() (sum manifest.Digest, crc uint32) {
 // write writes the file from an offset on, and returns its manifest.
 func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64) ([]byte, error) {
 	f := c.file
-	head, tail, err := f.splice(c.about).Front()
+	begin := c.begin(from)
+	defer c.end()
+	head, tail, err := c.frame(ctx, a, begin)
 	if err != nil {
 		return nil, err
-	}
-	if int64(len(head)) != f.front || int64(len(tail)) != f.back {
-		return nil, errPlan
 	}
 	out := &window{w: w, from: from}
 	put := func(b []byte, k kind) error {
@@ -169,8 +168,6 @@ func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64)
 		_, err := out.Write(b)
 		return err
 	}
-	begin := c.begin(from)
-	defer c.end()
 	if begin < f.front {
 		if err := put(head, front); err != nil {
 			return nil, err
@@ -192,16 +189,37 @@ func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64)
 	return b, put(b, document)
 }
 
+// frame returns what stands before what is recorded, where that is still needed, and what stands behind it.
+func (c *content) frame(ctx context.Context, a Archive, begin int64) (head, tail []byte, err error) {
+	f := c.file
+	switch {
+	case f.container == matroska:
+		head, tail, err = f.splice(c.about).Front()
+	case f.head != nil || begin >= f.front:
+		head, tail = f.head, f.box()
+	default:
+		head, _, err = f.measure(ctx, a)
+		tail = f.box()
+	}
+	if err == nil && (begin < f.front && int64(len(head)) != f.front || int64(len(tail)) != f.back) {
+		err = errPlan
+	}
+	return head, tail, err
+}
+
 // clusters writes what lies between front and back: one goroutine reads, this one sums up and writes.
 func (c *content) clusters(ctx context.Context, a Archive, out *window, begin int64) error {
 	f := c.file
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	batches, free, read := make(chan batch), make(chan []byte, buffers), make(chan error, 1)
+	batches, free, read := make(chan batch), make(chan *buffer, buffers), make(chan error, 1)
 	for range buffers {
-		free <- make([]byte, chunk)
+		free <- &buffer{read: make([]byte, chunk)}
 	}
 	s := &source{archive: a, begin: begin, off: f.front, out: batches, free: free}
+	if f.container == mp4File {
+		s.coder = newCoder(f.run, nil)
+	}
 	go func() {
 		defer close(batches)
 		read <- s.run(ctx, f.parts)

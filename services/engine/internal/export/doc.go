@@ -6,6 +6,10 @@
 // byte, which is what makes a download resumable without room on a disk. What has been hashed on the way is remembered;
 // who asks for a later part first waits until what lies before it has been read.
 //
+// An MP4 file is the same samples behind tables of them (package mp4), for players and editors that open nothing else: its
+// recordings are read once more, when the plan is made, to know how long each picture is. G.711 and G.726, which no player
+// finds there, become FLAC, without a loss.
+//
 // What is exported is whole GOPs: a file begins with the last keyframe at or before what was asked for, and ends before
 // the first one at or after its end. A gap of more than 150 ms, or a change of format, begins a new file, and its manifest
 // says why. What was recorded twice, on alarm and by the calendar, is there once.

@@ -56,7 +56,7 @@ func (x *Exports) Download(w http.ResponseWriter, r *http.Request, id string) er
 	size, tag, zip := j.row.SizeBytes, `"`+j.tag+`"`, j.row.Zip
 	j.mu.Unlock()
 	h := w.Header()
-	h.Set("Content-Type", "video/x-matroska")
+	h.Set("Content-Type", b.files[0].file.container.mediaType())
 	if !b.alone(zip) {
 		h.Set("Content-Type", "application/zip")
 	}

@@ -333,7 +333,10 @@ func (j *job) view() api.Export {
 	defer j.mu.Unlock()
 	r := &j.row
 	e := api.Export{ID: r.ID, FromMs: r.FromMs, ToMs: r.WantedToMs, By: r.By, Note: r.Note, CreatedMs: r.CreatedMs, Cameras: []api.ExportCamera{},
-		Stream: api.StreamName(r.Cameras[0].Stream), Files: r.Files, FileCount: r.FileCount, SizeBytes: r.SizeBytes, Name: r.Name, Warnings: r.Warnings}
+		Stream: api.StreamName(r.Cameras[0].Stream), Files: r.Files, FileCount: r.FileCount, SizeBytes: r.SizeBytes, Name: r.Name, Warnings: r.Warnings, Container: api.ExportContainerMkv}
+	if r.Container == mp4File {
+		e.Container = api.ExportContainerMp4
+	}
 	for _, c := range r.Cameras {
 		e.Cameras = append(e.Cameras, api.ExportCamera{ID: c.ID, Name: c.Name})
 	}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -49,26 +50,55 @@ type Archive interface {
 	Behind() time.Duration
 }
 
+// container is the kind of a file.
+type container string
+
+// The containers. Matroska is what is recorded, but for where it is cut.
+const (
+	matroska container = "matroska"
+	mp4File  container = "mp4"
+)
+
+// suffix is that of a file's name.
+func (c container) suffix() string {
+	if c == mp4File {
+		return ".mp4"
+	}
+	return ".mkv"
+}
+
+// mediaType is what a file is called in an answer.
+func (c container) mediaType() string {
+	if c == mp4File {
+		return "video/mp4"
+	}
+	return "video/x-matroska"
+}
+
 // part is clusters of one segment.
 type part struct {
 	segment  string
 	from, to int64 // offsets in its file
+	size     int64 // of what is made of it
 	delta    int64 // of timestamps
 }
 
 // file is one file of a plan.
 type file struct {
-	name    string
-	camera  manifest.Camera
-	because manifest.Because
-	startNs int64
-	endNs   int64
-	parts   []part
+	name                   string
+	container              container
+	camera                 manifest.Camera
+	because                manifest.Because
+	startNs                int64
+	endNs                  int64
+	askedFromNs, askedToNs int64
+	parts                  []part
 
 	run      *media.Run
 	meta     mkv.Meta
 	clusters int64
 	points   []mkv.Point // Offset counts from the first cluster
+	head     []byte      // of an MP4 file, its front, if that is held
 	front    int64       // bytes
 	back     int64
 	manifest int64
@@ -83,6 +113,7 @@ type wish struct {
 	fromMs, toMs int64
 	splitMs      int64 // 0: not by time
 	splitBytes   int64 // 0: not by size
+	container    container
 }
 
 // plan is what an export is made of.
@@ -100,9 +131,15 @@ var errTooLarge = errors.New("too many keyframes for one export")
 
 // makePlan finds the footage. It reads the headers of the segments, and keeps no file open.
 func makePlan(ctx context.Context, a Archive, w wish) (*plan, error) {
+	w.container = cmp.Or(w.container, matroska)
 	p := &plan{wish: w}
 	for _, c := range w.cameras {
 		if err := p.add(ctx, a, c); err != nil {
+			return nil, err
+		}
+	}
+	if w.container == mp4File {
+		if err := p.measure(ctx, a); err != nil {
 			return nil, err
 		}
 	}
@@ -219,7 +256,7 @@ func (b *builder) take(a Archive, s Footage, fromNs, toNs int64) (endNs int64, e
 			b.begin(manifest.Split)
 		}
 		if b.file == nil {
-			b.file = &file{camera: b.camera, because: b.because, startNs: k.Ns, run: f.Run(), meta: f.Meta()}
+			b.file = &file{container: b.plan.wish.container, camera: b.camera, because: b.because, startNs: k.Ns, askedFromNs: b.plan.wish.fromMs * 1e6, askedToNs: b.plan.wish.toMs * 1e6, run: f.Run(), meta: f.Meta()}
 			b.file.run.StartNs = k.Ns
 		}
 		b.append(s.ID, k, to, f.Delta(b.file.startNs))
@@ -232,13 +269,19 @@ func (b *builder) take(a Archive, s Footage, fromNs, toNs int64) (endNs int64, e
 func (b *builder) full(bytes, endNs int64) bool {
 	w := b.plan.wish
 	d := (endNs - b.file.startNs) / 1e6
-	split := int64(longest / time.Millisecond)
+	most := longest.Milliseconds()
+	const fixed, perPoint = 32 << 10, 40 // with perSecond more than header, manifest and index take
+	perSecond := int64(110)
+	if w.container == mp4File {
+		most = longestFilm.Milliseconds()
+		perSecond += b.file.perSecond()
+	}
+	split := most
 	if w.splitMs > 0 {
 		split = min(split, w.splitMs)
 	}
-	const fixed, perSecond, perPoint = 32 << 10, 110, 40 // more than header, manifest and index take
 	size := b.file.clusters + bytes + fixed + (d/1000+1)*perSecond + int64(len(b.file.points)+1)*perPoint
-	return (b.file.endNs-b.file.startNs)/1e6 >= split || d > int64(longest/time.Millisecond) || w.splitBytes > 0 && size > w.splitBytes
+	return (b.file.endNs-b.file.startNs)/1e6 >= split || d > most || w.splitBytes > 0 && size > w.splitBytes
 }
 
 // append adds clusters from a keyframe on.
@@ -249,9 +292,10 @@ func (b *builder) append(segment string, k mkv.Point, to, delta int64) {
 	f.clusters += to - k.Offset
 	if n := len(f.parts); n > 0 && f.parts[n-1].segment == segment && f.parts[n-1].to == k.Offset {
 		f.parts[n-1].to = to
+		f.parts[n-1].size += to - k.Offset
 		return
 	}
-	f.parts = append(f.parts, part{segment, k.Offset, to, delta})
+	f.parts = append(f.parts, part{segment, k.Offset, to, to - k.Offset, delta})
 }
 
 // begin ends the file; the next begins for this reason.
@@ -276,9 +320,9 @@ func (p *plan) settle(about manifest.About, zone *time.Location) error {
 			stem += " " + f.camera.Stream
 		}
 		stem += time.Unix(0, f.startNs).In(zone).Format(" 2006-01-02 15.04.05")
-		f.name = stem + ".mkv"
+		f.name = stem + f.container.suffix()
 		for n := 2; names[f.name]; n++ {
-			f.name = fmt.Sprintf("%s (%d).mkv", stem, n)
+			f.name = fmt.Sprintf("%s (%d)%s", stem, n, f.container.suffix())
 		}
 		names[f.name] = true
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(about.Export.ID+"\x00"), uint64(i)))
@@ -289,11 +333,15 @@ func (p *plan) settle(about manifest.About, zone *time.Location) error {
 		// How long the body's length is to write counts too.
 		for range 3 {
 			f.manifest = m.Size()
-			front, back, err := f.splice(about).Front()
-			if err != nil {
-				return fmt.Errorf("%s: %w", f.name, err)
+			if f.container == mp4File {
+				f.back = int64(len(f.box()))
+			} else {
+				front, back, err := f.splice(about).Front()
+				if err != nil {
+					return fmt.Errorf("%s: %w", f.name, err)
+				}
+				f.front, f.back = int64(len(front)), int64(len(back))
 			}
-			f.front, f.back = int64(len(front)), int64(len(back))
 			m.File.BodyBytes = f.front + f.clusters + f.back
 		}
 	}
@@ -303,7 +351,7 @@ func (p *plan) settle(about manifest.About, zone *time.Location) error {
 // manifestOf is the file's manifest without digests.
 func (f *file) manifestOf(about manifest.About) *manifest.Manifest {
 	return &manifest.Manifest{About: about, Camera: f.camera, Because: f.because, File: manifest.File{
-		Name: f.name, Container: "matroska", StartMs: f.startNs / 1e6, EndMs: ceil(f.endNs, 1e6), BodyBytes: f.front + f.clusters + f.back}}
+		Name: f.name, Container: string(f.container), StartMs: f.startNs / 1e6, EndMs: ceil(f.endNs, 1e6), BodyBytes: f.front + f.clusters + f.back}}
 }
 
 // attachment is the name of the manifest within a file.
@@ -335,7 +383,7 @@ func (p *plan) tag(about manifest.About, key manifest.PublicKey) string {
 	for _, f := range p.files {
 		fmt.Fprintf(h, "%q %+v %s %d %d %d %d %d\n", f.name, f.camera, f.because, f.startNs, f.endNs, f.front, f.back, f.manifest)
 		for _, t := range f.parts {
-			fmt.Fprintf(h, "%s %d %d %d\n", t.segment, t.from, t.to, t.delta)
+			fmt.Fprintf(h, "%s %d %d %d %d\n", t.segment, t.from, t.to, t.size, t.delta)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

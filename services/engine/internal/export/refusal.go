@@ -54,6 +54,14 @@ func (x *Exports) check(q api.ExportRequest, now time.Time) (row, error) {
 	default:
 		return r, answer.Field("stream", "bad_stream", "There is no such stream: main or sub.")
 	}
+	switch q.Container {
+	case "", api.ExportContainerMkv:
+		r.Container = matroska
+	case api.ExportContainerMp4:
+		r.Container = mp4File
+	default:
+		return r, answer.Field("container", "bad_container", "There is no such kind of file: mkv or mp4.")
+	}
 	switch {
 	case len(q.Cameras) == 0:
 		return r, answer.Field("cameras", "no_camera", "Choose at least one camera.")
@@ -134,6 +142,8 @@ func sentence(err error) string {
 		return "The recordings in this range cannot be read, or have been deleted: the volume that they are on may not be connected."
 	case errors.Is(err, errTooLarge):
 		return "This is too much for one export: choose fewer cameras or a shorter range."
+	case errors.Is(err, errContainer):
+		return "These recordings do not go into MP4 files: choose Matroska, which holds them as they are."
 	case errors.Is(err, ErrNoKey):
 		return "There is no data volume to keep the signing key on."
 	case errors.Is(err, errPlan):

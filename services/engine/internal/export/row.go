@@ -11,20 +11,21 @@ import (
 
 // row is an export as the database keeps it.
 type row struct {
-	ID         string   `json:"id"`
-	Cameras    []camera `json:"cameras"`
-	FromMs     int64    `json:"fromMs"`
-	ToMs       int64    `json:"toMs"`
-	WantedToMs int64    `json:"wantedToMs"` // as asked for; ToMs is no later than what was recorded by then
-	Zip        bool     `json:"zip,omitempty"`
-	SplitMs    int64    `json:"splitMs,omitempty"`
-	SplitBytes int64    `json:"splitBytes,omitempty"`
-	Note       string   `json:"note,omitempty"`
-	By         string   `json:"by"`
-	CreatedMs  int64    `json:"createdMs"`
-	Zone       string   `json:"zone"`
-	Appliance  string   `json:"appliance"`
-	DoneMs     int64    `json:"doneMs,omitempty"` // when it was last taken whole
+	ID         string    `json:"id"`
+	Cameras    []camera  `json:"cameras"`
+	FromMs     int64     `json:"fromMs"`
+	ToMs       int64     `json:"toMs"`
+	WantedToMs int64     `json:"wantedToMs"`          // as asked for; ToMs is no later than what was recorded by then
+	Container  container `json:"container,omitempty"` // "": Matroska
+	Zip        bool      `json:"zip,omitempty"`
+	SplitMs    int64     `json:"splitMs,omitempty"`
+	SplitBytes int64     `json:"splitBytes,omitempty"`
+	Note       string    `json:"note,omitempty"`
+	By         string    `json:"by"`
+	CreatedMs  int64     `json:"createdMs"`
+	Zone       string    `json:"zone"`
+	Appliance  string    `json:"appliance"`
+	DoneMs     int64     `json:"doneMs,omitempty"` // when it was last taken whole
 
 	// Of its plan: nil until there was one.
 	Files     []api.ExportFile `json:"files,omitempty"`
@@ -47,7 +48,7 @@ func (r *row) about(software string) manifest.About {
 }
 
 func (r *row) wish() wish {
-	return wish{cameras: r.Cameras, fromMs: r.FromMs, toMs: r.ToMs, splitMs: r.SplitMs, splitBytes: r.SplitBytes}
+	return wish{cameras: r.Cameras, fromMs: r.FromMs, toMs: r.ToMs, splitMs: r.SplitMs, splitBytes: r.SplitBytes, container: r.Container}
 }
 
 // bucket holds the rows by id.

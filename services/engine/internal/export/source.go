@@ -23,7 +23,13 @@ type batch struct {
 	off    int64 // in the file
 	data   []byte
 	pieces []piece
-	buf    []byte // of which data is a part
+	buf    *buffer // of which data is a part
+}
+
+// buffer is memory for a batch.
+type buffer struct {
+	read []byte // of a segment
+	made []byte // of it, where that is something else
 }
 
 // piece is one of its clusters.
@@ -39,7 +45,9 @@ type source struct {
 	begin   int64 // what lies before it in the file is not needed
 	off     int64 // in the file
 	out     chan<- batch
-	free    <-chan []byte
+	free    <-chan *buffer
+	coder   *coder       // nil: clusters go into the file as they are, but for their timestamps
+	ended   func(p part) // called when the whole of a part has been read, if not nil
 }
 
 // run reads all parts. It is for a goroutine of its own, whose thread reads at the lowest priority and ends with it.
@@ -49,12 +57,15 @@ func (s *source) run(ctx context.Context, parts []part) error {
 	// A scheduler without priorities has no use for it; then standing back is all that there is.
 	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, process, 0, bestEffort<<13|lowest)
 	for _, p := range parts {
-		if s.off+p.to-p.from <= s.begin {
-			s.off += p.to - p.from
+		if s.off+p.size <= s.begin {
+			s.off += p.size
 			continue
 		}
 		if err := s.part(ctx, p); err != nil {
 			return fmt.Errorf("segment %s: %w", p.segment, err)
+		}
+		if s.ended != nil {
+			s.ended(p)
 		}
 	}
 	return nil
@@ -67,6 +78,11 @@ func (s *source) part(ctx context.Context, p part) error {
 		return err
 	}
 	defer segment.Close()
+	if s.coder != nil {
+		if err := s.coder.begin(); err != nil {
+			return err
+		}
+	}
 	for at := p.from; at < p.to; {
 		var b batch
 		select {
@@ -94,10 +110,11 @@ func (s *source) read(ctx context.Context, r io.ReaderAt, b *batch, at int64, p 
 	if err := wait(ctx, s.archive); err != nil {
 		return 0, err
 	}
-	have := b.buf[:min(int64(len(b.buf)), p.to-at)]
+	have := b.buf.read[:min(int64(len(b.buf.read)), p.to-at)]
 	if err := readAll(r, have, at); err != nil {
 		return 0, err
 	}
+	made := b.buf.made[:0]
 	from, pos := 0, 0 // of what is needed of it, and of the next cluster
 	for len(have)-pos >= mkv.ClusterHead {
 		size, err := mkv.ClusterSize(have[pos:])
@@ -108,29 +125,41 @@ func (s *source) read(ctx context.Context, r io.ReaderAt, b *batch, at int64, p 
 			if pos > 0 {
 				break
 			}
-			b.buf = make([]byte, size) // one that is larger than a buffer
-			have = b.buf
+			b.buf.read = make([]byte, size) // one that is larger than a buffer
+			have = b.buf.read
 			if err := readAll(r, have, at); err != nil {
 				return 0, err
 			}
 		}
-		offsetNs, whole, err := mkv.Rebase(have[pos:pos+int(size)], p.delta)
+		var offsetNs int64
+		var whole bool
+		in, n := have[pos:pos+int(size)], int(size)
+		if s.coder == nil {
+			offsetNs, whole, err = mkv.Rebase(in, p.delta)
+		} else {
+			before := len(made)
+			made, offsetNs, whole, err = s.coder.append(made, in, p.delta)
+			n = len(made) - before
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%w: at byte %d", err, at+int64(pos))
 		}
 		pos += int(size)
-		if s.off+size <= s.begin {
-			from = pos
-			b.pieces = nil
+		if s.off+int64(n) <= s.begin {
+			from, made, b.pieces = pos, made[:0], nil
 		} else {
-			b.pieces = append(b.pieces, piece{int(size), offsetNs, !whole})
+			b.pieces = append(b.pieces, piece{n, offsetNs, !whole})
 		}
-		s.off += size
+		s.off += int64(n)
 	}
 	if pos == 0 {
 		return 0, errPlan
 	}
-	b.data, b.off = have[from:pos], s.off-int64(pos-from)
+	b.data = have[from:pos]
+	if s.coder != nil {
+		b.data, b.buf.made = made, made
+	}
+	b.off = s.off - int64(len(b.data))
 	return int64(pos), nil
 }
 

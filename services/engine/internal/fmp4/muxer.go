@@ -21,28 +21,23 @@ import (
 	"strings"
 	"time"
 
-	flacinfo "github.com/bluenviron/mediacommon/v2/pkg/codecs/flac"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"vigie/services/engine/internal/media"
 )
 
 // Muxer writes one run, or runs of the same format: see Switch.
 type Muxer struct {
-	options   Options
-	run       *media.Run
-	base      []int64 // per track: tick 0 of the run in ticks since the Unix epoch
-	mime      string
-	flac      *flac
-	sets      []byte // further parameter sets of the track setsTrack, as a payload
-	setsTrack int
-	sequence  uint32
-	lastGap   int64 // last distance of video frames in ticks, as an estimate of the next; 0: unknown
-	scratch   []byte
-	sizes     []int
+	options  Options
+	run      *media.Run
+	base     []int64 // per track: tick 0 of the run in ticks since the Unix epoch
+	mime     string
+	samples  []*Samples // by track; nil: it is not taken
+	sequence uint32
+	lastGap  int64 // last distance of video frames in ticks, as an estimate of the next; 0: unknown
+	scratch  []byte
+	sizes    []int
 }
 
 // Options say what a viewer takes.
@@ -56,7 +51,7 @@ func NewMuxer(run *media.Run) (*Muxer, error) { return Options{}.NewMuxer(run) }
 
 // NewMuxer is NewMuxer for a viewer of these wishes; see Takes.
 func (o Options) NewMuxer(run *media.Run) (*Muxer, error) {
-	m := &Muxer{options: o, run: run}
+	m := &Muxer{options: o, run: run, samples: make([]*Samples, len(run.Tracks))}
 	kind, names := "audio/mp4", make([]string, 0, len(run.Tracks))
 	for i := range run.Tracks {
 		t := &run.Tracks[i]
@@ -74,14 +69,8 @@ func (o Options) NewMuxer(run *media.Run) (*Muxer, error) {
 		if t.Codec.IsVideo() {
 			kind = "video/mp4"
 		}
-		for _, n := range t.MoreSets {
-			m.sets = append(binary.BigEndian.AppendUint32(m.sets, uint32(len(n))), n...)
-			m.setsTrack = i
-		}
-		if t.Codec.CodeBits() > 0 {
-			if m.flac, err = newFLAC(t); err != nil {
-				return nil, err
-			}
+		if m.samples[i], err = NewSamples(t); err != nil {
+			return nil, err
 		}
 	}
 	m.mime = kind + `; codecs="` + strings.Join(names, ",") + `"`
@@ -118,27 +107,11 @@ func (m *Muxer) Init() ([]byte, error) {
 		if !m.Takes(i) {
 			continue
 		}
-		track := &fmp4.InitTrack{ID: i + 1, TimeScale: uint32(t.ClockRate)}
-		switch t.Codec {
-		case media.H264:
-			track.Codec = &codecs.H264{SPS: t.SPS, PPS: t.PPS}
-		case media.H265:
-			track.Codec = &codecs.H265{VPS: t.VPS, SPS: t.SPS, PPS: t.PPS}
-		case media.AAC:
-			var c mpeg4audio.AudioSpecificConfig
-			if err := c.Unmarshal(t.Config); err != nil {
-				return nil, fmt.Errorf("AAC configuration: %w", err)
-			}
-			track.Codec = &codecs.MPEG4Audio{Config: c}
-		case media.Opus:
-			track.Codec = &codecs.Opus{ChannelCount: t.Channels}
-		case media.MJPEG:
-			track.Codec = &codecs.MJPEG{Width: t.Width, Height: t.Height}
-		default: // codecString has let nothing else pass
-			track.Codec = &codecs.FLAC{StreamInfo: &flacinfo.StreamInfo{
-				MinBlockSize: 16, MaxBlockSize: flacMaxBlock, SampleRate: uint32(t.SampleRate), ChannelCount: uint8(t.Channels), BitDepth: 16}}
+		codec, err := description(t)
+		if err != nil {
+			return nil, err
 		}
-		init.Tracks = append(init.Tracks, track)
+		init.Tracks = append(init.Tracks, &fmp4.InitTrack{ID: i + 1, TimeScale: uint32(t.ClockRate), Codec: codec})
 	}
 	var buf seekablebuffer.Buffer
 	if err := init.Marshal(&buf); err != nil {
@@ -231,7 +204,7 @@ func (m *Muxer) traf(dst []byte, frames []*media.Frame, track int, nextDTS int64
 		size := len(m.before(f)) + len(f.Payload)
 		if m.isFLAC(track) {
 			before := len(m.scratch)
-			m.scratch = m.flac.encode(m.scratch, f.Payload, f.DTSTicks)
+			m.scratch = m.samples[track].Append(m.scratch, f.Payload, f.Keyframe, f.DTSTicks)
 			size = len(m.scratch) - before
 		}
 		flags := uint32(0x02000000) // sample_depends_on 2: on no other
@@ -278,14 +251,8 @@ func (m *Muxer) duration(f *media.Frame, later []*media.Frame, nextDTS int64) in
 
 func (m *Muxer) isFLAC(track int) bool { return m.run.Tracks[track].Codec.CodeBits() > 0 }
 
-// before is what goes in front of a frame: further parameter sets, for which the initialisation segment has no room, with
-// each keyframe.
-func (m *Muxer) before(f *media.Frame) []byte {
-	if !f.Keyframe || f.Track != m.setsTrack {
-		return nil
-	}
-	return m.sets
-}
+// before is what goes in front of a frame.
+func (m *Muxer) before(f *media.Frame) []byte { return m.samples[f.Track].before(f.Keyframe) }
 
 // box begins a box whose size end fills in.
 func box(dst []byte, name string) []byte {

@@ -199,3 +199,29 @@ func blank(b []byte, tick int64) error {
 	}
 	return nil
 }
+
+// TicksPerSecond is how many ticks of timestamps a second has.
+const TicksPerSecond = 1_000_000_000 / tickNs
+
+// Blocks calls fn for each frame of a cluster, in the order in which they are stored, with its timestamp moved by delta; it
+// ends where the cluster is damaged, or at the error that fn returns. tick is the cluster's own timestamp, moved. whole is
+// false when its CRC is wrong. Payloads are parts of b.
+func Blocks(b []byte, delta int64, fn func(track int, tick int64, key bool, payload []byte) error) (tick int64, whole bool, err error) {
+	if n, err := ClusterSize(b); err != nil || n != int64(len(b)) {
+		return 0, false, ErrCluster
+	}
+	_, whole = checkCRC(b[8:])
+	tick = int64(binary.BigEndian.Uint64(b[16:])) + delta
+	if tick < -maxBlockRel || tick > 1<<40 {
+		return 0, false, fmt.Errorf("%w: it lies before the start", ErrCluster)
+	}
+	var stop error
+	err = blocks(b[timeEnd:], func(track int, rel int64, key bool, payload []byte) error {
+		stop = fn(track, tick+rel, key, payload)
+		return stop
+	})
+	if stop == nil && !whole { // what could be read of it is what there is
+		err = nil
+	}
+	return tick, whole, err
+}

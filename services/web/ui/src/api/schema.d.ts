@@ -824,7 +824,7 @@ export interface paths {
         };
         /**
          * Download an export; ranges allowed
-         * @description A Matroska file, or a ZIP when there are several. It is made while it is sent, and its length is known before: a
+         * @description A Matroska or MP4 file, or a ZIP when there are several. It is made while it is sent, and its length is known before: a
          *     download that was interrupted goes on with `Range` and `If-Range`. A later part of what has not been read yet begins
          *     to come when what lies before it has been read.
          */
@@ -1250,9 +1250,10 @@ export interface components {
              * @description 31 days later at most; what lies in the future is left out
              */
             toMs: number;
+            container?: components["schemas"]["ExportContainer"];
             /** @description A ZIP with index page and checksums, even of a single file */
             zip?: boolean;
-            /** @description A file ends at the first keyframe after so long; 0: after 24 hours */
+            /** @description A file ends at the first keyframe after so long; 0: after 24 hours, an MP4 file after 4 */
             splitMinutes?: number;
             /**
              * Format: int64
@@ -1267,6 +1268,7 @@ export interface components {
             id: string;
             cameras: components["schemas"]["ExportCamera"][];
             stream: components["schemas"]["StreamName"];
+            container: components["schemas"]["ExportContainer"];
             /** Format: int64 */
             fromMs: number;
             /** Format: int64 */
@@ -1299,6 +1301,11 @@ export interface components {
             /** @description The first 200 */
             files?: components["schemas"]["ExportFile"][];
         };
+        /**
+         * @description The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read
+         * @enum {string}
+         */
+        ExportContainer: "mkv" | "mp4";
         ExportCamera: {
             id: string;
             /** @description That it had when the export was made */
@@ -3497,6 +3504,7 @@ export interface operations {
                 };
                 content: {
                     "video/x-matroska": string;
+                    "video/mp4": string;
                     "application/zip": string;
                 };
             };
@@ -3507,6 +3515,7 @@ export interface operations {
                 };
                 content: {
                     "video/x-matroska": string;
+                    "video/mp4": string;
                     "application/zip": string;
                 };
             };

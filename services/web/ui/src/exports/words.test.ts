@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Export } from '../api/model';
 import { contents, groups, progress, splitOf, splits, verdict } from './words';
 
-const base: Export = { id: 'x', cameras: [{ id: 'a', name: 'Door' }], stream: 'main', fromMs: 0, toMs: 1, by: 'ann', createdMs: 0, status: 'ready' };
+const base: Export = { id: 'x', cameras: [{ id: 'a', name: 'Door' }], stream: 'main', container: 'mkv', fromMs: 0, toMs: 1, by: 'ann', createdMs: 0, status: 'ready' };
 
 describe('exports in words', () => {
   it('knows what every choice of pieces means', () => {

@@ -11,6 +11,16 @@ export const splits = [
   { value: 'b4000', text: 'Of 4 GB' },
 ] as const;
 
+/** The kinds of files, with what is to be known of each. */
+export const containers = [
+  { value: 'mkv', text: 'Matroska (MKV), as recorded', hint: 'Plays in VLC and most other players.' },
+  {
+    value: 'mp4',
+    text: 'MP4, for players and editors that need it',
+    hint: 'Pictures and sound are not encoded again; only G.711 and G.726 sound becomes FLAC, which loses nothing. All of it is read beforehand, so it takes longer to prepare.',
+  },
+] as const;
+
 /** What a choice of `splits` means to the API. */
 export function splitOf(value: string): { splitMinutes?: number; splitBytes?: number } {
   const count = Number(value.slice(1));
