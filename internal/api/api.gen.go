@@ -1451,18 +1451,32 @@ type Protection struct {
 	By string `json:"by"`
 
 	// Bytes What the closed recordings in the range take; absent in a timeline
-	Bytes     int64  `json:"bytes,omitempty,omitzero"`
-	Camera    string `json:"camera"`
+	Bytes  int64  `json:"bytes,omitempty,omitzero"`
+	Camera string `json:"camera"`
+
+	// ChangedBy The user who did
+	ChangedBy string `json:"changedBy,omitempty,omitzero"`
+
+	// ChangedMs When reason or end were changed last; absent: never
+	ChangedMs int64  `json:"changedMs,omitempty,omitzero"`
 	CreatedMs int64  `json:"createdMs"`
 	FromMs    int64  `json:"fromMs"`
 	ID        string `json:"id"`
 
-	// Notice In the answer to its making: what could not be protected any more
+	// Notice What could not be protected any more when it was made
 	Notice string `json:"notice,omitempty,omitzero"`
 	Reason string `json:"reason"`
 	ToMs   int64  `json:"toMs"`
 
 	// UntilMs It ends by itself then; absent: when somebody lifts it
+	UntilMs int64 `json:"untilMs,omitempty,omitzero"`
+}
+
+// ProtectionChange defines model for ProtectionChange.
+type ProtectionChange struct {
+	Reason string `json:"reason"`
+
+	// UntilMs 0 or absent: until somebody lifts it
 	UntilMs int64 `json:"untilMs,omitempty,omitzero"`
 }
 
@@ -2143,6 +2157,9 @@ type PostPowerJSONRequestBody = PowerRequest
 
 // AddProtectionJSONRequestBody defines body for AddProtection for application/json ContentType.
 type AddProtectionJSONRequestBody = ProtectionRequest
+
+// PutProtectionJSONRequestBody defines body for PutProtection for application/json ContentType.
+type PutProtectionJSONRequestBody = ProtectionChange
 
 // PutRecordingVolumeJSONRequestBody defines body for PutRecordingVolume for application/json ContentType.
 type PutRecordingVolumeJSONRequestBody = RecordingVolumeRequest

@@ -389,6 +389,11 @@ func (e *running) protections(id string, startMs int64) {
 	if got := e.timeline(id).Protections; len(got) != 1 || got[0].ID != p.ID {
 		e.t.Errorf("in the timeline: %+v", got)
 	}
+	e.do("putProtection", "PUT", "/v1/protections/"+p.ID, `{"reason":""}`, 400, `"no_reason"`)
+	e.do("putProtection", "PUT", "/v1/protections/"+p.ID, `{"reason":"theft","untilMs":5}`, 400, `"bad_time"`)
+	e.do("putProtection", "PUT", "/v1/protections/"+p.ID, `{"reason":"theft"}`, 200, `"changedBy":"ann"`)
+	e.do("putProtection", "PUT", "/v1/protections/x", `{"reason":"theft"}`, 404, `"no_protection"`)
+	e.do("listProtections", "GET", "/v1/protections", "", 200, `"reason":"theft"`)
 	e.do("deleteProtection", "DELETE", "/v1/protections/"+p.ID, "", 204, "")
 	e.do("deleteProtection", "DELETE", "/v1/protections/"+p.ID, "", 404, `"no_protection"`)
 	e.do("deleteProtection", "DELETE", "/v1/protections/x", "", 404, `"no_protection"`)

@@ -31,28 +31,32 @@ func (a *Archive) Protect(r api.ProtectionRequest, by string) (api.Protection, e
 	coming := setUp && r.ToMs > now.UnixMilli() || slices.ContainsFunc(a.open(r.Camera), func(s index.Segment) bool {
 		return retention.Span{FromMs: r.FromMs, ToMs: r.ToMs}.Overlaps(s.StartMs, s.EndMs)
 	})
-	deleting := 0
 	row, err := a.protections.Add(protection.Row{Camera: r.Camera, FromMs: r.FromMs, ToMs: r.ToMs, Reason: r.Reason, UntilMs: r.UntilMs, By: by}, now,
-		func(tx *mirror.Tx) (err error) {
-			var present bool
-			if present, deleting, err = index.In(tx, r.Camera, r.FromMs, r.ToMs); err != nil {
-				return err
+		func(tx *mirror.Tx) (int, error) {
+			present, deleting, err := index.In(tx, r.Camera, r.FromMs, r.ToMs)
+			if err == nil && !present && !coming {
+				err = &protection.Problem{Field: "fromMs", Code: "nothing_there", Message: "There are no recordings of this camera in that range."}
 			}
-			if !present && !coming {
-				return &protection.Problem{Field: "fromMs", Code: "nothing_there", Message: "There are no recordings of this camera in that range."}
-			}
-			return nil
+			return deleting, err
 		})
 	if err != nil {
 		return api.Protection{}, err
 	}
 	a.log.Info("recordings are protected", "camera", row.Camera, "protection", row.ID, "from_ms", row.FromMs, "to_ms", row.ToMs, "by", by)
 	a.rouse()
-	p, err := a.describe(row)
-	if deleting > 0 {
-		p.Notice = fmt.Sprintf("%d recordings in the range were being deleted when it was protected, and are lost.", deleting)
+	return a.describe(row)
+}
+
+// Reprotect gives a protection another reason and end. A *protection.Problem says what is wrong with the request;
+// protection.ErrUnknown tells that there is none of that id.
+func (a *Archive) Reprotect(id string, r api.ProtectionChange, by string) (api.Protection, error) {
+	row, err := a.protections.Change(id, r.Reason, r.UntilMs, by, time.Now())
+	if err != nil {
+		return api.Protection{}, err
 	}
-	return p, err
+	a.log.Info("protection is changed", "camera", row.Camera, "protection", row.ID, "until_ms", row.UntilMs, "by", by)
+	a.rouse()
+	return a.describe(row)
 }
 
 // Lift ends a protection; protection.ErrUnknown tells that there is none of that id.
@@ -88,7 +92,15 @@ func (a *Archive) describe(row protection.Row) (api.Protection, error) {
 
 // shown is a protection without what it takes.
 func shown(row protection.Row) api.Protection {
-	return api.Protection{ID: row.ID, Camera: row.Camera, FromMs: row.FromMs, ToMs: row.ToMs, Reason: row.Reason, By: row.By, CreatedMs: row.CreatedMs, UntilMs: row.UntilMs}
+	p := api.Protection{ID: row.ID, Camera: row.Camera, FromMs: row.FromMs, ToMs: row.ToMs, Reason: row.Reason, By: row.By, CreatedMs: row.CreatedMs,
+		UntilMs: row.UntilMs, ChangedMs: row.ChangedMs, ChangedBy: row.ChangedBy}
+	switch {
+	case row.Lost == 1:
+		p.Notice = "One recording in the range was being deleted when it was protected, and is lost."
+	case row.Lost > 1:
+		p.Notice = fmt.Sprintf("%d recordings in the range were being deleted when it was protected, and are lost.", row.Lost)
+	}
+	return p
 }
 
 // rouse has all keepers look now.

@@ -23,6 +23,7 @@ type Archive interface {
 	SetLimit(volume string, percent int) error
 	Protections(camera string) ([]api.Protection, error)
 	Protect(r api.ProtectionRequest, by string) (api.Protection, error)
+	Reprotect(id string, r api.ProtectionChange, by string) (api.Protection, error)
 	Lift(id, by string) error
 }
 

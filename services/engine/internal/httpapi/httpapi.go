@@ -69,6 +69,7 @@ func New(p Parts) http.Handler {
 		"GET /v1/recording/usage":             s.usage,
 		"GET /v1/protections":                 s.listProtections,
 		"POST /v1/protections":                s.addProtection,
+		"PUT /v1/protections/{protection}":    s.putProtection,
 		"DELETE /v1/protections/{protection}": s.deleteProtection,
 		"GET /v1/exports":                     s.listExports,
 		"POST /v1/exports":                    s.addExport,

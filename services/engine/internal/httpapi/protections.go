@@ -45,26 +45,43 @@ func (s *server) addProtection(w http.ResponseWriter, r *http.Request) error {
 		return answer.Field("camera", "no_camera", "There is no such camera; it may have been removed.")
 	}
 	p, err := s.Archive.Protect(req, user(r))
-	var no *protection.Problem
-	switch {
-	case errors.As(err, &no) && no.Field == "":
-		return answer.Refuse(http.StatusConflict, no.Code, no.Message)
-	case errors.As(err, &no):
-		return answer.Field(no.Field, no.Code, no.Message)
-	case err != nil:
-		return err
+	if err != nil {
+		return refused(err)
 	}
 	answer.JSON(w, http.StatusCreated, p)
 	return nil
 }
 
-func (s *server) deleteProtection(w http.ResponseWriter, r *http.Request) error {
-	err := s.Archive.Lift(r.PathValue("protection"), user(r))
-	if errors.Is(err, protection.ErrUnknown) {
-		return answer.Refuse(http.StatusNotFound, "no_protection", "There is no such protection; it may have ended or been lifted.")
-	}
-	if err != nil {
+func (s *server) putProtection(w http.ResponseWriter, r *http.Request) error {
+	var req api.ProtectionChange
+	if err := answer.Read(w, r, &req); err != nil {
 		return err
+	}
+	p, err := s.Archive.Reprotect(r.PathValue("protection"), req, user(r))
+	if err != nil {
+		return refused(err)
+	}
+	answer.JSON(w, http.StatusOK, p)
+	return nil
+}
+
+// refused is what a client is told of an error of the archive.
+func refused(err error) error {
+	var no *protection.Problem
+	switch {
+	case errors.Is(err, protection.ErrUnknown):
+		return answer.Refuse(http.StatusNotFound, "no_protection", "There is no such protection; it may have ended or been lifted.")
+	case errors.As(err, &no) && no.Field == "":
+		return answer.Refuse(http.StatusConflict, no.Code, no.Message)
+	case errors.As(err, &no):
+		return answer.Field(no.Field, no.Code, no.Message)
+	}
+	return err
+}
+
+func (s *server) deleteProtection(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Archive.Lift(r.PathValue("protection"), user(r)); err != nil {
+		return refused(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

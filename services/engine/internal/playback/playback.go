@@ -142,7 +142,7 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 
 // muxer prepares to write a run; the error is for the client.
 func muxer(run *media.Run) (*fmp4.Muxer, []byte, error) {
-	mux, err := fmp4.NewMuxer(run)
+	mux, err := fmp4.Options{JPEG: true}.NewMuxer(run)
 	if u := new(fmp4.UnplayableError); errors.As(err, &u) {
 		return nil, nil, answer.Refuse(http.StatusUnprocessableEntity, "bad_codec", u.Error())
 	} else if err != nil {

@@ -54,13 +54,22 @@ func Parse(content []byte) ([]Row, error) {
 	return f.Protections, nil
 }
 
-// Adopt takes up rows from a volume's file that are not known, and returns how many of them protect something. What is
-// known to be lifted stays lifted; what a file knows to be lifted is lifted.
+// Adopt takes up rows from a volume's file that are not known, or changed since, and returns how many of them protect
+// something. What is known to be lifted stays lifted; what a file knows to be lifted is lifted.
 func (s *Store) Adopt(rows []Row, now time.Time) (protecting int, err error) {
 	s.mu.Lock()
 	rows = slices.DeleteFunc(slices.Clone(rows), func(row Row) bool {
 		old, known := s.rows[row.ID]
-		return known && (old.LiftedMs > 0 || row.LiftedMs == 0) || row.LiftedMs == 0 && !row.Holds(now.UnixMilli())
+		switch {
+		case known && old.LiftedMs > 0:
+			return true
+		case row.LiftedMs > 0:
+			return false
+		case known:
+			return row.ChangedMs <= old.ChangedMs
+		default: // one that was changed to have ended tells so of older copies
+			return row.ChangedMs == 0 && !row.Holds(now.UnixMilli())
+		}
 	})
 	s.mu.Unlock()
 	if len(rows) == 0 {
@@ -72,7 +81,7 @@ func (s *Store) Adopt(rows []Row, now time.Time) (protecting int, err error) {
 			if err := put(row); err != nil {
 				return err
 			}
-			if row.LiftedMs == 0 {
+			if row.Holds(now.UnixMilli()) {
 				protecting++
 			}
 		}

@@ -53,6 +53,9 @@ type Row struct {
 	By        string `json:"by"`
 	CreatedMs int64  `json:"createdMs"`
 	UntilMs   int64  `json:"untilMs,omitempty"` // 0: until it is lifted
+	Lost      int    `json:"lost,omitempty"`    // recordings in the range that were being deleted when it was made
+	ChangedMs int64  `json:"changedMs,omitempty"`
+	ChangedBy string `json:"changedBy,omitempty"`
 	LiftedMs  int64  `json:"liftedMs,omitempty"`
 	LiftedBy  string `json:"liftedBy,omitempty"`
 }
@@ -129,9 +132,11 @@ func (r Row) check() error {
 		return errors.New("bad id")
 	case r.FromMs < 0 || r.ToMs <= r.FromMs || r.ToMs > maxInstantMs || r.ToMs-r.FromMs > MaxRange.Milliseconds():
 		return errors.New("bad range")
-	case r.UntilMs < 0 || r.LiftedMs < 0 || r.CreatedMs < 0:
+	case r.UntilMs < 0 || r.LiftedMs < 0 || r.CreatedMs < 0 || r.ChangedMs < 0:
 		return errors.New("bad time")
-	case utf8.RuneCountInString(r.Reason) > MaxReason || len(r.By) > 256 || len(r.LiftedBy) > 256:
+	case r.Lost < 0:
+		return errors.New("bad count")
+	case utf8.RuneCountInString(r.Reason) > MaxReason || len(r.By) > 256 || len(r.ChangedBy) > 256 || len(r.LiftedBy) > 256:
 		return errors.New("too long a text")
 	}
 	return nil
@@ -141,12 +146,12 @@ func plain(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// Add stores a protection, of which ID, CreatedMs and the lifting are its own to say. look is called within the same
+// Add stores a protection, of which ID, CreatedMs, changes and the lifting are its own to say. look is called within the same
 // transaction; its error prevents it. The error is a *Problem where the caller is at fault.
-func (s *Store) Add(row Row, now time.Time, look func(*mirror.Tx) error) (Row, error) {
+func (s *Store) Add(row Row, now time.Time, look func(*mirror.Tx) (lost int, err error)) (Row, error) {
 	row.Reason = strings.TrimSpace(row.Reason)
 	row.ID, row.CreatedMs = row.Camera+"-"+strings.ToLower(rand.Text()[:12]), now.UnixMilli()
-	row.LiftedMs, row.LiftedBy = 0, ""
+	row.ChangedMs, row.ChangedBy, row.LiftedMs, row.LiftedBy = 0, "", 0, ""
 	if p := refusal(row, now.UnixMilli()); p != nil {
 		return Row{}, p
 	}
@@ -164,9 +169,11 @@ func (s *Store) Add(row Row, now time.Time, look func(*mirror.Tx) error) (Row, e
 		if live >= Most {
 			return &Problem{"", "too_many", fmt.Sprintf("There are %d protections already, which is the most there can be: lift one first.", live)}
 		}
-		if err := look(tx); err != nil {
+		lost, err := look(tx)
+		if err != nil {
 			return err
 		}
+		row.Lost = lost
 		return put(row)
 	})
 	return row, err
@@ -196,8 +203,30 @@ func refusal(row Row, nowMs int64) *Problem {
 	return nil
 }
 
+// Change gives a protection another reason and end (0: until it is lifted). The error is a *Problem where the caller is at
+// fault, or ErrUnknown.
+func (s *Store) Change(id, reason string, untilMs int64, by string, now time.Time) (Row, error) {
+	return s.amend(id, now, func(row *Row) error {
+		row.Reason, row.UntilMs = strings.TrimSpace(reason), untilMs
+		// Of two copies the later one counts, even when the clock was set back between.
+		row.ChangedMs, row.ChangedBy = max(now.UnixMilli(), row.CreatedMs+1, row.ChangedMs+1), by
+		if p := refusal(*row, now.UnixMilli()); p != nil {
+			return p
+		}
+		return nil
+	})
+}
+
 // Lift ends a protection.
 func (s *Store) Lift(id, by string, now time.Time) (Row, error) {
+	return s.amend(id, now, func(row *Row) error {
+		row.LiftedMs, row.LiftedBy = max(1, now.UnixMilli()), by
+		return nil
+	})
+}
+
+// amend changes a protection that holds.
+func (s *Store) amend(id string, now time.Time, fn func(*Row) error) (Row, error) {
 	var row Row
 	err := s.change(now, func(tx *mirror.Tx, put func(Row) error) error {
 		v := tx.Get(bucket, key(id))
@@ -211,7 +240,9 @@ func (s *Store) Lift(id, by string, now time.Time) (Row, error) {
 		if !row.Holds(now.UnixMilli()) {
 			return ErrUnknown
 		}
-		row.LiftedMs, row.LiftedBy = max(1, now.UnixMilli()), by
+		if err := fn(&row); err != nil {
+			return err
+		}
 		return put(row)
 	})
 	return row, err

@@ -17,7 +17,7 @@ const cam = "k3f9x2ab"
 
 var now = time.UnixMilli(1_764_000_000_000)
 
-func free(*mirror.Tx) error { return nil }
+func free(*mirror.Tx) (int, error) { return 0, nil }
 
 type rig struct {
 	*Store
@@ -90,6 +90,74 @@ func TestAProtectionHoldsUntilItIsLiftedOrEnds(t *testing.T) {
 	}
 }
 
+func TestAProtectionIsChanged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	row, err := s.Add(hour(), now, func(*mirror.Tx) (int, error) { return 2, nil })
+	if err != nil || row.Lost != 2 {
+		t.Fatal(row, err)
+	}
+	before, _, err := s.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := row
+	want.Reason, want.UntilMs, want.ChangedMs, want.ChangedBy = "case 4711", ms(60), ms(5), "bert"
+	if got, err := s.Change(row.ID, " case 4711\n", ms(60), "bert", now.Add(5*time.Minute)); err != nil || got != want {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, c := range []struct {
+		id, reason string
+		untilMs    int64
+		field      string
+	}{
+		{row.ID, " ", 0, "reason"},
+		{row.ID, strings.Repeat("é", 257), 0, "reason"},
+		{row.ID, "r", ms(0), "untilMs"},
+		{row.ID, "r", -1, "untilMs"},
+	} {
+		var p *Problem
+		if _, err := s.Change(c.id, c.reason, c.untilMs, "bert", now); !errors.As(err, &p) || p.Field != c.field {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := s.Change("k3f9x2ab-nosuchthing", "r", 0, "bert", now); !errors.Is(err, ErrUnknown) {
+		t.Errorf("change of an unknown one: %v", err)
+	}
+	if _, err := s.Change(row.ID, "r", 0, "bert", now.Add(2*time.Hour)); !errors.Is(err, ErrUnknown) {
+		t.Errorf("change of one that has ended: %v", err)
+	}
+	s.db.Close()
+	s = open(t, dir)
+	if d := gocmp.Diff([]Row{want}, s.List(cam, now)); d != "" {
+		t.Errorf("after a restart: %s", d)
+	}
+	// A clock that was set back makes no change older than what it changed.
+	if got, err := s.Change(row.ID, "case 4712", 0, "anna", now.Add(-time.Hour)); err != nil || got.ChangedMs != want.ChangedMs+1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	after, _, err := s.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := s.List(cam, now)
+	for _, order := range [][][]byte{{before, after}, {after, before}} {
+		s := open(t, t.TempDir())
+		for _, b := range order {
+			rows, err := Parse(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Adopt(rows, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := gocmp.Diff(last, s.List(cam, now)); d != "" {
+			t.Errorf("taken up from volumes: %s", d)
+		}
+	}
+}
+
 func TestCoversIsOfTheTransaction(t *testing.T) {
 	s := open(t, t.TempDir())
 	row, err := s.Add(hour(), now, free)
@@ -159,7 +227,7 @@ func TestWhatCannotBeProtectedIsRefused(t *testing.T) {
 		}
 	}
 	no := errors.New("no")
-	if _, err := s.Add(hour(), now, func(*mirror.Tx) error { return no }); !errors.Is(err, no) {
+	if _, err := s.Add(hour(), now, func(*mirror.Tx) (int, error) { return 0, no }); !errors.Is(err, no) {
 		t.Errorf("look is not heard: %v", err)
 	}
 	if list := s.List("", now); len(list) != 0 || s.Revision() != 0 {

@@ -424,6 +424,7 @@ export interface paths {
          *     at a keyframe boundary once `durationMs` is covered or 16 MiB are reached, at a gap, or where the codec parameters
          *     change. Footage reaches up to the last second of the running recording; its last, unfinished GOP is given, as far
          *     as it goes, when there is nothing else to give: ask again from `Vigie-End-Ms`. Decode times are UTC since the Unix epoch, as for live.
+         *     Motion JPEG comes as samples that are JPEG files (`mp4v.6C`), which no player of a browser takes, but a page can draw.
          */
         get: operations["getMedia"];
         put?: never;
@@ -729,7 +730,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Give a protection another reason and end */
+        put: operations["putProtection"];
         post?: never;
         /** Lift a protection; the recordings in its range are deleted when their time has come */
         delete: operations["deleteProtection"];
@@ -1356,10 +1358,17 @@ export interface components {
             untilMs?: number;
             /**
              * Format: int64
+             * @description When reason or end were changed last; absent: never
+             */
+            changedMs?: number;
+            /** @description The user who did */
+            changedBy?: string;
+            /**
+             * Format: int64
              * @description What the closed recordings in the range take; absent in a timeline
              */
             bytes?: number;
-            /** @description In the answer to its making: what could not be protected any more */
+            /** @description What could not be protected any more when it was made */
             notice?: string;
         };
         ProtectionRequest: {
@@ -1368,6 +1377,14 @@ export interface components {
             fromMs: number;
             /** Format: int64 */
             toMs: number;
+            reason: string;
+            /**
+             * Format: int64
+             * @description 0 or absent: until somebody lifts it
+             */
+            untilMs?: number;
+        };
+        ProtectionChange: {
             reason: string;
             /**
              * Format: int64
@@ -3323,6 +3340,33 @@ export interface operations {
         responses: {
             /** @description Protected */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protection"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putProtection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                protection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProtectionChange"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
