@@ -262,7 +262,7 @@ await step('a click on the timeline plays that instant of the past', async () =>
   const to = Number(await canvas.getAttribute('data-to-ms'));
   const target = Date.now() - 12_000;
   await page.mouse.click(box.x + ((target - from) / (to - from)) * box.width, box.y + box.height / 2);
-  const video = at('player-video');
+  const video = at('player-picture');
   let last = '';
   const first = await until('the picture of that instant', async () => {
     const seen = await look(video);
@@ -388,7 +388,7 @@ await step('an alarm by hand is recorded and listed', async () => {
   await page.locator('[data-testid="trigger"]', { hasText: 'Somebody at the fence' }).waitFor();
 });
 
-await step('a range is protected, listed and lifted', async () => {
+await step('a range is protected, listed, changed and lifted', async () => {
   const [camera] = given.cameras;
   await at('nav-recordings').click();
   await at('camera-select').selectOption({ label: camera.name });
@@ -410,6 +410,17 @@ await step('a range is protected, listed and lifted', async () => {
   const row = page.locator('[data-testid="protection"]', { hasText: 'Case 4711' });
   must((await row.innerText()).includes(username), 'the list does not say who protected the range');
   await shot('protections');
+  await row.getByTestId('protection-change').click();
+  await at('protect-reason').fill('');
+  await at('protect-submit').click();
+  await until('a word about the reason', async () => (await at('protection-dialog').innerText()).includes('Say why'));
+  await at('protect-reason').fill('Case 4711, second hearing');
+  await at('protect-span').selectOption('365');
+  await shot('protection-change');
+  await at('protect-submit').click();
+  await until('who changed it', async () => (await row.innerText()).includes(`changed by ${username}`) && (await row.innerText()).includes('second hearing'));
+  const [changed] = await ask('/protections');
+  must(changed.untilMs - Date.now() > 360 * 86_400_000, `it ends at ${changed.untilMs}`);
   await row.getByTestId('protection-lift').click();
   await at('confirm-action').click();
   await row.waitFor({ state: 'detached' });

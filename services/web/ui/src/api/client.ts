@@ -12,13 +12,16 @@ import type {
   Coverage,
   Export,
   ExportRequest,
+  FootageDay,
   History,
   Holiday,
   Layout,
   LayoutRequest,
+  Overview,
   PastCamera,
   PowerAction,
   Protection,
+  ProtectionChange,
   ProtectionRequest,
   Recording,
   Relay,
@@ -130,6 +133,10 @@ export const api = {
   putLayout: (layout: string, body: LayoutRequest) => json<Layout>('PUT', `/layouts/${id(layout)}`, { body }),
   deleteLayout: (layout: string) => nothing('DELETE', `/layouts/${id(layout)}`),
 
+  overview: (camera: string, fromMs: number, toMs: number, resolutionMs: number, signal?: AbortSignal) =>
+    json<Overview>('GET', `/cameras/${id(camera)}/overview?${range(fromMs, toMs)}&resolutionMs=${Math.ceil(resolutionMs)}`, { signal }),
+  days: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
+    json<FootageDay[]>('GET', `/cameras/${id(camera)}/days?${range(fromMs, toMs)}`, { signal }),
   timeline: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
     json<Timeline>('GET', `/cameras/${id(camera)}/timeline?${range(fromMs, toMs)}`, { signal }),
   triggers: (camera: string, fromMs: number, toMs: number, signal?: AbortSignal) =>
@@ -153,6 +160,7 @@ export const api = {
 
   protections: (signal?: AbortSignal) => json<Protection[]>('GET', '/protections', { signal }),
   protect: (body: ProtectionRequest) => json<Protection>('POST', '/protections', { body }),
+  putProtection: (protection: string, body: ProtectionChange) => json<Protection>('PUT', `/protections/${id(protection)}`, { body }),
   lift: (protection: string) => nothing('DELETE', `/protections/${id(protection)}`),
   exports: (signal?: AbortSignal) => json<Export[]>('GET', '/exports', { signal }),
   addExport: (body: ExportRequest) => json<Export>('POST', '/exports', { body }),
@@ -184,25 +192,67 @@ export const api = {
     json<ServiceLog>('GET', `/services/${id(service)}/log`, { signal }),
 };
 
-/** A piece of recorded video, ready to be appended to a SourceBuffer. */
-export type MediaChunk = {
+/** What the head of an answer with recorded media tells. */
+export type MediaHead = {
   mime: string;
   startMs: number;
   endMs: number;
-  /** Where footage goes on after a gap; undefined when there is none yet. */
+  /** Where footage goes on after the end; undefined when there is none yet. */
   nextMs: number | undefined;
-  data: ArrayBuffer;
 };
 
-/** Fetches recorded media from an instant on; null when there is no footage at or after it. */
-export async function fetchMedia(
+/**
+ * Fetches recorded media from an instant on, and hands it over as it comes; null when there is no footage at or after it.
+ * `head` is called first.
+ */
+export async function streamMedia(
   camera: string,
   stream: StreamName,
   fromMs: number,
   durationMs: number,
   signal: AbortSignal,
-): Promise<MediaChunk | null> {
-  const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.floor(fromMs)}&durationMs=${Math.round(durationMs)}`;
+  head: (head: MediaHead) => void,
+  take: (bytes: Uint8Array<ArrayBuffer>) => void,
+): Promise<MediaHead | null> {
+  const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.max(0, Math.floor(fromMs))}&durationMs=${Math.max(1, Math.round(durationMs))}`;
+  let response: Response;
+  try {
+    response = await send('GET', path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'no_footage') return null;
+    throw error;
+  }
+  const told = headOf(response);
+  head(told);
+  const reader = response.body?.getReader();
+  try {
+    for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) take(piece.value);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw noAnswer();
+  }
+  return told;
+}
+
+function headOf(response: Response): MediaHead {
+  const mime = response.headers.get('Vigie-Mime') ?? '';
+  const startMs = numberOf(response.headers.get('Vigie-Start-Ms'));
+  const endMs = numberOf(response.headers.get('Vigie-End-Ms'));
+  if (mime === '' || startMs === undefined || endMs === undefined) {
+    throw new ApiError(response.status, {
+      code: 'unexpected',
+      message: 'The appliance sent video without saying what it is. Reload the page.',
+    });
+  }
+  return { mime, startMs, endMs, nextMs: numberOf(response.headers.get('Vigie-Next-Ms')) };
+}
+
+/** A single keyframe: MP4 of type `mime`, or a JPEG when that is empty. */
+export type Keyframe = { mime: string; startMs: number; endMs: number; skipped: number; data: ArrayBuffer };
+
+/** Fetches the last keyframe at or before an instant, or one `skip` further; null when there is none. */
+export async function fetchKeyframe(camera: string, stream: StreamName, atMs: number, skip: number, signal?: AbortSignal): Promise<Keyframe | null> {
+  const path = `/cameras/${id(camera)}/keyframe?stream=${stream}&atMs=${Math.max(0, Math.floor(atMs))}${skip === 0 ? '' : `&skip=${skip}`}`;
   let response: Response;
   try {
     response = await send('GET', path, { signal });
@@ -214,16 +264,13 @@ export async function fetchMedia(
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw noAnswer();
   });
-  const mime = response.headers.get('Vigie-Mime') ?? '';
-  const startMs = numberOf(response.headers.get('Vigie-Start-Ms'));
-  const endMs = numberOf(response.headers.get('Vigie-End-Ms'));
-  if (mime === '' || startMs === undefined || endMs === undefined) {
-    throw new ApiError(response.status, {
-      code: 'unexpected',
-      message: 'The appliance sent video without saying what it is. Reload the page.',
-    });
-  }
-  return { mime, startMs, endMs, nextMs: numberOf(response.headers.get('Vigie-Next-Ms')), data };
+  return {
+    mime: response.headers.get('Vigie-Mime') ?? '',
+    startMs: numberOf(response.headers.get('Vigie-Start-Ms')) ?? 0,
+    endMs: numberOf(response.headers.get('Vigie-End-Ms')) ?? 0,
+    skipped: numberOf(response.headers.get('Vigie-Skipped')) ?? 0,
+    data,
+  };
 }
 
 function numberOf(header: string | null): number | undefined {

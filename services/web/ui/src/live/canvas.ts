@@ -1,4 +1,4 @@
-import { samplesOf, tracksOf, type DemuxedTrack, type Sample } from './demux';
+import { samplesOf, tracksOf, videoConfig, type Sample, type Track } from '../mp4/demux';
 import { Holding } from './holding';
 import { Pacer } from './pace';
 import type { Listener, Presenter, Way } from './presenter';
@@ -23,8 +23,9 @@ type Picture = { image: VideoFrame | ImageBitmap; mediaMs: number };
 export class CanvasPresenter implements Presenter {
   private readonly context: CanvasRenderingContext2D | null;
   private readonly pacer = new Pacer();
-  private video: DemuxedTrack | undefined;
-  private audio: DemuxedTrack | undefined;
+  private tracks: Track[] = [];
+  private video: Track | undefined;
+  private audio: Track | undefined;
   private decoder: VideoDecoder | undefined;
   private readonly holding = new Holding();
   /** The decoder of the graphics card kept pictures back. */
@@ -54,9 +55,9 @@ export class CanvasPresenter implements Presenter {
   }
 
   begin(init: ArrayBuffer): void {
-    const tracks = tracksOf(init, this.mime);
-    this.video = tracks.find((track) => track.kind === 'video');
-    this.audio = tracks.find((track) => track.kind === 'audio');
+    this.tracks = tracksOf(new Uint8Array(init), this.mime);
+    this.video = this.tracks.find((track) => track.kind === 'video');
+    this.audio = this.tracks.find((track) => track.kind === 'audio');
     this.decoder?.close();
     this.decoder = undefined;
     this.needsKey = true;
@@ -88,14 +89,14 @@ export class CanvasPresenter implements Presenter {
   }
 
   take(message: ArrayBuffer): void {
-    for (const sample of samplesOf(message)) {
-      if (sample.track === this.video?.id) this.takePicture(sample, this.video);
-      else if (sample.track === this.audio?.id) this.sound?.take(sample);
+    for (const sample of samplesOf(new Uint8Array(message), this.tracks)) {
+      if (sample.track === this.video) this.takePicture(sample, this.video);
+      else if (sample.track === this.audio) this.sound?.take(sample);
     }
   }
 
-  private takePicture(sample: Sample, track: DemuxedTrack): void {
-    const mediaMs = (sample.ptsTicks / track.timescale) * 1000;
+  private takePicture(sample: Sample, track: Track): void {
+    const mediaMs = sample.timeUs / 1000;
     if (this.way === 'jpeg') {
       void this.takeJpeg(sample, mediaMs);
       return;
@@ -115,8 +116,8 @@ export class CanvasPresenter implements Presenter {
       decoder.decode(
         new EncodedVideoChunk({
           type: sample.key ? 'key' : 'delta',
-          timestamp: Math.round(mediaMs * 1000),
-          duration: Math.round((sample.durationTicks / track.timescale) * 1e6),
+          timestamp: sample.timeUs,
+          duration: sample.durationUs,
           data: sample.data,
         }),
       );
@@ -125,12 +126,9 @@ export class CanvasPresenter implements Presenter {
     }
   }
 
-  private configure(decoder: VideoDecoder, track: DemuxedTrack): void {
+  private configure(decoder: VideoDecoder, track: Track): void {
     decoder.configure({
-      codec: track.codec,
-      ...(track.description ? { description: track.description } : {}),
-      codedWidth: track.width,
-      codedHeight: track.height,
+      ...videoConfig(track),
       optimizeForLatency: true,
       hardwareAcceleration: this.inSoftware ? 'prefer-software' : 'no-preference',
     });

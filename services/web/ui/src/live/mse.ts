@@ -1,4 +1,4 @@
-import { fragmentStartMs, timescales } from '../mse/mp4';
+import { samplesOf, tracksOf, type Track } from '../mp4/demux';
 import { Source } from '../mse/source';
 import { EdgeControl } from './edge';
 import type { Listener, Presenter } from './presenter';
@@ -15,7 +15,7 @@ export class MsePresenter implements Presenter {
   private source: Source | undefined;
   private originMs = 0;
   private init: ArrayBuffer | undefined;
-  private scales = new Map<number, number>();
+  private tracks: Track[] = [];
   /** Received while an append was under way; they go together in the next one. */
   private pending: ArrayBuffer[] = [];
   private pendingBytes = 0;
@@ -40,14 +40,14 @@ export class MsePresenter implements Presenter {
 
   begin(init: ArrayBuffer): void {
     this.init = init;
-    this.scales = timescales(init);
+    this.tracks = tracksOf(new Uint8Array(init), this.mime);
     // The running source goes on with the new parameters, after what is still of the old ones.
     if (this.source) this.queue(init);
   }
 
   take(message: ArrayBuffer): void {
-    const startMs = fragmentStartMs(message, this.scales);
-    if (startMs === undefined) return;
+    const startMs = Math.min(...samplesOf(new Uint8Array(message), this.tracks).map((sample) => sample.timeUs)) / 1000;
+    if (!Number.isFinite(startMs)) return;
     // The appliance's clock was set back: on the old time axis this would come before what has been shown.
     if (startMs < this.newestMs - clockStepMs) this.dropSource();
     this.newestMs = startMs;

@@ -1,4 +1,4 @@
-import type { DemuxedTrack, Sample } from './demux';
+import { audioConfig, type Sample, type Track } from '../mp4/demux';
 import { Pacer } from './pace';
 
 /** Kept ready beyond what unevenness takes: the sound card asks in pieces. */
@@ -23,7 +23,7 @@ export class Sound {
   private closed = false;
 
   constructor(
-    private readonly track: DemuxedTrack,
+    private readonly track: Track,
     private readonly pictureDelayMs: () => number,
   ) {
     void this.context.resume();
@@ -43,12 +43,7 @@ export class Sound {
       },
     });
     try {
-      decoder.configure({
-        codec: this.track.codec,
-        sampleRate: this.track.sampleRate || this.track.timescale,
-        numberOfChannels: this.track.channels,
-        ...(this.track.description && this.track.codec !== 'opus' ? { description: this.track.description } : {}),
-      });
+      decoder.configure(audioConfig(this.track));
       this.decoder = decoder;
     } catch {
       decoder.close();
@@ -61,8 +56,8 @@ export class Sound {
       this.decoder.decode(
         new EncodedAudioChunk({
           type: 'key',
-          timestamp: Math.round((sample.ptsTicks / this.track.timescale) * 1e6),
-          duration: Math.round((sample.durationTicks / this.track.timescale) * 1e6),
+          timestamp: sample.timeUs,
+          duration: sample.durationUs,
           data: sample.data,
         }),
       );

@@ -1,11 +1,7 @@
 /** Offers the picture on show as a PNG file; false when there is none. */
-export async function saveSnapshot(video: HTMLVideoElement, name: string): Promise<boolean> {
-  if (video.videoWidth === 0 || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return false;
-  const canvas = document.createElement('canvas');
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext('2d')?.drawImage(video, 0, 0);
-  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+export async function saveSnapshot(picture: HTMLCanvasElement, name: string): Promise<boolean> {
+  if (picture.dataset.pictureMs === undefined) return false;
+  const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve, 'image/png'));
   if (!blob) return false;
   const address = URL.createObjectURL(blob);
   const link = document.createElement('a');

@@ -1,6 +1,6 @@
 // The zone is Europe/Berlin (vite.config.ts): in 2026 clocks go forward on 29 March and back on 25 October.
 import { describe, expect, it } from 'vitest';
-import { addDays, dayStart, isoDate, midnights, parseIsoDate } from './days';
+import { addDays, dayStart, isoDate, midnights, parseIsoDate, zoneIfTwice } from './days';
 
 const hour = 3_600_000;
 
@@ -52,4 +52,10 @@ it('midnights include both ends', () => {
   const to = day('2026-10-26');
   expect(midnights(from, to)).toEqual([from, day('2026-10-25'), to]);
   expect(midnights(from + 1, to - 1)).toEqual([day('2026-10-25')]);
+});
+
+it('the hour that comes twice is told apart by its zone', () => {
+  const start = day('2026-10-25');
+  expect([1, 2, 3, 4].map((hours) => zoneIfTwice(start + hours * hour))).toEqual(['', 'CEST', 'CET', '']);
+  expect(zoneIfTwice(day('2026-03-29') + 2 * hour)).toBe('');
 });

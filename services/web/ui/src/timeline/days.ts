@@ -41,3 +41,16 @@ export function midnights(fromMs: number, toMs: number): number[] {
   }
   return found;
 }
+
+const zoneName = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
+
+/** The zone's name where the wall clock alone does not say which instant it is: in the hour that comes twice. Else ''. */
+export function zoneIfTwice(ms: number): string {
+  const wall = (at: number) => {
+    const date = new Date(at);
+    return [date.getDate(), date.getHours(), date.getMinutes()].join();
+  };
+  const hour = 3_600_000;
+  if (wall(ms) !== wall(ms - hour) && wall(ms) !== wall(ms + hour)) return '';
+  return zoneName.formatToParts(ms).find((part) => part.type === 'timeZoneName')?.value ?? '';
+}

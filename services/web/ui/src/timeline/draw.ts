@@ -1,6 +1,6 @@
 import type { Gap, Protection, Trigger } from '../api/model';
-import { hourMinute } from '../ui/format';
-import { midnights } from './days';
+import { dayLabel, hourMinute } from '../ui/format';
+import { midnights, zoneIfTwice } from './days';
 import type { Stretch } from './footage';
 import { toX, type View } from './scale';
 import { ticks } from './ticks';
@@ -18,7 +18,13 @@ export function coloursOf(probe: HTMLElement): Colours {
   return found;
 }
 
+/** A further camera, below the first. */
+export type Lane = { name: string; stretches: Stretch[]; gaps: readonly Gap[] };
+
+export const lanePx = 24;
+
 export type Scene = {
+  lanes: Lane[];
   view: View;
   width: number;
   height: number;
@@ -39,22 +45,37 @@ const triggerPx = 4;
 
 /** Draws the whole timeline, in CSS pixels; the caller has scaled the context to the device's. */
 export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
-  const { width, height, colours } = scene;
-  context.clearRect(0, 0, width, height);
+  const { width, colours } = scene;
+  context.clearRect(0, 0, width, scene.height);
+  const height = scene.height - scene.lanes.length * lanePx;
   const top = rulerPx;
   const bandTop = top + bandInset;
   const bandHeight = height - bandTop - bandInset;
   context.fillStyle = colours['surface-2'];
-  context.fillRect(0, top, width, height - top);
+  context.fillRect(0, top, width, scene.height - top);
   drawFuture(context, scene, top);
   drawRuler(context, scene);
   drawGaps(context, scene, bandTop, bandHeight);
   drawStretches(context, scene, bandTop, bandHeight);
   drawProtections(context, scene, top, bandTop + bandHeight);
   drawTriggers(context, scene, bandTop + bandHeight);
+  scene.lanes.forEach((lane, index) => drawLane(context, scene, lane, height + index * lanePx));
   drawNow(context, scene, top);
   drawHover(context, scene, top);
   drawPosition(context, scene);
+}
+
+function drawLane(context: CanvasRenderingContext2D, scene: Scene, lane: Lane, top: number): void {
+  context.fillStyle = scene.colours.surface;
+  context.fillRect(0, top, scene.width, 1);
+  drawGaps(context, { ...scene, gaps: lane.gaps }, top + 4, lanePx - 8);
+  drawStretches(context, { ...scene, stretches: lane.stretches }, top + 4, lanePx - 8);
+  context.font = `500 11px Inter, system-ui, sans-serif`;
+  context.textBaseline = 'middle';
+  context.fillStyle = scene.colours.surface;
+  context.fillRect(4, top + 5, context.measureText(lane.name).width + 8, lanePx - 10);
+  context.fillStyle = scene.colours.text;
+  context.fillText(lane.name, 8, top + lanePx / 2);
 }
 
 /** What has not happened yet is not the same as what was not recorded. */
@@ -76,20 +97,22 @@ function drawRuler(context: CanvasRenderingContext2D, { view, width, height, col
     if (!tick.major) continue;
     context.fillStyle = colours.line;
     context.fillRect(x, rulerPx, 1, height - rulerPx);
-    const label = labelOf(tick.ms, tick.seconds);
+    const label = tick.day ? dayLabel(tick.ms) : labelOf(tick.ms, tick.seconds);
     const half = context.measureText(label).width / 2;
     context.fillStyle = colours['text-3'];
     context.fillText(label, Math.min(width - 2 * half - 2, Math.max(2, tick.x - half)), 11);
   }
   context.fillStyle = colours['text-3'];
+  if (marks[0]?.day) return;
   for (const midnight of midnights(view.fromMs, view.toMs)) {
     context.fillRect(crisp(toX(view, width, midnight)), rulerPx - 8, 1, height);
   }
 }
 
 function labelOf(ms: number, seconds: boolean): string {
-  const label = hourMinute(ms);
-  return seconds ? `${label}:${String(new Date(ms).getSeconds()).padStart(2, '0')}` : label;
+  const zone = zoneIfTwice(ms);
+  const clock = seconds ? `${hourMinute(ms)}:${String(new Date(ms).getSeconds()).padStart(2, '0')}` : hourMinute(ms);
+  return zone === '' ? clock : `${clock} ${zone}`;
 }
 
 function drawStretches(context: CanvasRenderingContext2D, scene: Scene, top: number, height: number): void {

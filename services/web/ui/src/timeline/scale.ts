@@ -1,7 +1,7 @@
 /** The stretch of time on show. */
 export type View = { fromMs: number; toMs: number };
 
-export const shortestMs = 20_000;
+export const shortestMs = 5_000;
 
 /** Where an instant is drawn, in pixels from the left. */
 export function toX(view: View, width: number, ms: number): number {

@@ -45,3 +45,15 @@ it('labels never crowd, at any scale', () => {
 });
 
 it('nothing to draw on, nothing drawn', () => expect(ticks({ fromMs: 0, toMs: 1 }, 0, 60)).toEqual([]));
+
+it('weeks and months are ruled by midnights, Mondays first', () => {
+  const fromMs = parseIsoDate('2026-09-28') ?? 0;
+  for (const days of [10, 40, 200, 390]) {
+    const marks = ticks({ fromMs, toMs: addDays(fromMs, days) }, 1200, 64);
+    expect(marks.every((tick) => tick.day && new Date(tick.ms).getHours() === 0)).toBe(true);
+    const labels = marks.filter((tick) => tick.major);
+    expect(labels.length).toBeGreaterThan(2);
+    if (days > 20) expect(labels.every((tick) => new Date(tick.ms).getDay() === 1 || days === 40)).toBe(true);
+    labels.forEach((tick, n) => n > 0 && expect(tick.x - (labels[n - 1]?.x ?? 0)).toBeGreaterThanOrEqual(60));
+  }
+});

@@ -17,6 +17,11 @@ export function calendarDate(ms: number): string {
   return date.format(ms);
 }
 
+/** A day, briefly: for rulers. */
+export function dayLabel(ms: number): string {
+  return shortDate.format(ms);
+}
+
 /** Date and time, without the date when it is today. */
 export function moment(ms: number, nowMs: number): string {
   const sameDay = new Date(ms).toDateString() === new Date(nowMs).toDateString();

@@ -1,10 +1,11 @@
 /**
- * What decoding takes of fragmented MP4 (ISO/IEC 14496-12): each track's configuration, and the samples of fragments.
- * The bytes come from outside; whatever they are, these functions return and do not throw.
+ * What decoding takes of fragmented MP4 (ISO/IEC 14496-12): each track's configuration, and the samples of fragments, as
+ * live streams and recordings come. The bytes come from outside; whatever they are, these functions return and do not
+ * throw. Times are microseconds since the Unix epoch.
  */
-import { boxes, find, uint32, uint64, version, type Box } from '../mse/mp4';
+import { boxes, find, uint32, uint64, version, type Box } from './boxes';
 
-export type DemuxedTrack = {
+export type Track = {
   id: number;
   kind: 'video' | 'audio';
   /** As in a MIME type's `codecs`. */
@@ -12,21 +13,25 @@ export type DemuxedTrack = {
   /** Ticks a second. */
   timescale: number;
   /** What a decoder of WebCodecs takes as `description`; absent where it takes none. */
-  description: Uint8Array | undefined;
+  description: Uint8Array<ArrayBuffer> | undefined;
   width: number;
   height: number;
   sampleRate: number;
   channels: number;
 };
 
+/** One frame of video or one unit of sound. */
 export type Sample = {
-  track: number;
+  track: Track;
   key: boolean;
-  /** Presentation time, and how long it lasts. */
-  ptsTicks: number;
-  durationTicks: number;
+  /** When it is shown or heard. */
+  timeUs: number;
+  durationUs: number;
   data: Uint8Array<ArrayBuffer>;
 };
+
+/** How Motion JPEG is named: by its object type (ISO/IEC 14496-1 §7.2.6.6.2). */
+export const jpegCodec = 'mp4v.6C';
 
 const visualHeader = 78;
 const audioHeader = 28;
@@ -34,21 +39,17 @@ const audioHeader = 28;
 const maxSamples = 100_000;
 
 /** The tracks of an initialisation segment, in its order, which is that of the `codecs` of its MIME type. */
-export function tracksOf(init: ArrayBuffer, mime: string): DemuxedTrack[] {
-  const view = new DataView(init);
+export function tracksOf(init: Uint8Array<ArrayBuffer>, mime: string): Track[] {
+  const view = new DataView(init.buffer, init.byteOffset, init.byteLength);
   const codecs = (/codecs="?([^"]*)"?/.exec(mime)?.[1] ?? '').split(',').map((codec) => codec.trim());
   const moov = find(view, { type: '', start: 0, end: init.byteLength }, 'moov');
-  const tracks: DemuxedTrack[] = [];
-  if (!moov) return tracks;
-  for (const trak of boxes(view, moov.start, moov.end)) {
-    if (trak.type !== 'trak') continue;
-    const track = trackOf(view, trak, codecs[tracks.length] ?? '');
-    if (track) tracks.push(track);
-  }
-  return tracks;
+  if (!moov) return [];
+  return [...boxes(view, moov.start, moov.end)]
+    .filter((box) => box.type === 'trak')
+    .flatMap((trak, index) => trackOf(view, trak, codecs[index] ?? '') ?? []);
 }
 
-function trackOf(view: DataView, trak: Box, codec: string): DemuxedTrack | undefined {
+function trackOf(view: DataView, trak: Box, codec: string): Track | undefined {
   const tkhd = find(view, trak, 'tkhd');
   const mdhd = find(view, trak, 'mdia', 'mdhd');
   const stsd = find(view, trak, 'mdia', 'minf', 'stbl', 'stsd');
@@ -75,7 +76,7 @@ function trackOf(view: DataView, trak: Box, codec: string): DemuxedTrack | undef
   };
 }
 
-function descriptionOf(view: DataView, entry: Box): Uint8Array | undefined {
+function descriptionOf(view: DataView, entry: Box): Uint8Array<ArrayBuffer> | undefined {
   for (const box of boxes(view, entry.start, entry.end)) {
     switch (box.type) {
       case 'avcC':
@@ -97,7 +98,7 @@ function descriptionOf(view: DataView, entry: Box): Uint8Array | undefined {
 }
 
 /** The DecoderSpecificInfo within an ES descriptor (ISO/IEC 14496-1 §7.2.6). */
-function specificInfo(view: DataView, esds: Box): Uint8Array | undefined {
+function specificInfo(view: DataView, esds: Box): Uint8Array<ArrayBuffer> | undefined {
   let at = esds.start + 4;
   while (at + 2 <= esds.end) {
     const tag = view.getUint8(at++);
@@ -116,15 +117,15 @@ function specificInfo(view: DataView, esds: Box): Uint8Array | undefined {
   return undefined;
 }
 
-/** All samples of the fragments in a message, in the order of the file. */
-export function samplesOf(message: ArrayBuffer): Sample[] {
-  const view = new DataView(message);
+/** All samples of these tracks in whole fragments, in the order of the file. Those that do not lie within the bytes are left out. */
+export function samplesOf(message: Uint8Array<ArrayBuffer>, tracks: readonly Track[]): Sample[] {
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   const samples: Sample[] = [];
   let at = 0;
   for (const box of boxes(view, 0, message.byteLength)) {
     if (box.type === 'moof') {
       for (const traf of boxes(view, box.start, box.end)) {
-        if (traf.type === 'traf') addSamples(view, at, traf, samples);
+        if (traf.type === 'traf') addSamples(view, at, traf, tracks, samples);
       }
     }
     at = box.end;
@@ -132,12 +133,13 @@ export function samplesOf(message: ArrayBuffer): Sample[] {
   return samples;
 }
 
-function addSamples(view: DataView, moofStart: number, traf: Box, samples: Sample[]): void {
+function addSamples(view: DataView, moofStart: number, traf: Box, tracks: readonly Track[], samples: Sample[]): void {
   const tfhd = find(view, traf, 'tfhd');
   const tfdt = find(view, traf, 'tfdt');
   if (!tfhd || !tfdt) return;
   const flags = (uint32(view, tfhd, 0) ?? 0) & 0xffffff;
-  const track = uint32(view, tfhd, 4);
+  const id = uint32(view, tfhd, 4);
+  const track = tracks.find((one) => one.id === id);
   let time = version(view, tfdt) === 1 ? uint64(view, tfdt, 4) : uint32(view, tfdt, 4);
   if (track === undefined || time === undefined) return;
   let at = 8;
@@ -154,7 +156,7 @@ function addSamples(view: DataView, moofStart: number, traf: Box, samples: Sampl
   }
 }
 
-type Run = { track: number; time: number; base: number; usual: { duration: number; size: number; flags: number } };
+type Run = { track: Track; time: number; base: number; usual: { duration: number; size: number; flags: number } };
 
 /** Adds one run's samples, and returns the decode time of what follows. */
 function addRun(view: DataView, trun: Box, { track, time, base, usual }: Run, samples: Sample[]): number {
@@ -180,8 +182,8 @@ function addRun(view: DataView, trun: Box, { track, time, base, usual }: Run, sa
     samples.push({
       track,
       key: (sampleFlags & 0x10000) === 0,
-      ptsTicks: time + (signed ? shift | 0 : shift),
-      durationTicks: duration,
+      timeUs: Math.round(((time + (signed ? shift | 0 : shift)) / track.timescale) * 1e6),
+      durationUs: Math.round((duration / track.timescale) * 1e6),
       data: new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset + offset, size),
     });
     offset += size;
@@ -190,6 +192,16 @@ function addRun(view: DataView, trun: Box, { track, time, base, usual }: Run, sa
   return time;
 }
 
-function bytes(view: DataView, start: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer.slice(view.byteOffset + start, view.byteOffset + end));
+function bytes(view: DataView, start: number, end: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array((view.buffer as ArrayBuffer).slice(view.byteOffset + start, view.byteOffset + end));
+}
+
+/** What WebCodecs want to know of a track of video. */
+export function videoConfig(track: Track): VideoDecoderConfig {
+  return { codec: track.codec, codedWidth: track.width, codedHeight: track.height, ...(track.description ? { description: track.description } : {}) };
+}
+
+/** What WebCodecs want to know of a track of sound. */
+export function audioConfig(track: Track): AudioDecoderConfig {
+  return { codec: track.codec, sampleRate: track.sampleRate || track.timescale, numberOfChannels: track.channels, ...(track.description ? { description: track.description } : {}) };
 }

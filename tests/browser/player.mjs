@@ -1,0 +1,334 @@
+// What the player of recordings shows, to the frame. Started by the Go test of this folder with one argument, a JSON object:
+//
+//   url, username, password  of the web admin
+//   cameras              [{id, name, fps}]; the first one's recordings have borders of files, a gap and a change of format
+//   shots, node          folder for screenshots; folder from which playwright-core is resolved
+//
+// Each picture carries its number within the minute: what is shown for an instant is known beforehand.
+import { ask, at, end, given, login, must, page, pixels, shot, step, until } from './stage.mjs';
+
+await page.addInitScript(pixels);
+const [first] = given.cameras;
+const frameMs = 1000 / first.fps;
+const loop = 60 * first.fps;
+
+const picture = (n = 0) => page.getByTestId('player-picture').nth(n);
+const position = async () => Number(await at('player-time').getAttribute('data-position-ms'));
+/** What a view shows: the instant and the number of its picture. */
+const look = (view) => view.evaluate((element) => ({ time: Number(element.dataset.pictureMs ?? NaN) / 1000, frame: element.dataset.pictureMs ? window.readCode(element) : null, width: element.width, now: Date.now() }));
+/** The frame's number as its instant has it; a camera may send a little late. */
+const numberAt = (ms) => Math.floor(ms / frameMs) % loop;
+const distance = (from, to) => ((((to - from) % loop) + loop * 1.5) % loop) - loop / 2;
+
+/** The picture on show, once it is that of the position. */
+async function still(n = 0) {
+  return until('the picture of the position', async () => {
+    if ((await at('screen').getAttribute('data-phase')) === 'loading') return false;
+    const before = await position();
+    const seen = await look(picture(n));
+    const after = await position();
+    return seen.frame !== null && before === after && Math.abs(seen.time * 1000 - after) < 1500 && { ...seen, position: after };
+  });
+}
+
+/** The files of the first camera, in order. */
+async function stretches() {
+  const now = Date.now();
+  const { segments } = await ask(`/cameras/${first.id}/timeline?fromMs=${now - 600_000}&toMs=${now + 60_000}`);
+  return segments;
+}
+
+async function seek(ms) {
+  const before = await position();
+  await page.evaluate((to) => {
+    history.pushState(null, '', to);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, `/recordings/${first.id}?at=${Math.round(ms)}`);
+  await until('another position', async () => before === Math.round(ms) || (await position()) !== before);
+}
+
+let segments = [];
+/** Where the first stretch of footage begins; it is 14 s long at least. */
+let startMs = 0;
+/** Where one of its files ends and the next begins. */
+let borderMs = 0;
+/** The number of the picture shown when the camera's first frame came: constant offset between time and number. */
+let offset = 0;
+
+await step('the player opens at an instant', async () => {
+  await login(given.username, given.password);
+  segments = await stretches();
+  must(segments.length >= 4, `${segments.length} files`);
+  startMs = segments[0].startMs;
+  borderMs = segments.find((one) => one.startMs > startMs + 1500).startMs;
+  await page.goto(new URL(`/recordings/${first.id}?at=${startMs + 3000}`, given.url).href);
+  await until('a picture', async () => (await look(picture())).frame !== null, 40_000);
+  await page.keyboard.press('k');
+  const seen = await still();
+  offset = distance(numberAt(seen.time * 1000), seen.frame);
+  must(Math.abs(offset) <= 2, `the picture of ${seen.time} has the number ${seen.frame}`);
+  await shot('player');
+});
+
+await step('any instant shows the picture of that instant, and no other', async () => {
+  for (const into of [0.4, 1.05, 3.33, 5.71, 7.99, 9.5]) {
+    const ms = startMs + into * 1000;
+    await seek(ms);
+    await until(`the position ${into}`, async () => Math.abs((await position()) - Math.round(ms)) < 1);
+    const seen = await still();
+    must(seen.time * 1000 <= ms && ms - seen.time * 1000 < frameMs * 1.5, `at ${into} s the picture of ${seen.time * 1000 - startMs} ms is shown`);
+    const expected = (numberAt(seen.time * 1000 + frameMs * 0.1) + offset + loop) % loop;
+    must(Math.abs(distance(expected, seen.frame)) <= 1, `at ${into} s number ${seen.frame} is shown, not ${expected}`);
+  }
+});
+
+async function steps(key, count, by) {
+  let last = await still();
+  for (let n = 0; n < count; n++) {
+    await page.keyboard.press(key);
+    const seen = await until(`a step from ${last.frame}`, async () => {
+      const now = await look(picture());
+      return now.frame !== null && now.time !== last.time && now;
+    });
+    must(distance(last.frame, seen.frame) === by, `a step from ${last.frame} shows ${seen.frame}`);
+    last = seen;
+  }
+}
+
+await step('pictures are stepped through forwards and back, over the border of two files', async () => {
+  await seek(borderMs - 5.5 * frameMs);
+  await still();
+  await steps('.', 12, 1);
+  must((await position()) > borderMs, 'the border was not passed');
+  await steps(',', 14, -1);
+  must((await position()) < borderMs, 'the border was not passed back');
+});
+
+await step('keyframes are jumped to', async () => {
+  await seek(startMs + 6500);
+  await still();
+  const positions = [];
+  for (const key of ['PageUp', 'PageUp', 'PageDown']) {
+    const before = await position();
+    await page.keyboard.press(key);
+    await until('another keyframe', async () => Math.abs((await position()) - before) > 100);
+    await still();
+    positions.push(Math.round(((await position()) - startMs) / 1000));
+  }
+  must(positions.join() === '6,5,6', `keyframes at ${positions} s`);
+  await at('jump').selectOption('4');
+  await at('jump-back').click();
+  await until('four back', async () => Math.round(((await position()) - startMs) / 1000) === 2);
+  await at('jump').selectOption('1');
+});
+
+await step('playing goes at its speed, and backwards', async () => {
+  for (const rate of [1, 4, -1, -4]) {
+    await seek(startMs + (rate > 0 ? 1000 : 9500) + rate);
+    await still();
+    await at('speed').selectOption(String(Math.abs(rate)));
+    await at(rate > 0 ? 'play' : 'reverse').click();
+    const began = await until('a picture that runs', async () => {
+      const seen = await look(picture());
+      return (await at('screen').getAttribute('data-phase')) === 'ready' && seen;
+    });
+    const later = await until('later pictures', async () => {
+      const seen = await look(picture());
+      return Math.abs(seen.time - began.time) > 2 && seen;
+    });
+    const passed = (later.now - began.now) / 1000;
+    must(Math.sign(later.time - began.time) === Math.sign(rate), `at ${rate} it went from ${began.time} to ${later.time}`);
+    must(Math.abs(later.time - began.time) < passed * Math.abs(rate) + 1.5, `at ${rate} ${later.time - began.time} s in ${passed} s`);
+    must(distance(began.frame, later.frame) === Math.round((later.time - began.time) * first.fps), `the pictures went from ${began.frame} to ${later.frame} in ${later.time - began.time} s`);
+    await page.keyboard.press('k');
+  }
+  await at('speed').selectOption('1');
+});
+
+await step('at high speed keyframes alone are shown', async () => {
+  await seek(startMs + 500);
+  await still();
+  await at('speed').selectOption('64');
+  await at('play').click();
+  await until('the other end', async () => (await position()) > segments.at(-1).startMs, 30_000);
+  await page.keyboard.press('k');
+  await at('speed').selectOption('1');
+});
+
+await step('a gap is passed over with a mark, both ways', async () => {
+  const gap = segments.findIndex((one, n) => n > 0 && one.startMs - segments[n - 1].endMs > 2000);
+  must(gap > 0, 'there is no gap');
+  const [before, after] = [segments[gap - 1], segments[gap]];
+  await seek(before.endMs - 600);
+  await still();
+  await at('play').click();
+  await until('what follows the gap', async () => (await position()) >= after.startMs - 1);
+  await at('skip-note').waitFor();
+  await shot('player-gap');
+  await page.keyboard.press('k');
+  await seek(after.startMs + 1);
+  const here = await still();
+  await page.keyboard.press(',');
+  const back = await until('the last picture before the gap', async () => {
+    const seen = await look(picture());
+    return seen.frame !== null && seen.time < here.time && seen;
+  });
+  // A file ends with its sound, which may go on for a little after the last picture.
+  must(before.endMs - back.time * 1000 <= frameMs * 4.2 && back.time * 1000 < before.endMs, `${before.endMs - back.time * 1000} ms before the gap`);
+  await page.keyboard.press('.');
+  await until('the first picture after it again', async () => (await look(picture())).time === here.time);
+});
+
+await step('another format goes on without anything being loaded anew', async () => {
+  const border = segments.findLastIndex((one, n) => n > 0 && one.startMs - segments[n - 1].endMs < 3000);
+  const widths = new Set();
+  await page.evaluate(() => (window.sameDocument = true));
+  for (const segment of segments.slice(Math.max(0, border - 3))) {
+    await seek(segment.startMs + 300);
+    const seen = await still();
+    widths.add(seen.width);
+  }
+  must(widths.has(320) && widths.has(240), `pictures ${[...widths]} wide`);
+  must(await page.evaluate(() => window.sameDocument === true), 'the page was loaded anew');
+});
+
+await step('a range is played over and over', async () => {
+  await seek(startMs + 4000);
+  await still();
+  for (let i = 0; i < 9; i++) await at('zoom-in').click();
+  await at('range-begin').click();
+  const chosen = (await at('range').innerText()).match(/\d\d:\d\d:\d\d/g);
+  must(chosen?.length === 2, 'the range has no ends');
+  await at('range-loop').click();
+  let turned = 0;
+  let last = await position();
+  await until('two turns', async () => {
+    const now = await position();
+    if (now < last - 200) turned++;
+    last = now;
+    return turned >= 2;
+  }, 60_000);
+  await at('loop-end').click();
+  await page.keyboard.press('k');
+});
+
+await step('a frozen picture stays while time goes on', async () => {
+  await at('play').click();
+  const start = await position();
+  await until('time', async () => (await position()) > start + 300);
+  await at('freeze').click();
+  const before = await look(picture());
+  const from = await position();
+  await until('time', async () => (await position()) > from + 800);
+  must((await look(picture())).time === before.time, 'the picture changed');
+  await at('freeze').click();
+  await until('another picture', async () => (await look(picture())).time !== before.time);
+  await page.keyboard.press('k');
+});
+
+await step('the past becomes live without a seam', async () => {
+  segments = await stretches();
+  await seek(Date.now() - 9000);
+  await still();
+  await at('speed').selectOption('2'); // it falls back to 1 when there is nothing more to catch up with
+  await at('play').click();
+  const seen = [];
+  await until('live', async () => {
+    const now = await look(picture());
+    if (now.frame !== null) seen.push(now);
+    return (await at('live-note').count()) > 0 && seen.length > 20;
+  }, 60_000);
+  const from = Date.now();
+  await until('some live pictures', async () => {
+    seen.push(await look(picture()));
+    return Date.now() - from > 3000;
+  });
+  for (let n = 1; n < seen.length; n++) {
+    must(seen[n].time >= seen[n - 1].time, `back from ${seen[n - 1].time} to ${seen[n].time}`);
+    const frames = Math.round((seen[n].time - seen[n - 1].time) * first.fps);
+    must(distance(seen[n - 1].frame, seen[n].frame) === frames % loop, `from number ${seen[n - 1].frame} to ${seen[n].frame} in ${frames} frames`);
+  }
+  const behind = Date.now() - seen.at(-1).time * 1000;
+  must(behind < 6000, `${behind} ms behind what is live`);
+  await shot('player-live');
+});
+
+await step('the pointer over the timeline shows the picture of that instant', async () => {
+  await page.keyboard.press('k');
+  const canvas = at('timeline');
+  const box = await canvas.boundingBox();
+  const [from, to] = [Number(await canvas.getAttribute('data-from-ms')), Number(await canvas.getAttribute('data-to-ms'))];
+  const ms = Math.max(from, to - (to - from) * 0.95, Date.now() - 8000);
+  await page.mouse.move(box.x + ((ms - from) / (to - from)) * box.width, box.y + box.height / 2);
+  await until('a picture', async () => (await at('timeline-picture').count()) === 1);
+  const seen = await at('timeline-picture').evaluate((element) => ({ frame: window.readCode(element), startMs: Number(element.dataset.startMs) }));
+  must(Math.abs(distance(numberAt(seen.startMs + 1), seen.frame)) <= 2, `the picture of ${seen.startMs} has the number ${seen.frame}`);
+  must(Math.abs(seen.startMs - ms) < 3000, `${seen.startMs - ms} ms off`);
+  await shot('player-hover');
+  await page.mouse.move(5, 5);
+});
+
+await step('the timeline goes from seconds to all there is', async () => {
+  const span = async () => Number(await at('timeline').getAttribute('data-to-ms')) - Number(await at('timeline').getAttribute('data-from-ms'));
+  for (const [id, length] of [['zoom-minute', 60_000], ['zoom-hour', 3_600_000]]) {
+    await at(id).click();
+    await until(id, async () => Math.abs((await span()) - length) < 1000);
+    await until('footage', async () => Number(await at('timeline').getAttribute('data-segments')) > 0);
+  }
+  await at('zoom-all').click();
+  await until('all', async () => (await span()) < 1_800_000);
+});
+
+await step('an instant is found by halves', async () => {
+  // What has happened: the border of the two files, which the position tells.
+  await seek(borderMs);
+  await at('zoom-minute').click();
+  await at('hunt-begin').click();
+  let answers = 0;
+  while ((await at('hunt').getAttribute('data-found')) === 'false') {
+    must(++answers < 16, 'too many answers');
+    const { time } = await still();
+    await page.keyboard.press(time * 1000 >= borderMs - 1 ? 'y' : 'n');
+    await page.waitForTimeout(50);
+  }
+  const found = Number(await at('hunt').getAttribute('data-to-ms'));
+  must(Math.abs(found - borderMs) <= frameMs * 1.5, `found ${found - borderMs} ms off`);
+  await shot('player-hunt');
+  await at('hunt-end').click();
+});
+
+await step('a range is shown as a sheet of pictures', async () => {
+  await at('zoom-minute').click();
+  await at('sheet-open').click();
+  await until('all pictures', async () => (await page.locator('[data-testid="sheet-picture"][data-state="waiting"]').count()) === 0, 40_000);
+  must((await page.locator('[data-testid="sheet-picture"][data-state="there"]').count()) >= 3, 'hardly any picture');
+  await shot('player-sheet');
+  const one = page.locator('[data-testid="sheet-picture"][data-state="there"]').first();
+  const ms = Number(await one.getAttribute('data-ms'));
+  await one.click();
+  await until('the instant', async () => Math.abs((await position()) - ms) < 20_000);
+  await page.keyboard.press('k');
+});
+
+await step('four cameras are shown at one instant', async () => {
+  for (const camera of given.cameras.slice(1)) await at('beside-add').selectOption(camera.id);
+  await until('four views', async () => (await page.getByTestId('player-picture').count()) === 4);
+  const ms = Date.now() - 6000;
+  await seek(ms);
+  await at('play').click();
+  const together = async () => {
+    const seen = await page.evaluate(() => [...document.querySelectorAll('[data-testid=player-picture]')].map((one) => Number(one.dataset.pictureMs ?? NaN)));
+    return seen.every(Number.isFinite) && Math.max(...seen) - Math.min(...seen) < frameMs * 1.6 && Math.min(...seen) > ms;
+  };
+  await until('pictures that run together', together, 30_000);
+  await page.keyboard.press('k');
+  await until('pictures of one instant', together);
+  for (let n = 0; n < 4; n++) must((await look(picture(n))).frame !== null, `view ${n} has no picture`);
+  await shot('player-four');
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.waitForTimeout(500);
+  await shot('player-phone');
+  must((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'wider than a phone');
+});
+
+await end();

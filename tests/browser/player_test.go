@@ -1,0 +1,140 @@
+//go:build whole
+
+package browser
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/tools/appliance"
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/rtspcam"
+	"vigie/tools/stack"
+)
+
+// playerTask is the argument of player.mjs, which tells what the fields mean.
+type playerTask struct {
+	URL      string         `json:"url"`
+	Username string         `json:"username"`
+	Password string         `json:"password"`
+	Node     string         `json:"node"`
+	Shots    string         `json:"shots"`
+	Cameras  []playerCamera `json:"cameras"`
+}
+
+type playerCamera struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	FPS  int    `json:"fps"`
+}
+
+// The first camera's recordings have what a player meets: a border of files, a gap, and a change of format.
+func TestPlayer(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shots := filepath.Join(root, "build", "shots", "player")
+	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary, volume := filepath.Join(dir, "vigie"), filepath.Join(dir, "volume")
+	if err := errors.Join(stack.Build(t.Context(), root, binary), os.Mkdir(volume, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	small := func(n, w, h int, label string) *content.Video {
+		return &content.Video{Codec: content.H264, Width: w, Height: h, FPS: 10, GOP: 10, Bitrate: 150_000, Label: label, Camera: n}
+	}
+	aac, jpeg := small(2, 320, 180, "TWO"), small(3, 320, 180, "THREE")
+	aac.FPS, aac.GOP = 25, 50
+	jpeg.Codec = content.MJPEG
+	server := cameras(t,
+		rtspcam.Config{ID: "one", Video: small(1, 320, 180, "ONE"), Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
+		rtspcam.Config{ID: "other", Video: small(1, 240, 180, "ONE")},
+		rtspcam.Config{ID: "two", Video: aac, Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}},
+		rtspcam.Config{ID: "three", Video: jpeg},
+		rtspcam.Config{ID: "four", Video: small(4, 320, 180, "FOUR")},
+	)
+	url := func(id string) string { return server.URL(server.Camera(id)) }
+	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := services.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			text, _ := os.ReadFile(services.Log(stack.Engine))
+			t.Logf("the log of the engine ends with:\n%s", text[max(0, len(text)-4000):])
+		}
+	})
+	greeting, err := services.Greeting(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := playerTask{URL: greeting.URL, Username: "owner", Password: "correct horse battery", Node: filepath.Join(root, "services/web/ui"), Shots: shots}
+	client, err := appliance.NewClient(greeting.URL, greeting.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := client.SetUp(ctx, greeting.SetupCode, job.Username, job.Password); err != nil {
+		t.Fatal(err)
+	}
+	always := api.RecordingRule{Calendar: "always", Streams: []api.StreamName{"main"}}
+	plan := &api.RecordingPlan{Standard: always, Alarm: api.RecordingRule{Calendar: "never", Streams: []api.StreamName{"main"}}, PreMb: 4, PostSeconds: 1, SegmentSeconds: 10, SegmentMb: 64}
+	for _, id := range []string{"one", "two", "three", "four"} {
+		var c api.Camera
+		if err := client.Call(ctx, http.MethodPost, "/cameras", api.CameraRequest{Name: strings.ToUpper(id), URL: url(id), Enabled: true, Recording: plan}, &c); err != nil {
+			t.Fatal(err)
+		}
+		job.Cameras = append(job.Cameras, playerCamera{ID: c.ID, Name: c.Name, FPS: server.Camera(id).Config().Video.FPS})
+	}
+	first := job.Cameras[0]
+	recorded := func(what string, enough func(api.Timeline) bool) {
+		t.Helper()
+		if err := client.Until(ctx, what, func() (bool, error) {
+			line, err := client.Timeline(ctx, first.ID, time.Now().Add(-time.Hour), time.Now().Add(time.Minute))
+			return err == nil && enough(line), err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(request api.CameraRequest) {
+		t.Helper()
+		request.Name, request.Recording = first.Name, plan
+		if err := client.Call(ctx, http.MethodPut, "/cameras/"+first.ID, request, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recorded("a second file", func(line api.Timeline) bool {
+		n := len(line.Segments)
+		return n >= 2 && line.LastMs-line.Segments[n-1].StartMs > 2500 && line.LastMs-line.FirstMs > 14_000
+	})
+	put(api.CameraRequest{URL: url("one"), Enabled: false})
+	time.Sleep(4 * time.Second) // the length of the gap
+	before := time.Now()
+	put(api.CameraRequest{URL: url("one"), Enabled: true})
+	recorded("footage after the gap", func(line api.Timeline) bool {
+		return line.LastMs > before.UnixMilli()+5000
+	})
+	put(api.CameraRequest{URL: url("other"), Enabled: true})
+	before = time.Now()
+	recorded("footage in another format", func(line api.Timeline) bool { return line.LastMs > before.UnixMilli()+5000 })
+	follow(t, "player.mjs", job)
+}
