@@ -153,12 +153,7 @@ func judge(t *testing.T, c *clip, path string, closed bool, frames int) {
 	if err := json.Unmarshal(out, &probe); err != nil {
 		t.Fatalf("ffprobe complains: %s", out)
 	}
-	video := 0
-	for _, f := range c.frames[:frames] {
-		if f.Track == 0 {
-			video++
-		}
-	}
+	video := videoOf(c.frames[:frames])
 	if len(probe.Streams) != len(c.run.Tracks) || probe.Streams[0].Frames != fmt.Sprint(video) {
 		t.Errorf("ffprobe sees %+v; want %d pictures", probe, video)
 	}
@@ -190,6 +185,7 @@ func judge(t *testing.T, c *clip, path string, closed bool, frames int) {
 	if closed {
 		strict(t, path, len(c.run.Tracks))
 	}
+	vlcSees(t, path, video, video, frames-video)
 	if len(c.run.Tracks) > 1 {
 		audible(t, path, c.run.Tracks[1].SampleRate)
 	}
@@ -346,6 +342,8 @@ func TestEveryJudgeAcceptsOpenClosedTornAndRepairedFiles(t *testing.T) {
 			if err := os.WriteFile(torn, whole[:len(whole)-100], 0o600); err != nil {
 				t.Fatal(err)
 			}
+
+			vlcSees(t, torn, videoOf(c.frames)*3/4, videoOf(c.frames), 0)
 
 			patch(t, open, w.Close())
 			judge(t, c, open, true, len(c.frames))
