@@ -10,7 +10,7 @@ import (
 // engineRanks gives each layer of the engine the packages of which it is made; a package imports only from lower
 // layers. Data flows from low to high, and nothing downstream may call upstream.
 var engineRanks = [][]string{
-	{"media", "mpeg4", "g726", "login", "sdp", "manifest"},
+	{"media", "mpeg4", "g726", "login", "sdp", "manifest", "rowid"},
 	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
 	{"ingest", "archive", "coverage", "mp4"},
 	{"record", "playback", "live", "relay", "export", "verify"},

@@ -12,6 +12,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/mirror"
+	"vigie/services/engine/internal/rowid"
 )
 
 // Keeper keeps the calendars and the newest Book of them. Make one with Open. Errors are *answer.Problem where the
@@ -131,7 +132,7 @@ func (k *Keeper) List(users func(id string) int) ([]api.Calendar, error) {
 
 // Add adds a calendar.
 func (k *Keeper) Add(r api.CalendarRequest) (api.Calendar, error) {
-	return k.write(newID(), r, func(*mirror.Tx, string) error { return nil })
+	return k.write("c"+rowid.New(), r, func(*mirror.Tx, string) error { return nil })
 }
 
 // Change replaces a calendar; what follows it, follows at once.

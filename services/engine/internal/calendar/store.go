@@ -2,7 +2,6 @@ package calendar
 
 import (
 	"cmp"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -111,13 +110,6 @@ func put(tx *mirror.Tx, c calendar) error {
 		return err
 	}
 	return tx.Put(bucketCalendars, []byte(c.id), b)
-}
-
-// newID returns a fresh id: 40 random bits, in characters that are not mistaken for one another.
-func newID() string {
-	var b [5]byte
-	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
-	return fmt.Sprintf("c%x", b)
 }
 
 func storedHolidays(tx *mirror.Tx) ([]api.Holiday, error) {

@@ -26,6 +26,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/engine/internal/ingest"
+	"vigie/services/engine/internal/rowid"
 )
 
 // The names of a camera's streams.
@@ -59,7 +60,7 @@ func blank() Row { return Row{Transport: api.TransportAuto, Audio: true, Plan: d
 // New makes a row with a fresh id from a request. The error is an *answer.Problem.
 func New(r api.CameraRequest, now time.Time) (Row, error) {
 	row := blank()
-	row.ID, row.CreatedMs = newID(), now.UnixMilli()
+	row.ID, row.CreatedMs = rowid.New(), now.UnixMilli()
 	return row.With(r)
 }
 

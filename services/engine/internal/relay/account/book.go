@@ -13,6 +13,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/login"
+	"vigie/services/engine/internal/rowid"
 )
 
 // Buckets and keys of the database.
@@ -134,7 +135,7 @@ func (b *Book) Accounts() []api.RelayAccount {
 
 // Add adds an account and tells its password.
 func (b *Book) Add(q api.RelayAccountRequest, now time.Time) (api.RelayAccountSecret, error) {
-	row, err := Row{ID: newID(), CreatedMs: now.UnixMilli()}.with(q, now)
+	row, err := Row{ID: "r" + rowid.New(), CreatedMs: now.UnixMilli()}.with(q, now)
 	if err != nil {
 		return api.RelayAccountSecret{}, err
 	}

@@ -96,12 +96,6 @@ func newPassword() string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))[:20]
 }
 
-func newID() string {
-	var b [5]byte
-	_, _ = rand.Read(b[:])
-	return fmt.Sprintf("r%x", b)
-}
-
 func errNoAccount() error {
 	return answer.Refuse(http.StatusNotFound, "no_account", "There is no such account; it may have been deleted.")
 }
