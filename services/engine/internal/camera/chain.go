@@ -3,7 +3,6 @@ package camera
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"vigie/internal/api"
@@ -30,7 +29,6 @@ type chain struct {
 	ingest   *ingest.Ingest
 	standard *record.Recorder
 	alarm    *record.Recorder
-	offline  atomic.Bool        // since the standard recorder last asked
 	cancel   context.CancelFunc // ends the ingest
 	kill     context.CancelFunc // ends the recorders, whatever they still have to write
 	done     sync.WaitGroup
@@ -45,9 +43,6 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 		Ring: c.ring, Log: s.cfg.Log,
 		Changed: func() {
 			st := c.ingest.State()
-			if st.Status == api.CameraStateStatusOffline {
-				c.offline.Store(true)
-			}
 			if cause, tentative := causeOf(st); st.Status != api.CameraStateStatusConnecting {
 				c.standard.Note(time.Now(), cause, tentative)
 			}
@@ -65,13 +60,9 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 	}
 	alarm := rc
 	rc.Kind, rc.Schedule = index.Standard, w.schedule(cfg.stream, index.Standard)
-	rc.Offline = func() bool {
-		return c.offline.Swap(c.ingest.State().Status != api.CameraStateStatusLive)
-	}
 	rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
 	c.standard = record.New(rc)
 	alarm.Kind, alarm.Schedule = index.Alarm, w.schedule(cfg.stream, index.Alarm)
-	alarm.Offline = func() bool { return false } // it has no gaps
 	c.alarm = record.New(alarm)
 
 	ctx, c.cancel = context.WithCancel(ctx)

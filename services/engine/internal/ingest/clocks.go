@@ -13,6 +13,7 @@ type clockMemory struct {
 	lag     time.Duration // by how much frames arrive after the instant that they give
 	rates   [2]int64      // what its time stamps really count in, by track; 0: in what they should
 	endNs   int64         // of the newest video frame, UTC; 0: none yet
+	offset  time.Duration // of the newest run: wall clock minus session clock
 }
 
 const (

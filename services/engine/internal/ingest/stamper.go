@@ -187,8 +187,12 @@ func (s *stamper) hold(u unit) {
 // settle finds the origin and delivers what was held back.
 func (s *stamper) settle() {
 	first := s.pending[0]
-	offset := s.offset
 	s.offset = s.wallOffset()
+	set := s.offset - s.memory.offset
+	if s.memory.endNs == 0 || abs(set) <= maxDeviation {
+		set = 0
+	}
+	s.memory.offset = s.offset
 	var origin [2]time.Duration // session time of each track's RTP time 0, relative to its first unit
 	var zero [2]int64
 	var have [2]bool
@@ -211,7 +215,7 @@ func (s *stamper) settle() {
 	if s.memory.trusted {
 		start -= s.memory.lag
 	}
-	if gap := s.memory.endNs - int64(start+s.offset); gap > 0 && time.Duration(gap) < maxDeviation && abs(s.offset-offset) < maxDeviation {
+	if gap := s.memory.endNs - int64(start+s.offset); gap > 0 && time.Duration(gap) < maxDeviation && set == 0 {
 		start += time.Duration(gap)
 	}
 	for i := range s.tracks {
@@ -231,6 +235,7 @@ func (s *stamper) settle() {
 	}
 	s.tracks[0].begun = true
 	s.newRun(first.tracks, int64(start+s.offset))
+	s.run.ClockSetNs = int64(set)
 	pending := s.pending
 	s.pending = nil
 	for _, u := range pending {

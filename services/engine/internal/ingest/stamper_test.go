@@ -151,6 +151,9 @@ func TestClockStepBeginsARunAtTheNextKeyframe(t *testing.T) {
 			if f := d.out[75]; f.Run == d.out[74].Run || !f.Keyframe || !near(utc(f), 75*frame+step, time.Millisecond) {
 				t.Errorf("step %v: the keyframe after it is at %v", step, utc(f))
 			}
+			if set := time.Duration(d.out[75].Run.ClockSetNs); !near(set, step, time.Millisecond) || d.out[0].Run.ClockSetNs != 0 {
+				t.Errorf("step %v: the run says %v", step, set)
+			}
 		}
 	}
 }

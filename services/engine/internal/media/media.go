@@ -40,7 +40,10 @@ type Run struct {
 	Camera  string // camera id
 	Stream  string // "main", "sub"
 	StartNs int64  // UTC of tick 0 of every track
-	Tracks  []Track
+	// ClockSetNs is by how much this machine's clock was set between the run before, of the same stream, and this one; 0: it
+	// was not.
+	ClockSetNs int64
+	Tracks     []Track
 }
 
 // TimeNs returns the UTC instant, in nanoseconds since the Unix epoch, of a tick of a track.

@@ -73,7 +73,7 @@ func TestRecordingGoesOnWithoutALossWhenADiskFails(t *testing.T) {
 	rg := ring.New(ring.Config{MaxBytes: 1 << 20, BudgetBytes: 16 << 20, MaxAge: time.Minute})
 	var written atomic.Uint64
 	rec := New(Config{Camera: "k3f9x2ab", Stream: "main", Kind: index.Standard, Archive: onDisk{arch}, Log: log, Written: &written,
-		Offline: func() bool { return false }, Lost: func() int64 { return 0 }, Open: reads(rg), Ended: make(chan struct{}), Schedule: always, Limits: usual})
+		Lost: func() int64 { return 0 }, Open: reads(rg), Ended: make(chan struct{}), Schedule: always, Limits: usual})
 	recorded := make(chan error, 1)
 	go func() { recorded <- rec.Run(context.Background()) }()
 

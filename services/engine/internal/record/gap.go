@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"vigie/services/engine/internal/index"
+	"vigie/services/engine/internal/media"
 )
 
 // blame notes why frames are missing from now on. What went wrong on our side outweighs what the camera did meanwhile.
@@ -49,7 +50,6 @@ func (r *Recorder) unscheduled(untilNs int64) {
 // opens notes that a window is open from an instant on.
 func (r *Recorder) opens(startNs int64) {
 	r.unscheduled(startNs)
-	r.cfg.Offline() // what was before is no cause
 	r.fresh = true
 	r.outage.reached(r.endNs)
 	r.outage.waitsFor("")
@@ -66,36 +66,48 @@ func (r *Recorder) idles() {
 // closes notes that a window ended; without frames up to its end, what is missing has a cause of its own.
 func (r *Recorder) closes(endNs int64) {
 	if endNs > r.endNs {
-		r.gap(endNs)
+		r.gap(endNs, nil)
 		r.endNs = endNs
 	}
 	r.cause = ""
 }
 
-// gap tells why there is nothing between what was recorded before and startNs, when it is long enough to be a gap.
-func (r *Recorder) gap(startNs int64) {
+// gap tells why there is nothing between what was recorded before and startNs, when it is long enough to be a gap. run is
+// that of the frame which comes then; nil: none does.
+func (r *Recorder) gap(startNs int64, run *media.Run) {
 	cause := r.cause
-	offline := r.cfg.Offline()
 	r.cause = ""
 	defer func() { r.fresh = false }()
 	if startNs < r.endNs-int64(gapMin) {
 		r.endNs = startNs // the clock was set back: what follows is measured from here
 	}
 	if r.endNs == 0 {
-		r.endNs, offline = r.outage.begunNs, true // nothing was ever recorded: it is missing since we are here
+		r.endNs = r.outage.begunNs // nothing was ever recorded: it is missing since we are here
 	}
-	least := gapMin
-	if !r.fresh && (cause == index.Disk || cause == index.Overload) {
+	least, goesOn := gapMin, run != nil && run == r.run
+	switch {
+	case !r.fresh && (cause == index.Disk || cause == index.Overload):
 		least = knownMin // frames were given up for certain
+	case goesOn:
+		least = max(least, time.Duration(4*r.stepNs)) // a camera of few pictures takes its time
 	}
-	if startNs-r.endNs < int64(least) {
+	missing := startNs - r.endNs
+	if missing < int64(least) {
 		return
 	}
-	if cause == "" {
-		cause = index.ClockStep
-		if offline || r.fresh {
-			cause = index.CameraOffline
+	r.pictureNs = 0 // it is told
+	switch {
+	case cause != "":
+	case goesOn:
+		cause = r.paused()
+	case run != nil && min(run.ClockSetNs, missing) >= int64(gapMin):
+		if at := startNs - run.ClockSetNs; at-r.endNs >= int64(gapMin) {
+			r.store(r.endNs, at, index.CameraOffline)
+			r.endNs = at
 		}
+		cause = index.ClockStep
+	default:
+		cause = index.CameraOffline
 	}
 	r.store(r.endNs, startNs, cause)
 }

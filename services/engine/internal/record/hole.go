@@ -38,14 +38,19 @@ func (r *Recorder) tellHole(g index.Gap) {
 	if r.cfg.Kind != index.Standard {
 		return
 	}
-	g.Cause = index.CameraOffline // it paused
-	if r.cfg.Lost() != r.lost {
-		g.Cause = index.Network
-	}
+	g.Cause = r.paused()
 	if err := r.cfg.Archive.AddGap(g); err != nil {
 		r.log.Error("index gap", "err", err)
 	}
 	r.log.Info("pictures are missing", "cause", string(g.Cause), "milliseconds", g.EndMs-g.StartMs)
+}
+
+// paused says why there were no pictures for a while of a camera that went on as if nothing had been.
+func (r *Recorder) paused() index.Cause {
+	if r.cfg.Lost() != r.lost {
+		return index.Network
+	}
+	return index.CameraOffline
 }
 
 // picture tells hole of a frame.

@@ -94,7 +94,7 @@ func (o *outage) split(startNs, endNs int64, cause index.Cause) []piece {
 
 func (o *outage) cut(startNs, endNs int64, cause index.Cause) (out []piece) {
 	switch cause {
-	case index.CameraOffline, index.Network, index.ClockStep, "":
+	case index.CameraOffline, index.Network, "":
 	case index.EngineRestart, index.Power, index.CameraDisabled:
 		if o.begunNs <= startNs || !o.noted(o.begunNs, endNs) {
 			return []piece{{startNs, endNs, cause}}

@@ -92,8 +92,6 @@ type Config struct {
 	Archive  Archive
 	Log      *slog.Logger
 	Written  *atomic.Uint64 // counts frames over all recorders: the engine's progress
-	// Offline tells whether the camera was without a picture since the last call: it makes the cause of a gap.
-	Offline func() bool
 	// Lost returns how many packets or frames of the stream are known to be missing.
 	Lost func() int64
 	// Before is the end of the footage before this recorder, and why there was none since.

@@ -82,7 +82,6 @@ type rig struct {
 	rec     *Recorder
 	run     *media.Run
 	written atomic.Uint64
-	offline bool
 	lost    int64
 	frame   int
 	audio   bool
@@ -115,7 +114,7 @@ func newRun(startNs int64, audio bool) *media.Run {
 func newRig(t *testing.T, audio bool, beforeMs int64, cause index.Cause) *rig {
 	g := &rig{t: t, ring: ring.New(ring.Config{MaxBytes: 64 << 10, BudgetBytes: 256 << 10}), archive: &memory{}, run: newRun(t0, audio), audio: audio}
 	cfg := Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: g.archive, Log: slog.New(slog.DiscardHandler), Written: &g.written,
-		Open: reads(g.ring), Ended: make(chan struct{}), Schedule: always, Limits: usual, Offline: func() bool { return g.offline }, Lost: func() int64 { return g.lost }}
+		Open: reads(g.ring), Ended: make(chan struct{}), Schedule: always, Limits: usual, Lost: func() int64 { return g.lost }}
 	cfg.Before.EndMs, cfg.Before.Cause = beforeMs, cause
 	g.rec = New(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -148,7 +147,7 @@ func (g *rig) next(after time.Duration) {
 func TestAGOPWithoutEndIsNotHeldForEver(t *testing.T) {
 	arch := &memory{}
 	r := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: arch, Log: slog.New(slog.DiscardHandler),
-		Written: new(atomic.Uint64), Limits: usual, Offline: func() bool { return false }, Lost: func() int64 { return 0 }})
+		Written: new(atomic.Uint64), Limits: usual, Lost: func() int64 { return 0 }})
 	run, payload, n := newRun(t0, false), make([]byte, 1<<20), int64(0)
 	give := func(key bool) {
 		t.Helper()
@@ -217,15 +216,15 @@ func TestGapsAreIndexedWithTheirCause(t *testing.T) {
 		before := t0/1e6 - 60_000
 		g := newRig(t, false, before, index.Power)
 		g.push(50)
-		g.offline = true
 		g.next(10 * time.Second)
 		g.push(50)
-		g.offline = false
 		g.next(time.Second) // a short reconnect is no gap
 		g.push(50)
 		g.next(30 * time.Second)
+		g.run.ClockSetNs = int64(30 * time.Second)
 		g.push(50)
 		g.next(-time.Minute) // the clock was set back: a new segment, no gap
+		g.run.ClockSetNs = int64(-time.Minute)
 		g.push(50)
 		g.stop()
 		ms := func(s int64) int64 { return t0/1e6 + s*1000 }
@@ -239,6 +238,77 @@ func TestGapsAreIndexedWithTheirCause(t *testing.T) {
 		}
 		if len(g.archive.segments) != 5 {
 			t.Fatalf("got %d segments, want one a run", len(g.archive.segments))
+		}
+	})
+}
+
+// TestTheClockIsBlamedForNoMoreThanItWasSet: a camera may pause without a word, where a segment is cut or a run begins too.
+func TestTheClockIsBlamedForNoMoreThanItWasSet(t *testing.T) {
+	gap := func(from, to float64, c index.Cause) index.Gap {
+		return index.Gap{Camera: "aaaaaaa1", Stream: "main", StartMs: t0/1e6 + int64(from*1000), EndMs: t0/1e6 + int64(to*1000), Cause: c}
+	}
+	for _, c := range []struct {
+		name string
+		play func(g *rig)
+		want []index.Gap
+	}{
+		{"a pause, then other parameter sets", func(g *rig) { g.next(5 * time.Second) }, []index.Gap{gap(5, 10, index.CameraOffline)}},
+		{"the clock is set", func(g *rig) { g.next(60 * time.Second); g.run.ClockSetNs = 59_500e6 }, []index.Gap{gap(5, 65, index.ClockStep)}},
+		{"a pause, in which the clock is set", func(g *rig) { g.next(70 * time.Second); g.run.ClockSetNs = 60e9 },
+			[]index.Gap{gap(5, 15, index.CameraOffline), gap(15, 75, index.ClockStep)}},
+		{"a pause, in which the clock is set back", func(g *rig) { g.next(5 * time.Second); g.run.ClockSetNs = -3e9 }, []index.Gap{gap(5, 10, index.CameraOffline)}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, false, 0, "")
+			g.push(50)
+			c.play(g)
+			g.push(50)
+			g.stop()
+			if d := cmp.Diff(c.want, g.archive.gaps); d != "" {
+				t.Errorf("%s:\n%s", c.name, d)
+			}
+		})
+	}
+}
+
+// TestAPauseWhereASegmentIsCutIsTheCameras: neither the clock's nor told twice.
+func TestAPauseWhereASegmentIsCutIsTheCameras(t *testing.T) {
+	for _, lost := range []int64{0, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, false, 0, "")
+			cut := 10 // frames, the next of which is a keyframe
+			for !usual().reached(g.rec.stagger, false, time.Duration(cut+10)*100*time.Millisecond, 0) {
+				cut += 10
+			}
+			g.push(cut)
+			g.lost += lost
+			g.frame += 50 // five seconds
+			g.push(50)
+			g.stop()
+			cause := index.CameraOffline
+			if lost > 0 {
+				cause = index.Network
+			}
+			want := []index.Gap{{Camera: "aaaaaaa1", Stream: "main", StartMs: t0/1e6 + int64(cut)*100, EndMs: t0/1e6 + int64(cut+50)*100, Cause: cause}}
+			if d := cmp.Diff(want, g.archive.gaps); d != "" || len(g.archive.segments) != 2 {
+				t.Errorf("%d segments\n%s", len(g.archive.segments), d)
+			}
+		})
+	}
+}
+
+// TestACameraOfFewPicturesHasNoGapWhereASegmentIsCut: it takes three seconds for one.
+func TestACameraOfFewPicturesHasNoGapWhereASegmentIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, false, 0, "")
+		for range 300 {
+			g.ring.Push(&media.Frame{Run: g.run, Keyframe: true, PTSTicks: int64(g.frame) * 9000, DTSTicks: int64(g.frame) * 9000, Payload: make([]byte, 1000)})
+			g.frame += 30
+			synctest.Wait()
+		}
+		g.stop()
+		if len(g.archive.segments) < 3 || len(g.archive.gaps) != 0 {
+			t.Errorf("%d segments, gaps %v", len(g.archive.segments), g.archive.gaps)
 		}
 	})
 }

@@ -57,7 +57,6 @@ type timed struct {
 	run     *media.Run
 	gop     int // frames
 	sent    int
-	offline atomic.Bool
 	ended   chan struct{}
 	done    chan error
 }
@@ -66,7 +65,7 @@ func startTimed(t *testing.T, kind index.Kind, gop int, beforeMs int64, windows 
 	g := &timed{ring: ring.New(ring.Config{MaxBytes: 64 << 20, MaxAge: 5 * time.Second}), archive: &memory{}, plan: &plan{windows: windows, changed: make(chan struct{})},
 		run: newRun(t0, false), gop: gop, ended: make(chan struct{}), done: make(chan error, 1)}
 	cfg := Config{Camera: "aaaaaaa1", Stream: "main", Kind: kind, Archive: g.archive, Log: slog.New(slog.DiscardHandler), Written: new(atomic.Uint64),
-		Open: reads(g.ring), Ended: g.ended, Schedule: g.plan.schedule, Limits: usual, Offline: g.offline.Load, Lost: func() int64 { return 0 }}
+		Open: reads(g.ring), Ended: g.ended, Schedule: g.plan.schedule, Limits: usual, Lost: func() int64 { return 0 }}
 	cfg.Before.EndMs, cfg.Before.Cause = beforeMs, index.Power
 	g.rec = New(cfg)
 	go func() { g.done <- g.rec.Run(context.Background()) }()
@@ -155,13 +154,11 @@ func TestAWindowIsRecordedFromTheKeyframeBeforeItToTheOneAfter(t *testing.T) {
 			[]index.Gap{{EndMs: 6500, Cause: index.Unscheduled}, {StartMs: 10_000, EndMs: 20_000, Cause: index.Unscheduled}}},
 		{"no longer planned", index.Standard, 10, 0, [][2]float64{{0, 100}}, func(g *timed) { g.until(6.5); g.plan.set(); g.until(20) }, [][2]int{{0, 70}},
 			[]index.Gap{{StartMs: 7000, EndMs: 20_000, Cause: index.Unscheduled}}},
-		{"the camera is away when it ends", index.Standard, 10, 0, [][2]float64{{0, 10}}, func(g *timed) { g.until(5); g.offline.Store(true); g.silent(40); g.offline.Store(false); g.until(50) }, [][2]int{{0, 50}},
+		{"the camera is away when it ends", index.Standard, 10, 0, [][2]float64{{0, 10}}, func(g *timed) { g.until(5); g.silent(40); g.until(50) }, [][2]int{{0, 50}},
 			[]index.Gap{{StartMs: 5000, EndMs: 10_000, Cause: index.CameraOffline}, {StartMs: 10_000, EndMs: 50_000, Cause: index.Unscheduled}}},
 		{"the camera is away when it begins", index.Standard, 10, 0, [][2]float64{{10, 60}}, func(g *timed) {
 			g.until(5)
-			g.offline.Store(true)
 			g.silent(29.05)
-			g.offline.Store(false)
 			g.until(50)
 		}, [][2]int{{300, 500}},
 			[]index.Gap{{StartMs: 0, EndMs: 10_000, Cause: index.Unscheduled}, {StartMs: 10_000, EndMs: 30_000, Cause: index.CameraOffline}}},
@@ -278,7 +275,7 @@ func TestARecorderEndsWhateverItWaitsFor(t *testing.T) {
 			p := &plan{windows: windows, changed: make(chan struct{})}
 			r := ring.New(ring.Config{MaxBytes: 1 << 20})
 			rec := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: &memory{}, Log: slog.New(slog.DiscardHandler), Written: new(atomic.Uint64),
-				Open: reads(r), Ended: make(chan struct{}), Schedule: p.schedule, Limits: usual, Offline: func() bool { return false }, Lost: func() int64 { return 0 }})
+				Open: reads(r), Ended: make(chan struct{}), Schedule: p.schedule, Limits: usual, Lost: func() int64 { return 0 }})
 			done := make(chan error, 1)
 			go func() { done <- rec.Run(ctx) }()
 			synctest.Wait()

@@ -14,7 +14,7 @@ func (r *Recorder) begin(ctx context.Context, f *media.Frame) error {
 	for {
 		seg, err := r.cfg.Archive.Create(f.Run, r.cfg.Kind, f.TimeNs())
 		if err == nil {
-			r.gap(f.TimeNs())
+			r.gap(f.TimeNs(), f.Run)
 			r.seg, r.run, r.startNs, r.bytes = seg, f.Run, f.TimeNs(), 0
 			r.held, r.heldAt = r.held[:0], 0
 			r.setState(State{Scheduled: true, Recording: true, Volume: seg.Volume()})
