@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,17 @@ func TestAgainstGStreamer(t *testing.T) {
 }
 
 func TestOtherCodecsAgainstGStreamer(t *testing.T) {
+	t.Parallel()
 	againstGStreamer(t, []gstCase{
+		// GStreamer's encoder gives this codec no time stamps, so that it plays files of another's.
+		{
+			name: "MPEG-4 part 2", auth: "basic", codecs: []media.Codec{media.MPEG4}, // several pictures in a packet
+			pipeline: "filesrc location=" + filmed(t, 0) + " ! qtdemux ! rtpmp4vpay name=pay0 pt=96 config-interval=1",
+		},
+		{
+			name: "MPEG-4 part 2 with B-VOPs", auth: "basic", codecs: []media.Codec{media.MPEG4}, reordered: true,
+			pipeline: "filesrc location=" + filmed(t, 2) + " ! qtdemux ! rtpmp4vpay name=pay0 pt=96 config-interval=1",
+		},
 		{
 			name: "MJPEG Opus", auth: "digest", keyframes: 75, codecs: []media.Codec{media.MJPEG, media.Opus},
 			pipeline: "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 " +
@@ -89,6 +100,18 @@ func TestOtherCodecsAgainstGStreamer(t *testing.T) {
 				"audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! rtpmp4apay name=pay1 pt=97",
 		},
 	})
+}
+
+// filmed is a film of MPEG-4 part 2 in small pictures, long enough for a test.
+func filmed(t *testing.T, bframes int) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "film.mp4")
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25", "-frames:v", "1500",
+		"-c:v", "mpeg4", "-g", "25", "-bf", strconv.Itoa(bframes), "-b_strategy", "0", "-q:v", "10", name).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, out)
+	}
+	return name
 }
 
 func TestTransportsAgainstGStreamer(t *testing.T) {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
@@ -12,12 +13,13 @@ import (
 )
 
 // mpeg4Video turns RTP packets of MPEG-4 part 2 (RFC 6416 §5) into units. A payload is a piece of the elementary stream;
-// all of a VOP, and the headers before it, have one time stamp, and the last piece the marker. It keeps the promises of
-// type video.
+// all of a VOP, and the headers before it, have one time stamp, and the last piece the marker. Small VOPs may share a
+// packet: its time stamp is that of the earliest, and how much later the others are shown they say themselves. It keeps
+// the promises of type video.
 type mpeg4Video struct {
 	flow
 	orderer
-	buf     []byte // the picture in hand
+	buf     []byte // the pictures in hand
 	headers []byte // came without a picture: they belong to the next
 	config  []byte // in force
 	offered []byte // the last seen
@@ -25,10 +27,15 @@ type mpeg4Video struct {
 	waitKey bool
 	openGOP bool // no reference has followed the keyframe with which decoding began: B-VOPs build on what is not there
 	begun   bool // a picture has been delivered
+	times   mpeg4.Clock
+	offset  int64 // of RTP time from that of the pictures, as of the last packet
+	timed   bool  // offset is known
 }
 
 func newMPEG4(f *format.MPEG4Video) *mpeg4Video {
-	return &mpeg4Video{offered: mpeg4.Config(f.Config), waitKey: true}
+	v := &mpeg4Video{offered: mpeg4.Config(f.Config), waitKey: true}
+	v.times.Time(v.offered, 90000) // how pictures count
+	return v
 }
 
 // hold does nothing: payloads are copied as they come.
@@ -78,17 +85,59 @@ func (v *mpeg4Video) tear(ts uint32) {
 // finish takes what is in hand as complete.
 func (v *mpeg4Video) finish(arrival time.Duration, deliver func(unit)) {
 	v.open = false
-	kind := mpeg4.Picture(v.buf)
-	if c := mpeg4.Config(v.buf); c != nil {
+	parts := mpeg4.Pictures(v.buf)
+	for i, pts := range v.place(parts) {
+		v.take(parts[i], pts, arrival, deliver)
+	}
+}
+
+// place tells when the pictures of one time stamp are shown.
+func (v *mpeg4Video) place(parts [][]byte) []int64 {
+	pts, own := make([]int64, len(parts)), make([]int64, len(parts))
+	stamp := v.clock.unwrap(v.ts)
+	known := true
+	for i, p := range parts {
+		var ok bool
+		own[i], ok = v.times.Time(p, 90000)
+		known = known && ok
+		pts[i] = stamp
+	}
+	switch {
+	case !known && mpeg4.Picture(parts[0]) == mpeg4.None: // headers alone
+		return pts
+	case !known:
+		v.timed = false
+		return pts
+	}
+	offset := stamp - slices.Min(own)
+	if first := stamp - own[0]; v.timed && apart(first, v.offset) < apart(offset, v.offset) {
+		offset = first // GStreamer's time stamp is that of the first sent, where B-VOPs follow that are shown before it
+	}
+	v.offset, v.timed = offset, true
+	if slices.Max(own)-slices.Min(own) > 90000 { // nonsense
+		return pts
+	}
+	for i := range own {
+		pts[i] = own[i] + offset
+	}
+	return pts
+}
+
+func apart(a, b int64) int64 { return max(a-b, b-a) }
+
+// take takes a picture with its headers, or headers alone.
+func (v *mpeg4Video) take(b []byte, pts int64, arrival time.Duration, deliver func(unit)) {
+	kind := mpeg4.Picture(b)
+	if c := mpeg4.Config(b); c != nil {
 		v.offered = c
 	}
 	if kind == mpeg4.None {
-		if len(v.headers)+len(v.buf) <= 1<<16 {
-			v.headers = append(v.headers, v.buf...)
+		if len(v.headers)+len(b) <= 1<<16 {
+			v.headers = append(v.headers, b...)
 		}
 		return
 	}
-	payload := append(append(make([]byte, 0, len(v.headers)+len(v.buf)), v.headers...), v.buf...)
+	payload := append(append(make([]byte, 0, len(v.headers)+len(b)), v.headers...), b...)
 	v.headers = nil
 	key := kind == mpeg4.Intra
 	switch {
@@ -106,7 +155,6 @@ func (v *mpeg4Video) finish(arrival time.Duration, deliver func(unit)) {
 		v.openGOP = false
 	}
 	v.waitKey, v.begun = false, true
-	pts := v.clock.unwrap(v.ts)
 	deliver(pictureUnit(key, pts, v.order(pts, kind == mpeg4.Bipredicted), arrival, payload, v.tracks))
 }
 

@@ -102,6 +102,61 @@ func TestMPEG4ComesOutAsItWentIn(t *testing.T) {
 	}
 }
 
+// TestSmallPicturesOfMPEG4ShareAPacket: as long as they fit, behind one another, under the time stamp of the earliest or, as
+// GStreamer does it, of the first.
+func TestSmallPicturesOfMPEG4ShareAPacket(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		bframes  int
+		earliest bool
+	}{{"no B-VOPs", 0, true}, {"B-VOPs, time of the earliest", 2, true}, {"B-VOPs, time of the first", 2, false}} {
+		clip := cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.MPEG4, Frames: 40, GOP: 10, BFrames: c.bframes, Size: "64x64"})
+		f, single := packOther(t, clip)
+		var packets [][]*rtp.Packet
+		most, seq := 0, uint16(0)
+		for n, shared := 0, 0; n < len(clip.Units); n += shared {
+			var payload []byte
+			at := clip.Units[n].PTS
+			shared = 0
+			for _, u := range clip.Units[n:] {
+				if shared > 0 && len(payload)+len(u.NALUs[0]) > 5000 {
+					break
+				}
+				payload = append(payload, u.NALUs[0]...)
+				if shared++; c.earliest {
+					at = min(at, u.PTS)
+				}
+			}
+			most = max(most, shared)
+			packets = append(packets, []*rtp.Packet{{Header: rtp.Header{Marker: true, SequenceNumber: seq, Timestamp: uint32(at)}, Payload: payload}})
+			seq++
+		}
+		if most < 3 || len(packets) == len(single) {
+			t.Fatalf("%s: %d packets, at most %d pictures in one", c.name, len(packets), most)
+		}
+		p, err := newPicture(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		units, lost := feed(t, p, packets, nil)
+		if len(units) < len(clip.Units)-c.bframes || lost != 0 {
+			t.Fatalf("%s: %d units of %d, %d lost", c.name, len(units), len(clip.Units), lost)
+		}
+		at := 0
+		for i, u := range units {
+			for !bytes.Equal(u.payload, clip.Units[at].NALUs[0]) { // B-VOPs of an open beginning are left out
+				if at++; at == len(clip.Units) {
+					t.Fatalf("%s: unit %d has other bytes than sent", c.name, i)
+				}
+			}
+			if u.pts != clip.Units[at].PTS && (c.earliest || i > 3) {
+				t.Errorf("%s: unit %d is shown at %d, want %d", c.name, i, u.pts, clip.Units[at].PTS)
+			}
+			at++
+		}
+	}
+}
+
 func TestLossCostsMPEG4TheRestOfTheGOP(t *testing.T) {
 	clip := cameratest.EncodeVideo(t, cameratest.VideoOptions{Codec: media.MPEG4, Frames: 30, GOP: 10})
 	f, packets := packOther(t, clip)

@@ -1,5 +1,6 @@
 // Package mpeg4 reads what a recorder has to know of MPEG-4 part 2 video: the headers that set a decoder up, the size of
-// the picture, and whether a picture can be decoded alone. Specification: ISO 14496-2 §6.2.
+// the picture, where one picture ends, whether it can be decoded alone, and when it is shown. Specification: ISO 14496-2
+// §6.2.
 //
 // An elementary stream is a row of sections, each behind a start code:
 //
@@ -8,13 +9,12 @@
 //	          B2       user data                     B3     group of VOPs
 //	          B6       video object plane (VOP): a picture; its first two bits: 0 I, 1 P, 2 B, 3 S
 //
-// It keeps no state and does no I/O. Whatever bytes it is given, it returns.
+// It keeps no state but that of a Clock, and does no I/O. Whatever bytes it is given, it returns.
 package mpeg4
 
 import (
 	"bytes"
 	"errors"
-	"math/bits"
 )
 
 // Kind is what a picture builds on.
@@ -70,6 +70,33 @@ func Picture(b []byte) (k Kind) {
 	return k
 }
 
+// Pictures cuts b into parts of one picture each. Headers are with the picture that follows them, or with the last one.
+// Without a picture all of b is one part.
+func Pictures(b []byte) (parts [][]byte) {
+	at := max(0, bytes.Index(b, []byte{0, 0, 1}))
+	begin, headers := 0, -1 // of the part, and of the headers since its picture
+	seen := false
+	sections(b, func(code byte, s []byte) bool {
+		switch {
+		case code != 0xb6:
+			if headers < 0 {
+				headers = at
+			}
+		case seen:
+			if headers < 0 {
+				headers = at
+			}
+			parts = append(parts, b[begin:headers])
+			begin, headers = headers, -1
+		default:
+			seen, headers = true, -1
+		}
+		at += len(s)
+		return true
+	})
+	return append(parts, b[begin:])
+}
+
 // Config returns the headers that precede the first picture in b and set a decoder up, in one new buffer: those of
 // sequence, object and layer. User data is left out, as it may differ from picture to picture. Without a layer's header
 // it returns nil.
@@ -99,14 +126,22 @@ func Size(config []byte) (width, height int, err error) {
 		if code < 0x20 || code >= 0x30 {
 			return true
 		}
-		width, height, err = parseVOL(s[4:])
+		var v vol
+		v, err = parseVOL(s[4:])
+		width, height = v.width, v.height
 		return false
 	})
 	return width, height, err
 }
 
+// vol is what a video object layer's header says.
+type vol struct {
+	width, height int
+	resolution    int // of time, parts of a second
+}
+
 // parseVOL reads a VideoObjectLayer (§6.2.3) up to the size of its picture.
-func parseVOL(b []byte) (width, height int, err error) {
+func parseVOL(b []byte) (v vol, err error) {
 	r := reader{b: b}
 	r.skip(1 + 8) // random_accessible_vol, video_object_type_indication
 	if r.read(1) == 1 {
@@ -122,22 +157,22 @@ func parseVOL(b []byte) (width, height int, err error) {
 		}
 	}
 	if r.read(2) != 0 { // video_object_layer_shape: not rectangular
-		return 0, 0, ErrVOL
+		return vol{}, ErrVOL
 	}
 	r.skip(1)
-	resolution := r.read(16)
+	v.resolution = r.read(16)
 	r.skip(1)
 	if r.read(1) == 1 { // fixed_vop_rate
-		r.skip(max(1, bits.Len(uint(max(1, resolution)-1))))
+		r.skip(incrementBits(v.resolution))
 	}
 	r.skip(1)
-	width = r.read(13)
+	v.width = r.read(13)
 	r.skip(1)
-	height = r.read(13)
-	if r.short || width == 0 || height == 0 {
-		return 0, 0, ErrVOL
+	v.height = r.read(13)
+	if r.short || v.width == 0 || v.height == 0 {
+		return vol{}, ErrVOL
 	}
-	return width, height, nil
+	return v, nil
 }
 
 // reader reads bits, highest first. What lies beyond the end reads as 0 and sets short.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +72,73 @@ func TestSizeAndKindsAreThoseOfTheEncoder(t *testing.T) {
 	}
 }
 
+// TestPicturesAreCutAndTimedAsTheEncoderMadeThem: cut, and put together again, they are the stream; shown in order of their
+// own times they follow one another as they were filmed.
+func TestPicturesAreCutAndTimedAsTheEncoderMadeThem(t *testing.T) {
+	for _, args := range [][]string{nil, {"-bf", "2", "-b_strategy", "0"}, {"-bf", "1"}} {
+		b := encode(t, "320x240", args...)
+		parts := Pictures(b)
+		if len(parts) != 12 || !bytes.Equal(bytes.Join(parts, nil), b) {
+			t.Fatalf("%v: %d parts", args, len(parts))
+		}
+		var c Clock
+		var times []int64
+		for i, p := range parts {
+			at, ok := c.Time(p, 90000)
+			if !ok || bytes.Count(p, []byte{0, 0, 1, 0xb6}) != 1 {
+				t.Fatalf("%v: part %d: %v, or not one picture", args, i, ok)
+			}
+			times = append(times, at)
+		}
+		slices.Sort(times)
+		for i := range times {
+			if times[i]-times[0] != int64(i)*9000 {
+				t.Fatalf("%v: times %d", args, times)
+			}
+		}
+	}
+	for _, c := range []struct{ stream, want string }{
+		{"", ""}, {"0000", "0000"}, {"000001b2aa", "000001b2aa"}, {"ff000001b600", "ff000001b600"},
+		{"000001b600000001b640", "000001b600 000001b640"},
+		{"000001b5000001b600000001b2aa000001b300000001b640000001b1", "000001b5000001b600 000001b2aa000001b300000001b640000001b1"},
+	} {
+		var got []string
+		for _, p := range Pictures(unhex(t, c.stream)) {
+			got = append(got, hex.EncodeToString(p))
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s is cut into %s, want %s", c.stream, s, c.want)
+		}
+	}
+}
+
+// TestPicturesCountSeconds: from the reference before; a B-VOP from the one before that; and anew where a group says.
+func TestPicturesCountSeconds(t *testing.T) {
+	var c Clock
+	if _, ok := c.Time(unhex(t, "000001b61040"), 1000); ok {
+		t.Error("a time without a resolution")
+	}
+	for _, p := range []struct {
+		what, hex string
+		want      int64
+	}{
+		{"I at 0, of 25 parts a second", headers[1].hex + "000001b61040", 0},
+		{"P two seconds later", "000001b67410", 2000},
+		{"B five parts from the first second on", "000001b692c0", 200},
+		{"P ten parts into the same second", "000001b65540", 2400},
+		{"I in a group of a minute and a second", "000001b3003040" + "000001b61040", 61_000},
+	} {
+		if got, ok := c.Time(unhex(t, p.hex), 1000); !ok || got != p.want {
+			t.Errorf("%s: %d, %v, want %d", p.what, got, ok, p.want)
+		}
+	}
+	for _, bad := range []string{"", "000001b6", "000001b61", "000001b67fffffffffffffffffffff"} {
+		if _, ok := c.Time(unhex(t, bad+strings.Repeat("0", len(bad)%2)), 1000); ok {
+			t.Errorf("%s has a time", bad)
+		}
+	}
+}
+
 func TestHeadersOfOthers(t *testing.T) {
 	for _, h := range headers {
 		b := unhex(t, h.hex)
@@ -106,5 +175,12 @@ func FuzzHeaders(f *testing.F) {
 			t.Fatalf("%d x %d, %v", w, h, err)
 		}
 		Picture(b)
+		if parts := Pictures(b); !bytes.Equal(bytes.Join(parts, nil), b) {
+			t.Fatalf("cut into %x", parts)
+		}
+		var c Clock
+		for _, p := range Pictures(b) {
+			c.Time(p, 90000)
+		}
 	})
 }
