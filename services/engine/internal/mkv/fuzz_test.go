@@ -3,6 +3,7 @@ package mkv
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +16,56 @@ import (
 	"vigie/internal/filesystest"
 	"vigie/services/engine/internal/media"
 )
+
+func FuzzFile(f *testing.F) {
+	c := synthetic(25)
+	path := filepath.Join(f.TempDir(), "a.mkv")
+	w := c.write(f, path)
+	open, _ := os.ReadFile(path)
+	f.Add(rounds(f, c, 3))
+	f.Add(open)
+	f.Add(open[:len(open)-30])
+	patch(f, path, w.Close())
+	closed, _ := os.ReadFile(path)
+	f.Add(closed)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Open(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		x, err := file.Scan()
+		y, ok, terr := file.tail()
+		for _, x := range []Extent{x, y} {
+			if x.Size != 0 && (x.Size > int64(len(data)) || x.Size < file.layout.clusters) {
+				t.Fatalf("size %d of %d", x.Size, len(data))
+			}
+			for _, c := range x.cues {
+				if c.cluster < file.layout.clusters || c.cluster >= x.Size {
+					t.Fatalf("cue at %d of %d", c.cluster, x.Size)
+				}
+			}
+		}
+		if (err != nil || terr != nil) || ok && y.Clusters == 0 {
+			t.Fatalf("%v, %v, %v", err, terr, ok)
+		}
+		it, err := file.Frames(startNs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			fr, err := it.Next()
+			if err != nil {
+				break
+			}
+			if fr.Track >= len(file.Run().Tracks) || len(fr.Payload) > len(data) {
+				t.Fatalf("frame %+v", fr)
+			}
+		}
+	})
+}
 
 func unhex(text string) []byte {
 	b, err := hex.DecodeString(text)
