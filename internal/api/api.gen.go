@@ -908,8 +908,11 @@ type CameraTest struct {
 	Certificate string `json:"certificate,omitempty,omitzero"`
 
 	// FirstKeyframeMs From connecting to the first keyframe
-	FirstKeyframeMs int64   `json:"firstKeyframeMs"`
-	Tracks          []Track `json:"tracks"`
+	FirstKeyframeMs int64 `json:"firstKeyframeMs"`
+
+	// LeftOut As in StreamState
+	LeftOut []string `json:"leftOut,omitempty,omitzero"`
+	Tracks  []Track  `json:"tracks"`
 
 	// Transport The one that worked, as in StreamState
 	//
@@ -1859,19 +1862,24 @@ type StreamState struct {
 	Certificate string `json:"certificate,omitempty,omitzero"`
 
 	// Clock How the camera's clock relates to this machine's.
-	Clock           StreamClock       `json:"clock,omitempty,omitzero"`
-	Code            string            `json:"code,omitempty,omitzero"`
-	FramesPerSecond float64           `json:"framesPerSecond,omitempty,omitzero"`
-	GopMs           int64             `json:"gopMs,omitempty,omitzero"`
-	LostFrames      int64             `json:"lostFrames"`
-	Name            StreamName        `json:"name"`
-	Reason          string            `json:"reason,omitempty,omitzero"`
-	Reconnects      int64             `json:"reconnects"`
-	Recordings      []RecordingState  `json:"recordings"`
-	RetryMs         int64             `json:"retryMs,omitempty,omitzero"`
-	SinceMs         int64             `json:"sinceMs"`
-	Status          StreamStateStatus `json:"status"`
-	Tracks          []Track           `json:"tracks,omitempty,omitzero"`
+	Clock           StreamClock `json:"clock,omitempty,omitzero"`
+	Code            string      `json:"code,omitempty,omitzero"`
+	FramesPerSecond float64     `json:"framesPerSecond,omitempty,omitzero"`
+	GopMs           int64       `json:"gopMs,omitempty,omitzero"`
+
+	// LeftOut What the camera offers besides and why it is not recorded, in sentences
+	//
+	// Example: ["Sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726."]
+	LeftOut    []string          `json:"leftOut,omitempty,omitzero"`
+	LostFrames int64             `json:"lostFrames"`
+	Name       StreamName        `json:"name"`
+	Reason     string            `json:"reason,omitempty,omitzero"`
+	Reconnects int64             `json:"reconnects"`
+	Recordings []RecordingState  `json:"recordings"`
+	RetryMs    int64             `json:"retryMs,omitempty,omitzero"`
+	SinceMs    int64             `json:"sinceMs"`
+	Status     StreamStateStatus `json:"status"`
+	Tracks     []Track           `json:"tracks,omitempty,omitzero"`
 
 	// Transport In use: tcp, udp, multicast, http, with tls in front when encrypted
 	//

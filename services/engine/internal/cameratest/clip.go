@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,6 +72,13 @@ func EncodeVideo(t testing.TB, o VideoOptions) *Video {
 	if o.Template == "" {
 		o.Template = "testsrc2"
 	}
+	v := *videos.get(o, func() *Video { return encodeVideo(t, o) })
+	v.Units = slices.Clone(v.Units)
+	return &v
+}
+
+func encodeVideo(t testing.TB, o VideoOptions) *Video {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.mp4")
 	args := []string{"-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("%s=size=%s:rate=%d", o.Template, o.Size, o.Rate), "-frames:v", strconv.Itoa(o.Frames), "-pix_fmt", "yuv420p"}
 	open, slices := 0, max(1, o.Slices)
@@ -175,6 +183,13 @@ type Audio struct {
 
 // EncodeAudio makes two seconds of a rising tone, so that no two units are alike.
 func EncodeAudio(t testing.TB, codec media.Codec) *Audio {
+	t.Helper()
+	a := *audios.get(codec, func() *Audio { return encodeAudio(t, codec) })
+	a.Units = slices.Clone(a.Units)
+	return &a
+}
+
+func encodeAudio(t testing.TB, codec media.Codec) *Audio {
 	t.Helper()
 	rate := 8000
 	if codec == media.AAC || codec == media.Opus {

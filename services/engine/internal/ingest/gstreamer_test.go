@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -176,7 +177,8 @@ func againstGStreamer(t *testing.T, cases []gstCase) {
 				t.Errorf("reordered %v, %d keyframes", reordered, keys)
 			}
 			if len(c.codecs) > 1 {
-				a := ofTrack(got, 1)
+				end := video[len(video)-1].TimeNs() // on a busy machine its encoder is behind
+				a := slices.DeleteFunc(ofTrack(got, 1), func(f *media.Frame) bool { return f.TimeNs() > end })
 				span := time.Duration(a[len(a)-1].TimeNs() - a[0].TimeNs())
 				if span < 2500*time.Millisecond || span > 3500*time.Millisecond {
 					t.Errorf("audio spans %v of 3 s of video", span)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,14 @@ import (
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/ring"
 )
+
+// TestMain lets several tests wait for their cameras at once; by default there are as many as processors.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil { // what is asked for on the command line counts
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // rig is an Ingest that runs, and a reader of its ring.
 type rig struct {

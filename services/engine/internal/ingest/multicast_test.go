@@ -52,7 +52,7 @@ func isolated(t *testing.T, address string) bool {
 // multicasting starts a camera that sends to a group.
 func multicasting(t *testing.T, address string, filter bool) (*rtspcam.Server, *rtspcam.Camera) {
 	t.Helper()
-	store, err := content.NewStore("")
+	store, err := films()
 	if err != nil {
 		t.Fatal(err)
 	}

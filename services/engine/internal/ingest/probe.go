@@ -54,12 +54,13 @@ func (p *probe) session(ctx context.Context, w way) outcome {
 	}
 	first := make(chan keyframe, 1)
 	var connected atomic.Bool
+	var left []string
 	s := &session{
 		address: p.address, way: w, trust: p.trust, limits: p.limits,
 		clock:  func() time.Duration { return time.Since(p.begun) },
 		lost:   func(int64) {},
 		report: func(int, time.Duration, int64) {},
-		chosen: func(choice) { connected.Store(true) },
+		chosen: func(c choice) { connected.Store(true); left = c.left },
 		deliver: func(u unit) {
 			if u.track == 0 && u.key {
 				select {
@@ -75,7 +76,7 @@ func (p *probe) session(ctx context.Context, w way) outcome {
 	select {
 	case k := <-first:
 		p.found = &api.CameraTest{Transport: w.name(p.address.URL), Tracks: apiTracks(k.tracks),
-			FirstKeyframeMs: k.at.Milliseconds(), Certificate: p.trust.accepted()}
+			FirstKeyframeMs: k.at.Milliseconds(), Certificate: p.trust.accepted(), LeftOut: left}
 		return outcome{err: err, came: true, frames: true}
 	default:
 		return outcome{err: err, came: s.came.Load()}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,42 +60,60 @@ func cpu(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Not parallel: it measures what this process uses.
+// TestDeadCamerasCostNothing measures in a process of its own, while others test beside it.
 func TestDeadCamerasCostNothing(t *testing.T) {
+	const address = "VIGIE_TEST_DEAD_CAMERAS" // environment of that process
+	if name, to, ok := strings.Cut(os.Getenv(address), " "); ok {
+		deadCamerasCostNothing(t, name, to)
+		return
+	}
+	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	refused := closed.Addr().String()
 	closed.Close()
-	for name, address := range map[string]string{"refused": refused, "swallowed": blackHole(t)} {
-		const cameras = 200
-		var list []*Ingest
-		ctx, stop := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		for range cameras {
-			i := New(Config{Camera: "k3f9x2ab", Stream: "main", URL: "rtsp://" + address + "/x",
-				Ring: ring.New(ring.Config{MaxBytes: 1 << 20}), Log: slog.New(slog.DiscardHandler)})
-			list = append(list, i)
-			running.Go(func() { _ = i.Run(ctx) }) // the context's error
-		}
-		time.Sleep(4 * time.Second) // the first tries, which follow quickly
-		before := cpu(t)
-		const measured = 5 * time.Second
-		time.Sleep(measured)
-		used := cpu(t) - before
-		t.Logf("%d cameras, %s: %v of CPU in %v", cameras, name, used, measured)
-		if used > measured/20 { // of one processor, for all of them, while they are still tried every few seconds
-			t.Errorf("%d cameras, %s: %v of CPU in %v", cameras, name, used, measured)
-		}
-		for _, i := range list[:3] {
-			if s := i.State(); name == "refused" && (s.Status != api.CameraStateStatusOffline || s.Code != "refused" || s.RetryMs == 0) {
-				t.Errorf("state %+v", s)
+	for name, to := range map[string]string{"refused": refused, "swallowed": blackHole(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^TestDeadCamerasCostNothing$")
+			cmd.Env = append(os.Environ(), address+"="+name+" "+to)
+			out, err := cmd.CombinedOutput()
+			if t.Logf("%s", out); err != nil {
+				t.Error(err)
 			}
-		}
-		stop()
-		running.Wait()
+		})
 	}
+}
+
+func deadCamerasCostNothing(t *testing.T, name, address string) {
+	const cameras = 200
+	var list []*Ingest
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for range cameras {
+		i := New(Config{Camera: "k3f9x2ab", Stream: "main", URL: "rtsp://" + address + "/x",
+			Ring: ring.New(ring.Config{MaxBytes: 1 << 20}), Log: slog.New(slog.DiscardHandler)})
+		list = append(list, i)
+		running.Go(func() { _ = i.Run(ctx) }) // the context's error
+	}
+	time.Sleep(4 * time.Second) // the first tries, which follow quickly
+	before := cpu(t)
+	const measured = 5 * time.Second
+	time.Sleep(measured)
+	used := cpu(t) - before
+	t.Logf("%d cameras: %v of CPU in %v", cameras, used, measured)
+	if used > measured/20 { // of one processor, for all of them, while they are still tried every few seconds
+		t.Errorf("%d cameras: %v of CPU in %v", cameras, used, measured)
+	}
+	for _, i := range list[:3] {
+		if s := i.State(); name == "refused" && (s.Status != api.CameraStateStatusOffline || s.Code != "refused" || s.RetryMs == 0) {
+			t.Errorf("state %+v", s)
+		}
+	}
+	stop()
+	running.Wait()
 }
 
 // A camera that sends a keyframe a minute, and is joined just after one.

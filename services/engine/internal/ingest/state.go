@@ -39,6 +39,7 @@ func (i *Ingest) Stream() api.StreamState {
 	if s.Status == api.CameraStateStatusLive {
 		out.Transport = i.way.name(i.cfg.URL)
 		out.Clock = clock
+		out.LeftOut = slices.Clone(i.left)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
@@ -30,8 +31,9 @@ func choose(desc *sdp.Session, silent bool) (choice, error) {
 	var c choice
 	var other, broken []string
 	leave := func(kind description.MediaType, codec, reason string) {
-		if len(c.left) < maxLeft && !(silent && kind == description.MediaTypeAudio) {
-			c.left = append(c.left, leftOut(kind, codec, reason))
+		text := leftOut(kind, codec, reason)
+		if len(c.left) < maxLeft && !(silent && kind == description.MediaTypeAudio) && !slices.Contains(c.left, text) {
+			c.left = append(c.left, text)
 		}
 	}
 	for _, m := range desc.Medias {
@@ -50,9 +52,11 @@ func choose(desc *sdp.Session, silent bool) (choice, error) {
 				}
 			case m.Type == description.MediaTypeVideo:
 				other = append(other, codecName(f))
-				leave(m.Type, codecName(f), "the codec is not supported")
+				leave(m.Type, "", "codec "+codecName(f)+" is not supported; supported are H.264, H.265, MPEG-4 part 2 and Motion JPEG")
+			case m.Type == description.MediaTypeAudio && audioTrack(f).Codec != "":
+				leave(m.Type, codecName(f), "its sampling rate or number of channels is not supported")
 			case m.Type == description.MediaTypeAudio:
-				leave(m.Type, codecName(f), "the codec is not supported")
+				leave(m.Type, "", "codec "+codecName(f)+" is not supported; supported are AAC, Opus, G.711 and G.726")
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +18,13 @@ import (
 	"vigie/tools/simcam/stamp"
 )
 
+// films is what simulated cameras send, loaded once for all tests.
+var films = sync.OnceValues(func() (*content.Store, error) { return content.NewStore("") })
+
 // simulated starts a camera that keeps a ledger.
 func simulated(t *testing.T, transports rtspcam.Transports, change func(*rtspcam.Config)) (*rtspcam.Server, *rtspcam.Camera) {
 	t.Helper()
-	store, err := content.NewStore("")
+	store, err := films()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1547,6 +1547,13 @@ export interface components {
             /** Format: int64 */
             lostFrames: number;
             clock?: components["schemas"]["StreamClock"];
+            /**
+             * @description What the camera offers besides and why it is not recorded, in sentences
+             * @example [
+             *       "Sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726."
+             *     ]
+             */
+            leftOut?: string[];
             recordings: components["schemas"]["RecordingState"][];
         };
         /** @description How the camera's clock relates to this machine's. */
@@ -1634,6 +1641,8 @@ export interface components {
              * @description From connecting to the first keyframe
              */
             firstKeyframeMs: number;
+            /** @description As in StreamState */
+            leftOut?: string[];
         };
         Camera: {
             /** @example k3f9x2ab */
