@@ -46,6 +46,8 @@ type Server struct {
 	stop      context.CancelFunc
 	ctx       context.Context
 
+	certificate atomic.Pointer[tls.Certificate] // shown now
+
 	mu     sync.Mutex
 	nonces map[*gortsplib.ServerConn]*nonce
 }
@@ -74,6 +76,7 @@ func (s *Server) Open(address string) error {
 	if listen == nil {
 		listen = net.Listen
 	}
+	s.certificate.Store(s.Transports.TLS)
 	s.rtsp = &gortsplib.Server{Handler: (*handler)(s), RTSPAddress: address, WriteQueueSize: sendQueue,
 		Listen: func(network, address string) (net.Listener, error) {
 			l, err := listen(network, address)
@@ -81,7 +84,7 @@ func (s *Server) Open(address string) error {
 				return nil, err
 			}
 			if t := s.Transports; t.TLS != nil && !t.SRTP {
-				l = tls.NewListener(l, t.config())
+				l = tls.NewListener(l, s.tls())
 			}
 			return wires{l}, nil
 		}}

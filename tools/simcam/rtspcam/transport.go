@@ -28,8 +28,20 @@ type Transports struct {
 	SRTP bool
 }
 
-func (t Transports) config() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{*t.TLS}, MinVersion: tls.VersionTLS12}
+// tls is how connections are encrypted.
+func (s *Server) tls() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return s.certificate.Load(), nil
+	}}
+}
+
+// SetCertificate puts another in the place of Transports.TLS, as when cameras are reset or updated: all sessions end, and
+// who comes again is shown the new one.
+func (s *Server) SetCertificate(c *tls.Certificate) {
+	s.certificate.Store(c)
+	for _, camera := range s.order {
+		camera.Drop()
+	}
 }
 
 // SelfSigned makes a certificate that nobody vouches for, as those of cameras are.
@@ -53,7 +65,7 @@ func SelfSigned() (*tls.Certificate, error) {
 // takes one of them meanwhile makes the server's start fail, so Open tries more than once.
 func (s *Server) prepare(host string) error {
 	if t := s.Transports; t.TLS != nil && t.SRTP {
-		s.rtsp.TLSConfig = t.config()
+		s.rtsp.TLSConfig = s.tls()
 	}
 	if s.Transports.UDP {
 		port, err := freePair(host)
