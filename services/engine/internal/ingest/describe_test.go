@@ -5,8 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+
 	"vigie/internal/api"
 	"vigie/services/engine/internal/media"
+	"vigie/services/engine/internal/sdp"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/rtspcam"
 )
@@ -30,9 +33,9 @@ func TestDescriptionsAsCamerasWriteThem(t *testing.T) {
 			audio, want = &content.Audio{Codec: content.Opus, SampleRate: 48000, Channels: 1}, media.Opus
 		case name == "sdp-strange-medias":
 			left = []string{
-				"Sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726.",
-				"Video is not recorded: the camera does not say what it consists of.",
-				"Sound (AAC) is not recorded: it is packed in a way that is not supported.",
+				"Another sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726.",
+				"Another video is not recorded: the camera does not say what it consists of.",
+				"Another sound (AAC) is not recorded: it is packed in a way that is not supported.",
 			}
 		}
 		for _, transport := range []api.Transport{api.TransportTCP, api.TransportUDP} {
@@ -89,5 +92,38 @@ func TestACodecThatChangesInMidStreamBeginsARunAndLosesNothing(t *testing.T) {
 				t.Errorf("state %+v", s)
 			}
 		})
+	}
+}
+
+// TestWhatIsLeftOutIsSaid: where nothing of the kind can be recorded, and where something else is.
+func TestWhatIsLeftOutIsSaid(t *testing.T) {
+	const video, pcm = "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n", "m=audio 0 RTP/AVP 0\n"
+	const speex = "m=audio 0 RTP/AVP 99\na=rtpmap:99 speex/16000\n"
+	for _, c := range []struct {
+		name, text string
+		silent     bool
+		want       string
+	}{
+		{"all is taken", video + pcm, false, ""},
+		{"no sound that is supported", video + speex, false, "Sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726."},
+		{"the same twice", video + pcm + speex + speex, false, "Another sound is not recorded: codec SPEEX is not supported; supported are AAC, Opus, G.711 and G.726."},
+		{"sound is not asked for", video + speex, true, ""},
+		{"strange sound", video + "m=audio 0 RTP/AVP 97\na=rtpmap:97 PCMU/8000/99\n", false, "Sound (PCMU) is not recorded: its sampling rate or number of channels is not supported."},
+		{"a second video", video + "m=video 0 RTP/AVP 97\na=rtpmap:97 VP8/90000\n", false,
+			"Another video is not recorded: codec VP8 is not supported; supported are H.264, H.265, MPEG-4 part 2 and Motion JPEG."},
+		{"metadata is neither", video + "m=application 0 RTP/AVP 107\na=rtpmap:107 vnd.onvif.metadata/90000\n", false, ""},
+	} {
+		u, err := base.ParseURL("rtsp://192.0.2.7/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		desc, err := sdp.Read([]byte(c.text), nil, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := choose(desc, c.silent)
+		if s := strings.Join(got.left, "\n"); err != nil || s != c.want {
+			t.Errorf("%s: %v, %q", c.name, err, s)
+		}
 	}
 }

@@ -29,11 +29,11 @@ const maxLeft = 8
 // audio.
 func choose(desc *sdp.Session, silent bool) (choice, error) {
 	var c choice
-	var other, broken []string
+	var left []sdp.Left
+	var other []string
 	leave := func(kind description.MediaType, codec, reason string) {
-		text := leftOut(kind, codec, reason)
-		if len(c.left) < maxLeft && !(silent && kind == description.MediaTypeAudio) && !slices.Contains(c.left, text) {
-			c.left = append(c.left, text)
+		if !silent || kind != description.MediaTypeAudio {
+			left = append(left, sdp.Left{Kind: kind, Codec: codec, Reason: reason})
 		}
 	}
 	for _, m := range desc.Medias {
@@ -62,31 +62,39 @@ func choose(desc *sdp.Session, silent bool) (choice, error) {
 	}
 	for _, l := range desc.Left {
 		leave(l.Kind, l.Codec, l.Reason)
-		if l.Kind == description.MediaTypeVideo {
-			broken = append(broken, leftOut(l.Kind, l.Codec, l.Reason))
+	}
+	for _, l := range left {
+		if text := c.leftOut(l); len(c.left) < maxLeft && !slices.Contains(c.left, text) {
+			c.left = append(c.left, text)
 		}
 	}
+	broken := slices.IndexFunc(left, func(l sdp.Left) bool { return l.Kind == description.MediaTypeVideo })
 	switch {
 	case c.video != nil:
 		return c, nil
 	case len(other) > 0:
 		return c, &Fault{Code: "bad_codec", Reason: fmt.Sprintf("The camera sends %s. Set its video codec to H.264 or H.265.", strings.Join(other, ", "))}
-	case len(broken) > 0:
-		return c, &Fault{Code: "bad_codec", Reason: broken[0] + " Change the video settings in the camera."}
+	case broken >= 0:
+		return c, &Fault{Code: "bad_codec", Reason: c.leftOut(left[broken]) + " Change the video settings in the camera."}
 	}
 	return c, &Fault{Code: "no_video", Reason: "The camera's stream has no video. Check that the address is that of a video stream."}
 }
 
 // leftOut says why something is not fetched.
-func leftOut(kind description.MediaType, codec, reason string) string {
+func (c *choice) leftOut(l sdp.Left) string {
 	what := "Video"
-	if kind == description.MediaTypeAudio {
+	switch sound := l.Kind == description.MediaTypeAudio; {
+	case sound && c.audio != nil:
+		what = "Another sound"
+	case sound:
 		what = "Sound"
+	case c.video != nil:
+		what = "Another video"
 	}
-	if codec = strings.Map(printable, codec); codec != "" {
+	if codec := strings.Map(printable, l.Codec); codec != "" {
 		what += " (" + codec + ")"
 	}
-	return what + " is not recorded: " + reason + "."
+	return what + " is not recorded: " + l.Reason + "."
 }
 
 // videoFormats are those in which the chosen video may come, that which it is expected in first. A camera that offers
