@@ -177,6 +177,11 @@ func follow(t *testing.T, script string, job any) {
 
 func cameras(t *testing.T, list ...rtspcam.Config) *rtspcam.Server {
 	t.Helper()
+	return camerasBy(t, rtspcam.Transports{}, list...)
+}
+
+func camerasBy(t *testing.T, transports rtspcam.Transports, list ...rtspcam.Config) *rtspcam.Server {
+	t.Helper()
 	store, err := content.NewStore("")
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +190,7 @@ func cameras(t *testing.T, list ...rtspcam.Config) *rtspcam.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Transports = transports
 	if err := s.Open("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
