@@ -25,6 +25,8 @@ type origin struct {
 	looksInside bool
 	// knowsGaps: it holds what no file does.
 	knowsGaps bool
+	// remembers is how many recordings are known before a volume is there.
+	remembers int
 }
 
 var origins = []origin{
@@ -67,6 +69,16 @@ var origins = []origin{
 		},
 		looksInside: true,
 		knowsGaps:   true,
+		remembers:   24,
+	},
+	{
+		name: "a mirror of before", // its disk was away: what came since is found by names and headers
+		damage: func(t *testing.T, s *site) {
+			s.mirrors = []mirror.Dir{{ID: "a", Path: s.before}}
+			s.loseRAM(t)
+		},
+		looksInside: true,
+		remembers:   8,
 	},
 }
 
@@ -75,6 +87,7 @@ type site struct {
 	*rig
 	volumes  map[string]Volume
 	copies   []mirror.Dir
+	before   string // a copy as it was when the first recordings were made
 	segments []index.Segment
 	gap      index.Gap
 	torn     index.Segment     // was being written when the power went
@@ -133,6 +146,12 @@ func newSite(t *testing.T) *site {
 			s.segments = append(s.segments, add(camera, "main", index.Standard, at, 3), add(camera, "sub", index.Standard, at, 2),
 				add(camera, "main", index.Alarm, at, 1), add(camera, "main", index.Standard, at.Add(3*time.Second), 2))
 		}
+		if i == 0 {
+			s.before = filepath.Join(t.TempDir(), "before")
+			if err := os.CopyFS(s.before, os.DirFS(s.copies[0].Path)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	s.use(s.volumes["a"])
 	s.torn = add("k3f9x2ab", "main", index.Standard, s.start, 5)
@@ -186,6 +205,16 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// known counts the recordings that are in the index now.
+func (s *site) known() (n int) {
+	for _, seg := range s.segments {
+		if _, found, err := s.idx.Get(seg.Key); err == nil && found {
+			n++
+		}
+	}
+	return n
+}
+
 // settled brings the volumes, one after the other, and waits until both passes that the source has are over.
 func (s *site) settled(src origin) {
 	for _, list := range [][]Volume{{s.volumes["a"]}, {s.volumes["a"], s.volumes["b"]}} {
@@ -208,6 +237,9 @@ func TestAnIndexIsRebuiltFromEachSource(t *testing.T) {
 			src.damage(t, s)
 			for _, round := range []string{"at first", "done again"} {
 				s.open()
+				if n := s.known(); round == "at first" && n != src.remembers {
+					t.Errorf("%d recordings are known from the start, want %d", n, src.remembers)
+				}
 				s.settled(src)
 				for _, p := range promises {
 					if why := p.holds(s, src); why != "" {
