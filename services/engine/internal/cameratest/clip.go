@@ -72,7 +72,7 @@ func EncodeVideo(t testing.TB, o VideoOptions) *Video {
 	if o.Template == "" {
 		o.Template = "testsrc2"
 	}
-	v := *videos.get(o, func() *Video { return encodeVideo(t, o) })
+	v := *videos.get(t, o, func() *Video { return encodeVideo(t, o) })
 	v.Units = slices.Clone(v.Units)
 	return &v
 }
@@ -184,7 +184,7 @@ type Audio struct {
 // EncodeAudio makes two seconds of a rising tone, so that no two units are alike.
 func EncodeAudio(t testing.TB, codec media.Codec) *Audio {
 	t.Helper()
-	a := *audios.get(codec, func() *Audio { return encodeAudio(t, codec) })
+	a := *audios.get(t, codec, func() *Audio { return encodeAudio(t, codec) })
 	a.Units = slices.Clone(a.Units)
 	return &a
 }
