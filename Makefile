@@ -69,6 +69,7 @@ image: setup ui ## build/vigie.iso
 build: setup ui ## build/vigie, all services in one program
 	@mkdir -p build
 	@go build -o build/vigie ./services/vigie
+	@go run ./image decoder
 
 .PHONY: ui
 ui: setup build/ui.stamp ## the web app, into the folder from which it is embedded

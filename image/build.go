@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigie/image/internal/aptroot"
+	"vigie/image/internal/decoder"
 	"vigie/image/internal/gobuild"
 	"vigie/image/internal/initrd"
 	"vigie/image/internal/iso"
@@ -56,6 +57,10 @@ func (b *build) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	source, program, err := b.ffmpeg(ctx)
+	if err != nil {
+		return err
+	}
 	k, err := openKernel(ctx, packages)
 	if err != nil {
 		return err
@@ -64,13 +69,44 @@ func (b *build) run(ctx context.Context) (err error) {
 	for _, p := range packages {
 		list.Packages = append(list.Packages, p.Package)
 	}
-	if err := b.payload(ctx, packages, k, list); err != nil {
+	list.Packages = append(list.Packages, source.Package)
+	ffmpeg := rootfs.Decoder{Program: program, Licence: filepath.Join(source.Dir, decoder.Licence)}
+	if err := b.payload(ctx, packages, ffmpeg, k, list); err != nil {
 		return err
 	}
 	if err := b.iso(ctx, packages); err != nil {
 		return err
 	}
 	return b.report(started)
+}
+
+// decoder makes the decoder alone.
+func (b *build) decoder(ctx context.Context) error {
+	_, program, err := b.ffmpeg(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return fmt.Errorf("read the decoder: %w", err)
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return fmt.Errorf("make output folder: %w", err)
+	}
+	// Under another name until it is whole: a running program cannot be written to, and need not be.
+	if err := os.WriteFile(b.file(".ffmpeg"), text, 0o755); err != nil {
+		return fmt.Errorf("write the decoder: %w", err)
+	}
+	return os.Rename(b.file(".ffmpeg"), b.file("ffmpeg"))
+}
+
+// ffmpeg returns the decoder's source and program.
+func (b *build) ffmpeg(ctx context.Context) (source aptroot.Source, program string, err error) {
+	if source, err = aptroot.New(b.cache, b.refresh, b.log).Source(ctx, decoder.Package); err != nil {
+		return source, "", err
+	}
+	program, err = decoder.Build(ctx, source, filepath.Join(b.cache, "decoder"), b.log)
+	return source, program, err
 }
 
 // request is every package that the image is made from.
@@ -133,7 +169,7 @@ func (b *build) git(ctx context.Context, args ...string) (string, error) {
 }
 
 // payload makes kernel and initramfs.
-func (b *build) payload(ctx context.Context, packages aptroot.Set, k *kernel.Kernel, list manifest.Manifest) error {
+func (b *build) payload(ctx context.Context, packages aptroot.Set, ffmpeg rootfs.Decoder, k *kernel.Kernel, list manifest.Manifest) error {
 	initBinary, vigieBinary := filepath.Join(b.scratch, "init"), filepath.Join(b.scratch, "vigie")
 	for _, p := range []struct{ pkg, out string }{{b.initPackage, initBinary}, {b.vigiePackage, vigieBinary}} {
 		b.log.Info("building program", "package", p.pkg)
@@ -142,7 +178,7 @@ func (b *build) payload(ctx context.Context, packages aptroot.Set, k *kernel.Ker
 		}
 	}
 	var root tree.Tree
-	parts := rootfs.Parts{Packages: packages, Kernel: k, Init: initBinary, Vigie: vigieBinary, Manifest: list}
+	parts := rootfs.Parts{Packages: packages, Kernel: k, Init: initBinary, Vigie: vigieBinary, Decoder: ffmpeg, Manifest: list}
 	if err := parts.Fill(ctx, &root, b.scratch); err != nil {
 		return err
 	}

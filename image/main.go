@@ -2,7 +2,11 @@
 //
 //	go run ./image build -out build
 //
-// writes vigie.iso, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly.
+// writes vigie.iso, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly;
+//
+//	go run ./image decoder -out build
+//
+// only the decoder, ffmpeg, for running the services without a machine.
 package main
 
 import (
@@ -27,8 +31,15 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "build" { // the one command, and the default
-		args = args[1:]
+	work := (*build).run // the default
+	if len(args) > 0 {
+		switch args[0] {
+		case "decoder":
+			work = (*build).decoder
+			args = args[1:]
+		case "build":
+			args = args[1:]
+		}
 	}
 	var b build
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
@@ -42,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("no command or argument %q; usage: image [build] [-out folder] [-refresh]", flags.Arg(0))
+		return fmt.Errorf("no command or argument %q; usage: image [build|decoder] [-out folder] [-refresh]", flags.Arg(0))
 	}
 	cache, err := os.UserCacheDir() // XDG_CACHE_HOME
 	if err != nil {
@@ -51,5 +62,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	b.cache = filepath.Join(cache, "vigie", "packages")
 	b.log = slog.New(slog.NewTextHandler(stderr, nil))
 	b.stdout = stdout
-	return b.run(ctx)
+	return work(&b, ctx)
 }

@@ -302,10 +302,11 @@ func (e LayoutTileKind) Valid() bool {
 
 // Defines values for LiveMessageType.
 const (
-	LiveMessageTypeAnswer  LiveMessageType = "answer"
-	LiveMessageTypeInit    LiveMessageType = "init"
-	LiveMessageTypeRefused LiveMessageType = "refused"
-	LiveMessageTypeState   LiveMessageType = "state"
+	LiveMessageTypeAnswer     LiveMessageType = "answer"
+	LiveMessageTypeInit       LiveMessageType = "init"
+	LiveMessageTypeRefused    LiveMessageType = "refused"
+	LiveMessageTypeState      LiveMessageType = "state"
+	LiveMessageTypeUnplayable LiveMessageType = "unplayable"
 )
 
 // Valid indicates whether the value is a known member of the LiveMessageType enum.
@@ -318,6 +319,8 @@ func (e LiveMessageType) Valid() bool {
 	case LiveMessageTypeRefused:
 		return true
 	case LiveMessageTypeState:
+		return true
+	case LiveMessageTypeUnplayable:
 		return true
 	default:
 		return false
@@ -708,6 +711,7 @@ func (e VolumeRebuildPhase) Valid() bool {
 // Defines values for GetKeyframeParamsFormat.
 const (
 	GetKeyframeParamsFormatAnnexb GetKeyframeParamsFormat = "annexb"
+	GetKeyframeParamsFormatJpeg   GetKeyframeParamsFormat = "jpeg"
 	GetKeyframeParamsFormatMp4    GetKeyframeParamsFormat = "mp4"
 )
 
@@ -715,6 +719,8 @@ const (
 func (e GetKeyframeParamsFormat) Valid() bool {
 	switch e {
 	case GetKeyframeParamsFormatAnnexb:
+		return true
+	case GetKeyframeParamsFormatJpeg:
 		return true
 	case GetKeyframeParamsFormatMp4:
 		return true
@@ -743,6 +749,7 @@ func (e LiveParamsStream) Valid() bool {
 
 // Defines values for LiveParamsMedia.
 const (
+	LiveParamsMediaJpeg   LiveParamsMedia = "jpeg"
 	LiveParamsMediaMp4    LiveParamsMedia = "mp4"
 	LiveParamsMediaWebrtc LiveParamsMedia = "webrtc"
 )
@@ -750,6 +757,8 @@ const (
 // Valid indicates whether the value is a known member of the LiveParamsMedia enum.
 func (e LiveParamsMedia) Valid() bool {
 	switch e {
+	case LiveParamsMediaJpeg:
+		return true
 	case LiveParamsMediaMp4:
 		return true
 	case LiveParamsMediaWebrtc:
@@ -2041,8 +2050,11 @@ type GetKeyframeParams struct {
 	Stream string `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
 	Skip   int    `form:"skip,omitempty" json:"skip,omitempty,omitzero"`
 
-	// Format annexb: H.264 or H.265 with start codes, parameter sets first
+	// Format annexb: H.264 or H.265 with start codes, parameter sets first; jpeg: a picture decoded by the appliance, which takes it some time (503 `too_many_decoders` when too many want that, 501 `no_decoder` where it cannot)
 	Format GetKeyframeParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+
+	// Width For jpeg: the picture is made smaller to be at most so wide
+	Width int `form:"width,omitempty" json:"width,omitempty,omitzero"`
 }
 
 // GetKeyframeParamsFormat defines parameters for GetKeyframe.

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"sync/atomic"
@@ -46,6 +47,7 @@ import (
 	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
 	"vigie/services/engine/internal/rtc"
+	"vigie/services/engine/internal/transcode"
 	"vigie/services/engine/internal/trigger"
 	"vigie/services/system/systemapi"
 )
@@ -71,6 +73,7 @@ const rtcPortMin, rtcPortMax = 56000, 56099
 // options are the flags.
 type options struct {
 	socket, system, state string
+	decoder               string
 	profile               string
 }
 
@@ -81,6 +84,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.socket, "socket", "/run/vigie/engine/api.sock", "unix `socket` to serve the API on")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database")
+	fs.StringVar(&o.decoder, "decoder", "/usr/libexec/vigie/ffmpeg", "`program` that makes pictures of video for browsers that cannot; without it they are told so")
 	fs.StringVar(&o.profile, "cpuprofile", "", "`file` for a profile of where processor time went, from start to end; for measurements")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -237,14 +241,18 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	past := history.New(db, log)
 	looking.Go(func() error { past.Run(archiveCtx, cameras.Samples); return nil })
 
-	viewers := live.New(cameras, rtc.New(rtc.Config{PortMin: rtcPortMin, PortMax: rtcPortMax}), log)
+	decoders := transcode.New(transcode.Config{
+		Streams: cameras, Program: o.decoder, Confine: []string{"/proc/self/exe", "decode"}, Most: max(1, runtime.NumCPU()), Log: log,
+	})
+	defer decoders.Close()
+	viewers := live.New(cameras, decoders, rtc.New(rtc.Config{PortMin: rtcPortMin, PortMax: rtcPortMax}), log)
 	defer viewers.Close()
-	player := playback.New(footage{arch}, log)
+	player := playback.New(footage{arch}, decoders.Still, log)
 	book, err := account.Open(db)
 	if err != nil {
 		return err
 	}
-	relaying := relay.New(relay.Config{Cameras: streams{cameras}, Archive: strips{arch}, Book: book, Log: log})
+	relaying := relay.New(relay.Config{Cameras: cameras, Archive: strips{arch}, Book: book, Log: log})
 	exports, err := export.Open(export.Config{
 		DB: db, Keys: export.NewKeys(db, func() bool { return durable(db) }), Archive: exported{arch}, Software: "Vigie " + version.Version, Log: log,
 		Appliance: m.hostname, Zone: m.timeZone, CameraName: cameraName(cameras, arch),

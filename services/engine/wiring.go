@@ -144,14 +144,6 @@ func cameraName(cameras *camera.Set, arch *archive.Archive) func(id string) stri
 	}
 }
 
-// streams is the cameras as the relay sees them.
-type streams struct{ *camera.Set }
-
-func (s streams) View(camera, stream string) (relay.View, error) {
-	v, err := s.Set.View(camera, stream)
-	return relay.View{Ring: v.Ring, State: v.State, Changed: v.Changed}, err
-}
-
 // strips is the archive as the relay sees it.
 type strips struct{ *archive.Archive }
 

@@ -34,6 +34,7 @@ func commands() []command {
 		{"engine", "cameras, recordings, live, playback", engine.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
 		{"verify", "tell whether exported files are as they were exported", engine.Verify},
+		{"decode", "become the decoder, confined; started by the engine", engine.Decode},
 		{"version", "print the version", printVersion},
 	}
 }

@@ -34,6 +34,12 @@ type liveCamera struct {
 	PhaseMs map[string]float64 `json:"phaseMs"`
 }
 
+// lateCamera is added by the script: its video is one that the browser does not decode.
+type lateCamera struct {
+	liveCamera
+	URL string `json:"url"`
+}
+
 // liveTask is live.mjs's argument.
 type liveTask struct {
 	URL       string       `json:"url"`
@@ -42,6 +48,7 @@ type liveTask struct {
 	Cameras   []liveCamera `json:"cameras"`
 	WatchMs   int64        `json:"watchMs"`
 	LimitMs   int64        `json:"limitMs"`
+	Late      lateCamera   `json:"late"`
 	Shots     string       `json:"shots"`
 	Downloads string       `json:"downloads"`
 	Node      string       `json:"node"`
@@ -68,19 +75,24 @@ func TestLive(t *testing.T) {
 	video := func(codec string, n, w, h, fps int, label string) *content.Video {
 		return &content.Video{Codec: codec, Width: w, Height: h, FPS: fps, GOP: 2 * fps, Bitrate: 700_000, Label: label, Camera: n}
 	}
+	decoder, err := stack.BuildDecoder(t.Context(), root, filepath.Join(root, "build"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	telephone := &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}
 	server := cameras(t,
 		rtspcam.Config{ID: "gate", Video: video(content.H264, 3, 640, 360, 25, "GATE"), Audio: telephone},
 		rtspcam.Config{ID: "gate2", Video: video(content.H264, 4, 320, 180, 25, "GATE SMALL"), Audio: telephone},
 		rtspcam.Config{ID: "hall", Video: video(content.H264, 1, 640, 360, 25, "HALL"), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}},
 		rtspcam.Config{ID: "lane", Video: video(content.MJPEG, 2, 320, 240, 10, "LANE"), Audio: &content.Audio{Codec: content.G726x32, SampleRate: 8000, Channels: 1}},
+		rtspcam.Config{ID: "pier", Video: video(content.H265, 5, 640, 360, 25, "PIER"), Audio: telephone},
 	)
 	job := liveTask{Username: "owner", Password: "correct horse battery", WatchMs: watch.Milliseconds(), LimitMs: limit.Milliseconds(), Shots: shots, Downloads: dir, Node: filepath.Join(root, "services/web/ui")}
 	volume := filepath.Join(dir, "volume")
 	if err := os.Mkdir(volume, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
+	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Decoder: decoder, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,11 +120,16 @@ func TestLive(t *testing.T) {
 	if err := client.SetUp(t.Context(), greeting.SetupCode, job.Username, job.Password); err != nil {
 		t.Fatal(err)
 	}
+	told := func(c *rtspcam.Camera) liveCamera {
+		v := c.Config().Video
+		return liveCamera{Name: v.Label, FPS: v.FPS, Width: v.Width, Height: v.Height, PhaseMs: map[string]float64{"main": phase(t, c)}}
+	}
+	pier := server.Camera("pier")
+	job.Late = lateCamera{told(pier), server.URL(pier)}
 	for _, id := range []string{"gate", "hall", "lane"} {
 		c := server.Camera(id)
-		v := c.Config().Video
-		one := liveCamera{Name: v.Label, FPS: v.FPS, Width: v.Width, Height: v.Height, PhaseMs: map[string]float64{"main": phase(t, c)}}
-		request := api.CameraRequest{Name: v.Label, URL: server.URL(c), Enabled: true}
+		one := told(c)
+		request := api.CameraRequest{Name: one.Name, URL: server.URL(c), Enabled: true}
 		if sub := server.Camera(id + "2"); sub != nil {
 			request.SubURL = new(server.URL(sub))
 			one.PhaseMs["sub"] = phase(t, sub)

@@ -12,7 +12,8 @@ import (
 var engineRanks = [][]string{
 	{"media", "mpeg4", "g726", "login", "sdp", "manifest", "rowid"},
 	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
-	{"ingest", "archive", "coverage", "mp4"},
+	{"ingest", "archive", "coverage", "mp4", "source"},
+	{"transcode"},
 	{"record", "playback", "live", "relay", "export", "verify"},
 	{"camera"},
 	{"httpapi"},

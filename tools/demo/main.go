@@ -1,7 +1,7 @@
 // Command demo runs the services on this machine, without a virtual machine, beside four simulated cameras: for
 // development. It starts in seconds, and keeps its recordings, accounts and password in build/demo for the next time.
 //
-//	go run ./tools/demo [-listen 127.0.0.1:8443] [-binary build/vigie]
+//	go run ./tools/demo [-listen 127.0.0.1:8443] [-binary build/vigie] [-decoder build/ffmpeg]
 package main
 
 import (
@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	fs.SetOutput(stderr)
 	listen := fs.String("listen", "127.0.0.1:8443", "`address` of the web admin")
 	binary := fs.String("binary", "build/vigie", "the services' `program`")
+	decoder := fs.String("decoder", "build/ffmpeg", "the `program` that makes pictures of video for browsers that cannot")
 	// the port stays the same from run to run, since the recorder remembers the cameras' addresses
 	cameraAddr := fs.String("cameras", "127.0.0.1:8554", "`address` of the simulated cameras")
 	if err := fs.Parse(args); err != nil {
@@ -74,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	defer server.Close()
 	starting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	services, err := stack.Start(starting, stack.Config{Binary: *binary, Dir: state, Volumes: []string{volume}, Listen: *listen})
+	services, err := stack.Start(starting, stack.Config{Binary: *binary, Decoder: *decoder, Dir: state, Volumes: []string{volume}, Listen: *listen})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	Volumes []string // existing folders
 	Listen  string   // where web listens, host:port; empty: no web
 	Screen  io.Writer
+	Decoder string   // the program that decodes for browsers, see BuildDecoder; empty: there is none
 	Engine  []string // more flags for engine
 }
 
@@ -62,6 +63,17 @@ func Build(ctx context.Context, root, out string) error {
 		return fmt.Errorf("build vigie: %w: %s", err, b)
 	}
 	return nil
+}
+
+// BuildDecoder builds the decoder of the source tree at root, as file ffmpeg in the folder out. It takes minutes once, and a
+// second from then on.
+func BuildDecoder(ctx context.Context, root, out string) (program string, err error) {
+	cmd := exec.CommandContext(ctx, "go", "run", "./image", "decoder", "-out", out)
+	cmd.Dir = root
+	if b, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the decoder: %w: %s", err, b)
+	}
+	return filepath.Join(out, "ffmpeg"), nil
 }
 
 // Start starts the services and returns once each answers.
@@ -119,7 +131,8 @@ func (s *Stack) arguments(service string) []string {
 		}
 		return args
 	case Engine:
-		return append([]string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine")}, s.cfg.Engine...)
+		return append([]string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine"),
+			"-decoder", s.cfg.Decoder}, s.cfg.Engine...)
 	}
 	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "web")}
 }

@@ -30,12 +30,13 @@ type record struct {
 	depends []string // names, the first of alternatives
 }
 
-// prepareApt makes the private root's folders and its sources list for two archives.
-func (r *Root) prepareApt(main, security string) (*apt, error) {
+// prepareApt makes the private root's folders and its sources list for two archives; kind is "deb" for packages, "deb-src"
+// for sources, each with lists of its own.
+func (r *Root) prepareApt(kind, main, security string) (*apt, error) {
 	if _, err := os.Stat(keyring); err != nil {
 		return nil, fmt.Errorf("find the archive keys of Debian (install debian-archive-keyring): %w", err)
 	}
-	dir := filepath.Join(r.dir, "apt")
+	dir := filepath.Join(r.dir, "apt", kind)
 	for _, d := range []string{"lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, fmt.Errorf("make private apt root: %w", err)
@@ -43,8 +44,10 @@ func (r *Root) prepareApt(main, security string) (*apt, error) {
 	}
 	sources := filepath.Join(dir, "sources.list")
 	status := filepath.Join(dir, "status")
-	text := fmt.Sprintf("deb [signed-by=%[1]s] %[2]s %[4]s main\ndeb [signed-by=%[1]s] %[2]s %[4]s-updates main\ndeb [signed-by=%[1]s] %[3]s %[4]s-security main\n",
-		keyring, main, security, Series)
+	var text string
+	for _, archive := range []string{main + " " + Series, main + " " + Series + "-updates", security + " " + Series + "-security"} {
+		text += fmt.Sprintf("%s [signed-by=%s] %s main\n", kind, keyring, archive)
+	}
 	if err := errors.Join(os.WriteFile(sources, []byte(text), 0o644), os.WriteFile(status, nil, 0o644)); err != nil {
 		return nil, fmt.Errorf("make private apt root: %w", err)
 	}

@@ -198,7 +198,7 @@ func TestUnsignedArchiveIsRefused(t *testing.T) {
 		}
 	}
 	r := New(t.TempDir(), false, slog.New(slog.DiscardHandler))
-	a, err := r.prepareApt("file://"+archive, "file://"+archive)
+	a, err := r.prepareApt("deb", "file://"+archive, "file://"+archive)
 	if err != nil {
 		t.Fatal(err)
 	}

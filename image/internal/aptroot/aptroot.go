@@ -3,10 +3,11 @@
 // It owns one folder, the cache, outside the tree:
 //
 //	lock                 one process at a time
-//	apt/                 apt's private root: sources, signed indexes, an empty status
+//	apt/<kind>/          apt's private root: sources, signed indexes, an empty status; one for packages, one for sources
 //	sets/<key>.json      for a list of names: which versions an image was built from last
 //	debs/<sha256>.deb    packages by content
 //	unpacked/<sha256>/   their files
+//	sources/<name>/      source packages, with what is in them
 //
 // The mirror is the one that the build machine itself is configured to use (apt-get indextargets); the suites are those
 // of Debian 13 whatever the machine runs. Indexes must be signed by Debian's archive keys, as the package
@@ -192,7 +193,7 @@ func (r *Root) fetch(ctx context.Context, request Request) ([]manifest.Package, 
 	if err != nil {
 		return nil, err
 	}
-	apt, err := r.prepareApt(main, security)
+	apt, err := r.prepareApt("deb", main, security)
 	if err != nil {
 		return nil, err
 	}

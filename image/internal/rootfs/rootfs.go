@@ -29,8 +29,12 @@ type Parts struct {
 	Packages    aptroot.Set
 	Kernel      *kernel.Kernel
 	Init, Vigie string // our binaries
+	Decoder     Decoder
 	Manifest    manifest.Manifest
 }
+
+// Decoder is the program that makes pictures of video, built from source: package decoder.
+type Decoder struct{ Program, Licence string }
 
 // Fill puts the root file system into a tree. Scratch is a folder for temporary files, which the caller removes after
 // the tree is written.
@@ -39,6 +43,8 @@ func (p Parts) Fill(ctx context.Context, t *tree.Tree, scratch string) error {
 	t.Copy("usr/sbin/init", 0o755, p.Init)
 	t.Symlink("usr/sbin/modprobe", "init")
 	t.Copy("usr/bin/vigie", 0o755, p.Vigie)
+	t.Copy("usr/libexec/vigie/ffmpeg", 0o755, p.Decoder.Program)
+	t.Copy("usr/share/doc/ffmpeg/copyright", 0o644, p.Decoder.Licence)
 	if err := errors.Join(p.programs(t), p.licences(t)); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
-	"vigie/services/engine/internal/live"
+	"vigie/services/engine/internal/source"
 )
 
 // lingering is how long a stream that was watched stays connected: whoever changes the page comes back soon.
@@ -60,14 +60,14 @@ func (s *Set) Watch(id, stream string) (leave func(), err error) {
 }
 
 // View is what a live viewer follows.
-func (s *Set) View(id, stream string) (live.View, error) {
+func (s *Set) View(id, stream string) (source.View, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl, err := s.find(id, stream)
 	if err != nil {
-		return live.View{}, err
+		return source.View{}, err
 	}
-	v := live.View{Changed: sl.changed}
+	v := source.View{Changed: sl.changed}
 	c := sl.chains[stream]
 	switch {
 	case c != nil:

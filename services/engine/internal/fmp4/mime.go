@@ -15,8 +15,11 @@ import (
 
 var errShortSPS = errors.New("the SPS is too short")
 
-// jpegString names Motion JPEG: JPEG pictures by their object type (ISO 14496-1 §7.2.6.6.2).
-const jpegString = "mp4v.6C"
+// Names of video by its object type (ISO 14496-1 §7.2.6.6.2): JPEG pictures, and MPEG-4 part 2.
+const (
+	jpegString  = "mp4v.6C"
+	mpeg4String = "mp4v.20"
+)
 
 // codecString names a track as RFC 6381 and ISO 14496-15 annex E do.
 func codecString(t *media.Track) (string, error) {

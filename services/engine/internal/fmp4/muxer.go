@@ -3,7 +3,7 @@
 //
 // Decode times (tfdt) are UTC since the Unix epoch in the track's timescale, which is its clock rate: so fragments of
 // different runs, of live and of the past fit on one timeline. G.711 and G.726 become FLAC, since browsers play neither.
-// MPEG-4 part 2 and Motion JPEG are refused, since they show neither: UnplayableError. Motion JPEG passes for those who ask.
+// MPEG-4 part 2 and Motion JPEG are refused, since they show neither: UnplayableError. Both pass for those who ask.
 //
 // A fragment is written here rather than by a library, in one pass into the caller's buffer, as live makes one for each
 // frame and viewer:
@@ -44,6 +44,7 @@ type Muxer struct {
 type Options struct {
 	NoAudio bool // leave sound out
 	JPEG    bool // Motion JPEG too: no player of a browser shows it, but a page can draw its pictures
+	MPEG4   bool // MPEG-4 part 2 too: for programs that are no browsers
 }
 
 // NewMuxer prepares to write a run. It fails for codecs and parameters that cannot be put into MP4.
@@ -59,8 +60,11 @@ func (o Options) NewMuxer(run *media.Run) (*Muxer, error) {
 			continue
 		}
 		name, err := codecString(t)
-		if o.JPEG && t.Codec == media.MJPEG {
+		switch {
+		case o.JPEG && t.Codec == media.MJPEG:
 			name, err = jpegString, nil
+		case o.MPEG4 && t.Codec == media.MPEG4:
+			name, err = mpeg4String, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("name codec of track %d: %w", i, err)

@@ -2,6 +2,8 @@
 // rtc), for which the WebSocket carries offer and answer and is the lifeline: web ends it with the user's session, and
 // the pictures end with it.
 //
+// What the client cannot decode comes as JPEG pictures if it asks (package transcode), in the same way.
+//
 // A viewer starts with the newest keyframe held in the ring and then gets one fragment for each video frame, with the
 // audio that came before it; the messages are those of the operation `live` in internal/api/openapi.yaml. A viewer that
 // reads too slowly skips to the newest keyframe: it costs a bounded buffer and slows nobody. One that takes nothing for
@@ -28,8 +30,8 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/engine/internal/fmp4"
-	"vigie/services/engine/internal/ring"
 	"vigie/services/engine/internal/rtc"
+	"vigie/services/engine/internal/source"
 )
 
 const (
@@ -42,24 +44,10 @@ const (
 	maxAudioHeld   = 200 * time.Millisecond
 )
 
-// View is what there is to see of a camera at one moment.
-type View struct {
-	Ring    *ring.Ring // nil: the camera is not fetched
-	State   api.CameraState
-	Changed <-chan struct{} // closed once Ring or State.Status may have changed, or the camera is gone; then look again
-}
-
-// Cameras is where a viewer finds its stream. Errors are for the client, an *answer.Problem.
-type Cameras interface {
-	// View must not block.
-	View(camera, stream string) (View, error)
-	// Watch has a stream fetched until leave is called.
-	Watch(camera, stream string) (leave func(), err error)
-}
-
 // Live serves viewers. Make one with New.
 type Live struct {
-	cameras Cameras
+	cameras source.Streams
+	jpeg    source.Streams // the same as JPEG pictures
 	rtc     *rtc.Endpoint
 	log     *slog.Logger
 	ctx     context.Context
@@ -71,9 +59,9 @@ type Live struct {
 	viewers sync.WaitGroup
 }
 
-// New returns a Live without viewers.
-func New(cameras Cameras, rtc *rtc.Endpoint, log *slog.Logger) *Live {
-	l := &Live{cameras: cameras, rtc: rtc, log: log}
+// New returns a Live without viewers. jpeg offers the cameras' streams once more, as JPEG pictures.
+func New(cameras, jpeg source.Streams, rtc *rtc.Endpoint, log *slog.Logger) *Live {
+	l := &Live{cameras: cameras, jpeg: jpeg, rtc: rtc, log: log}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -113,35 +101,43 @@ func (l *Live) leave() {
 	l.viewers.Done()
 }
 
-// wishes reads what a viewer wants.
-func wishes(r *http.Request) (stream string, options fmp4.Options, webrtc bool, err error) {
+// wish is what a viewer wants.
+type wish struct {
+	stream  string
+	options fmp4.Options
+	media   string // mp4, webrtc, jpeg
+}
+
+func wishes(r *http.Request) (w wish, err error) {
 	q := r.URL.Query()
-	options.JPEG = true
+	w = wish{stream: cmp.Or(q.Get("stream"), "main"), options: fmp4.Options{JPEG: true}, media: cmp.Or(q.Get("media"), "mp4")}
 	switch q.Get("audio") {
 	case "", "true":
 	case "false":
-		options.NoAudio = true
+		w.options.NoAudio = true
 	default:
-		return "", options, false, answer.Field("audio", "bad_audio", "Say audio=true for a stream with sound, audio=false for one without.")
+		return w, answer.Field("audio", "bad_audio", "Say audio=true for a stream with sound, audio=false for one without.")
 	}
-	switch q.Get("media") {
-	case "", "mp4":
-	case "webrtc":
-		webrtc = true
+	switch w.media {
+	case "mp4", "webrtc", "jpeg":
+		return w, nil
 	default:
-		return "", options, false, answer.Field("media", "bad_media", "Say media=mp4 for MP4 over the WebSocket, media=webrtc for WebRTC.")
+		return w, answer.Field("media", "bad_media", "Say media=mp4 for MP4 over the WebSocket, media=webrtc for WebRTC, media=jpeg for JPEG pictures made of the video.")
 	}
-	return cmp.Or(q.Get("stream"), "main"), options, webrtc, nil
 }
 
 // ServeHTTP is one viewer of a camera's stream.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) {
-	stream, options, webrtc, err := wishes(r)
+	wish, err := wishes(r)
 	if err != nil {
 		answer.Fail(w, err)
 		return
 	}
-	if _, err := l.cameras.View(camera, stream); err != nil {
+	streams := l.cameras
+	if wish.media == "jpeg" {
+		streams = l.jpeg
+	}
+	if _, err := streams.View(camera, wish.stream); err != nil {
 		answer.Fail(w, err)
 		return
 	}
@@ -152,15 +148,11 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return
 	}
 	defer l.leave()
-	leave, err := l.cameras.Watch(camera, stream)
-	if err != nil {
-		answer.Fail(w, err)
-		return
-	}
-	defer leave()
-	view, err := l.cameras.View(camera, stream)
-	if err != nil {
-		answer.Fail(w, err)
+	leave, refusal := streams.Watch(camera, wish.stream)
+	if refusal == nil {
+		defer leave()
+	} else if wish.media != "jpeg" {
+		answer.Fail(w, refusal)
 		return
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // see the package comment
@@ -168,12 +160,20 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 		return // answered
 	}
 	defer conn.CloseNow()
-	v := &viewer{conn: conn, cameras: l.cameras, camera: camera, stream: stream, options: options, log: l.log.With("camera", camera, "stream", stream)}
+	v := &viewer{conn: conn, streams: streams, camera: camera, stream: wish.stream, options: wish.options, log: l.log.With("camera", camera, "stream", wish.stream)}
+	if refusal != nil { // a page cannot read the answer to a handshake
+		ctx, cancel := context.WithTimeout(l.ctx, writeTimeout)
+		defer cancel()
+		if v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeRefused, Reason: refusal.Error()}) == nil {
+			_ = conn.Close(websocket.StatusTryAgainLater, "no pictures are made of this stream now")
+		}
+		return
+	}
 	// The request's context ends with the hijacking. Reading has a context of its own, as ending it breaks the connection.
 	ctx, cancel := context.WithCancel(l.ctx)
 	reading, hangUp := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
-	if webrtc {
+	if wish.media == "webrtc" {
 		v.peer = newPeer(l.rtc, cancel)
 		defer v.peer.close()
 	}
@@ -183,7 +183,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request, camera string) 
 	defer helpers.Wait()
 	defer hangUp()
 	defer cancel()
-	if err = v.serve(ctx, view); err != nil && ctx.Err() == nil {
+	if err = v.serve(ctx); err != nil && ctx.Err() == nil {
 		v.log.Debug("viewer ends", "err", err)
 	}
 	cancel()

@@ -23,6 +23,7 @@ import (
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/ring"
 	"vigie/services/engine/internal/rtc"
+	"vigie/services/engine/internal/source"
 )
 
 // cameras knows one camera, "k3f9x2ab".
@@ -49,16 +50,16 @@ func (c *cameras) Watch(_, stream string) (func(), error) {
 	}, nil
 }
 
-func (c *cameras) View(id, stream string) (View, error) {
+func (c *cameras) View(id, stream string) (source.View, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if id != "k3f9x2ab" || c.gone || stream != "main" && stream != "sub" {
-		return View{}, answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera.")
+		return source.View{}, answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera.")
 	}
 	if c.changed == nil {
 		c.changed = make(chan struct{})
 	}
-	return View{Ring: c.ring, State: c.state(), Changed: c.changed}, nil
+	return source.View{Ring: c.ring, State: c.state(), Changed: c.changed}, nil
 }
 
 // change changes something and tells the viewers.
@@ -79,7 +80,7 @@ func fixed(status api.CameraStateStatus) func() api.CameraState {
 // serve starts a Live.
 func serve(t *testing.T, c *cameras) (l *Live, url string) {
 	t.Helper()
-	l = New(c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
+	l = New(c, c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
 	server := httptest.NewUnstartedServer(handler(l))
 	server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
@@ -469,7 +470,7 @@ func TestChromiumPlaysLive(t *testing.T) {
 	wg.Go(func() { in.Run(ctx) })
 	defer wg.Wait()
 	defer cancel()
-	l := New(c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
+	l := New(c, c, rtc.New(rtc.Config{}), slog.New(slog.DiscardHandler))
 	defer l.Close()
 	got := cameratest.Browse(t, handler(l), `async function feed(append, note) {
 		const begun = performance.now();

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -15,13 +14,13 @@ import (
 	"vigie/internal/api"
 	"vigie/services/engine/internal/fmp4"
 	"vigie/services/engine/internal/media"
-	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/source"
 )
 
 // viewer is one WebSocket.
 type viewer struct {
 	conn    *websocket.Conn
-	cameras Cameras
+	streams source.Streams
 	camera  string
 	stream  string
 	options fmp4.Options
@@ -29,9 +28,8 @@ type viewer struct {
 	talked  atomic.Bool // the client sent something that is not expected
 	peer    *peer       // nil: MP4 over the WebSocket
 
-	reader *ring.Reader
-	of     *ring.Ring // the ring that reader reads
-	told   api.LiveMessage
+	follower *source.Follower
+	told     api.LiveMessage
 
 	mux     *fmp4.Muxer // nil until the first run, and while the run cannot be shown
 	run     *media.Run
@@ -74,89 +72,28 @@ func (v *viewer) ping(ctx context.Context, cancel context.CancelFunc) {
 }
 
 // serve sends until the client or the camera is gone.
-func (v *viewer) serve(ctx context.Context, view View) error {
-	defer func() {
-		if v.reader != nil {
-			v.reader.Close()
-		}
-	}()
-	for {
-		if err := v.state(ctx, view); err != nil {
-			return err
-		}
-		v.follow(view)
-		err := v.send(ctx, view.Changed)
-		if err != nil {
-			return err
-		}
-		if view, err = v.cameras.View(v.camera, v.stream); err != nil {
-			return v.conn.Close(websocket.StatusNormalClosure, "the camera was removed")
-		}
-	}
-}
-
-// follow reads from the view's ring, which may be another one than before.
-func (v *viewer) follow(view View) {
-	if view.Ring == v.of {
-		return
-	}
-	if v.reader != nil {
-		v.reader.Close()
-		v.reader = nil
-	}
-	v.drop()
-	if v.of = view.Ring; v.of == nil {
-		return
-	}
-	start := ring.NextKeyframe // what is left in the ring of a camera that is away is no live picture
-	if view.State.Status == api.CameraStateStatusLive {
-		start = ring.NewestKeyframe
-	}
-	v.reader = v.of.NewReader(ring.ReaderConfig{Start: start, MaxLag: maxLag})
-}
-
-// send passes frames on until changed is closed.
-func (v *viewer) send(ctx context.Context, changed <-chan struct{}) error {
-	if v.reader == nil {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-changed:
-			return nil
-		}
-	}
-	reading, cancel := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-changed:
-			cancel()
-		case <-reading.Done():
-		}
-	}()
-	defer func() { cancel(); <-watched }()
+func (v *viewer) serve(ctx context.Context) error {
+	v.follower = source.Follow(ctx, v.streams, v.camera, v.stream, maxLag)
+	defer v.follower.Close()
 	var frames [32]*media.Frame
 	for {
-		n, lost, err := v.reader.Read(reading, frames[:])
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-			v.reader.Close() // this ring gets no more frames; another one, if any, comes with the next view
-			v.reader = nil
-			return v.send(ctx, changed)
-		case err != nil && ctx.Err() == nil:
-			return nil // the view changed
-		case err != nil:
+		n, broken, err := v.follower.Read(frames[:])
+		if err != nil {
+			if ctx.Err() == nil {
+				return v.conn.Close(websocket.StatusNormalClosure, "the camera was removed")
+			}
 			return err
 		}
-		if lost > 0 {
+		if broken {
 			v.drop()
+		}
+		if err := v.state(ctx, v.follower.View()); err != nil {
+			return err
 		}
 		for _, f := range frames[:n] {
 			err := v.add(ctx, f)
 			if errors.Is(err, errAnew) { // what else was read comes again, or is not wanted
-				v.reader.Close()
-				v.reader = v.of.NewReader(ring.ReaderConfig{Start: ring.NewestKeyframe, MaxLag: maxLag})
+				v.follower.Anew()
 				break
 			}
 			if err != nil {
@@ -215,7 +152,7 @@ func (v *viewer) begin(ctx context.Context, run *media.Run) error {
 		v.log.Info("stream cannot be shown", "err", err)
 		reason := "The camera's stream is recorded but cannot be shown in a browser."
 		if u := new(fmp4.UnplayableError); errors.As(err, &u) {
-			reason = u.Error()
+			return v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeUnplayable, Reason: fmt.Sprintf("Browsers cannot show %s video.", u.Codec)})
 		}
 		return v.text(ctx, api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(api.CameraStateStatusLive), Reason: reason})
 	}
@@ -264,7 +201,7 @@ func (v *viewer) drop() {
 }
 
 // state tells the camera's state when it is worth telling: when it changes, and at first when there is no picture.
-func (v *viewer) state(ctx context.Context, view View) error {
+func (v *viewer) state(ctx context.Context, view source.View) error {
 	m := api.LiveMessage{Type: api.LiveMessageTypeState, Status: string(view.State.Status), Reason: view.State.Reason}
 	first := v.told == api.LiveMessage{}
 	if m == v.told {

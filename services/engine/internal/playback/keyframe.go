@@ -35,7 +35,7 @@ func (p *Playback) serveKeyframe(w http.ResponseWriter, r *http.Request, camera 
 	if err != nil {
 		return err
 	}
-	kind, name, body, err := encode(k.frame, q.annexB)
+	kind, name, body, err := p.encode(r.Context(), k.frame, q)
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,15 @@ func (p *Playback) serveKeyframe(w http.ResponseWriter, r *http.Request, camera 
 }
 
 // encode puts a keyframe into the form that was asked for; a JPEG is one.
-func encode(f *media.Frame, annexB bool) (kind, name string, body []byte, err error) {
+func (p *Playback) encode(ctx context.Context, f *media.Frame, q picture) (kind, name string, body []byte, err error) {
 	t := &f.Run.Tracks[f.Track]
+	annexB := q.format == "annexb"
 	switch {
 	case t.Codec == media.MJPEG:
 		return "image/jpeg", "", f.Payload, nil
+	case q.format == "jpeg":
+		body, err = p.stills(ctx, f, q.width)
+		return "image/jpeg", "", body, err
 	case annexB && t.Codec.HasNALUs():
 		body, err = annexBOf(t, f.Payload)
 		return "application/octet-stream", "", body, err

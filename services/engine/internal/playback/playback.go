@@ -65,9 +65,13 @@ type Archive interface {
 	Open(id string) (File, error)
 }
 
+// Stills makes a JPEG of a keyframe, at most so wide; 0: as wide as it is. Errors for people are an *answer.Problem.
+type Stills func(ctx context.Context, f *media.Frame, width int) ([]byte, error)
+
 // Playback answers requests. Make one with New.
 type Playback struct {
 	archive  Archive
+	stills   Stills
 	log      *slog.Logger
 	answers  chan struct{}
 	pictures chan struct{}
@@ -75,8 +79,8 @@ type Playback struct {
 }
 
 // New returns a Playback.
-func New(archive Archive, log *slog.Logger) *Playback {
-	return &Playback{archive: archive, log: log, answers: make(chan struct{}, maxAnswers), pictures: make(chan struct{}, maxKeyframes), patience: writeTimeout}
+func New(archive Archive, stills Stills, log *slog.Logger) *Playback {
+	return &Playback{archive: archive, stills: stills, log: log, answers: make(chan struct{}, maxAnswers), pictures: make(chan struct{}, maxKeyframes), patience: writeTimeout}
 }
 
 // ServeHTTP answers one request for a camera's footage.

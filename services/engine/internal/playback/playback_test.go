@@ -2,6 +2,7 @@ package playback
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -123,7 +124,9 @@ func (a *folder) serve(t testing.TB) (url string) {
 }
 
 func handler(a *folder) http.Handler {
-	p := New(a, slog.New(slog.DiscardHandler))
+	p := New(a, func(_ context.Context, f *media.Frame, width int) ([]byte, error) {
+		return fmt.Appendf(nil, "\xff\xd8 %s %d", f.Run.Tracks[f.Track].Codec, width), nil
+	}, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/cameras/{camera}/media", func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, r.PathValue("camera")) })
 	mux.HandleFunc("GET /v1/cameras/{camera}/keyframe", func(w http.ResponseWriter, r *http.Request) { p.ServeKeyframe(w, r, r.PathValue("camera")) })
@@ -417,7 +420,9 @@ func TestClientsThatTakeNothingKeepNobodyFromPlaying(t *testing.T) {
 	}
 	a := newFolder(t)
 	a.add(t, frames, false)
-	p := New(a, slog.New(slog.DiscardHandler))
+	p := New(a, func(_ context.Context, f *media.Frame, width int) ([]byte, error) {
+		return fmt.Appendf(nil, "\xff\xd8 %s %d", f.Run.Tracks[f.Track].Codec, width), nil
+	}, slog.New(slog.DiscardHandler))
 	p.patience = 100 * time.Millisecond
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, camera) }))
 	defer s.Close()

@@ -44,8 +44,12 @@ type picture struct {
 	camera, stream string
 	atMs           int64
 	skip           int
-	annexB         bool
+	format         string // mp4, annexb, jpeg
+	width          int    // of a JPEG at most; 0: that of the video
 }
+
+// maxWidth is the widest JPEG that can be asked for.
+const maxWidth = 8192
 
 func parsePicture(r *http.Request, camera string) (picture, error) {
 	v := r.URL.Query()
@@ -60,11 +64,17 @@ func parsePicture(r *http.Request, camera string) (picture, error) {
 		}
 	}
 	format := cmp.Or(v.Get("format"), "mp4")
-	if format != "mp4" && format != "annexb" {
-		return picture{}, answer.Field("format", "bad_format", "format must be mp4 or annexb.")
+	if format != "mp4" && format != "annexb" && format != "jpeg" {
+		return picture{}, answer.Field("format", "bad_format", "format must be mp4, annexb or jpeg.")
+	}
+	width := 0
+	if s := v.Get("width"); s != "" {
+		if width, err = strconv.Atoi(s); err != nil || width < 16 || width > maxWidth {
+			return picture{}, answer.Field("width", "bad_width", "width must be a number of pixels between 16 and 8192.")
+		}
 	}
 	stream, err := streamName(v.Get("stream"))
-	return picture{camera: camera, stream: stream, atMs: at, skip: skip, annexB: format == "annexb"}, err
+	return picture{camera: camera, stream: stream, atMs: at, skip: skip, format: format, width: width}, err
 }
 
 // instant reads milliseconds since the Unix epoch.

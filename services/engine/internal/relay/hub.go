@@ -12,7 +12,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/relay/pack"
-	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/source"
 )
 
 const (
@@ -26,25 +26,10 @@ const (
 	idleAfter = 10 * time.Second
 )
 
-// View is what there is of a stream at one moment.
-type View struct {
-	Ring    *ring.Ring // nil: the stream is not fetched
-	State   api.CameraState
-	Changed <-chan struct{} // closed once Ring or State.Status may have changed, or the camera is gone
-}
-
-// Cameras is where streams are found. Errors are for people, an *answer.Problem.
-type Cameras interface {
-	// View must not block.
-	View(camera, stream string) (View, error)
-	// Watch has a stream fetched until leave is called.
-	Watch(camera, stream string) (leave func(), err error)
-}
-
 // hub is one stream on its way to its readers.
 type hub struct {
 	camera, stream string
-	cameras        Cameras
+	cameras        source.Streams
 	log            *slog.Logger
 
 	mu      sync.Mutex
@@ -92,44 +77,23 @@ type entry struct {
 	keyframe bool
 }
 
-func newHub(camera, stream string, cameras Cameras, log *slog.Logger) *hub {
+func newHub(camera, stream string, cameras source.Streams, log *slog.Logger) *hub {
 	return &hub{camera: camera, stream: stream, cameras: cameras, log: log, fresh: make(chan struct{}), idle: time.Now(), shiftNs: int64(rand.Uint32())}
 }
 
 // follow takes frames until ctx ends, or the camera is gone.
 func (h *hub) follow(ctx context.Context) {
 	defer h.close()
-	var of *ring.Ring
-	var rd *ring.Reader
-	defer func() {
-		if rd != nil {
-			rd.Close()
-		}
-	}()
-	for ctx.Err() == nil {
-		view, err := h.cameras.View(h.camera, h.stream)
+	f := source.Follow(ctx, h.cameras, h.camera, h.stream, maxLag)
+	defer f.Close()
+	var frames [32]*media.Frame
+	for {
+		n, _, err := f.Read(frames[:])
 		if err != nil {
 			return
 		}
-		if view.Ring != of {
-			if rd != nil {
-				rd.Close()
-				rd = nil
-			}
-			if of = view.Ring; of != nil {
-				start := ring.NextKeyframe // what a camera that is away has left is no live picture
-				if view.State.Status == api.CameraStateStatusLive {
-					start = ring.NewestKeyframe
-				}
-				rd = of.NewReader(ring.ReaderConfig{Start: start, MaxLag: maxLag})
-			}
-		}
-		if rd == nil || !h.read(ctx, rd, view.Changed) {
-			select {
-			case <-ctx.Done():
-			case <-view.Changed:
-			}
-		}
+		h.push(frames[:n], time.Now())
+		clear(frames[:n])
 	}
 }
 
@@ -158,30 +122,6 @@ func (h *hub) absent() error {
 		return errors.New(view.State.Reason)
 	}
 	return errors.New("the camera has sent nothing yet")
-}
-
-// read takes frames until changed is closed. It returns false when the ring has ended.
-func (h *hub) read(ctx context.Context, rd *ring.Reader, changed <-chan struct{}) bool {
-	reading, cancel := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		select {
-		case <-changed:
-			cancel()
-		case <-reading.Done():
-		}
-	})
-	defer watching.Wait()
-	defer cancel()
-	var frames [32]*media.Frame
-	for {
-		n, _, err := rd.Read(reading, frames[:])
-		if err != nil {
-			return errors.Is(err, context.Canceled)
-		}
-		h.push(frames[:n], time.Now())
-		clear(frames[:n])
-	}
 }
 
 // push takes frames and tells the readers.

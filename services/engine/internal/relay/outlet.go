@@ -24,13 +24,13 @@ const (
 
 var errSlow = errors.New("the reader takes nothing")
 
-// source is what an outlet plays.
-type source interface {
+// program is what an outlet plays.
+type program interface {
 	// take appends what is to be sent next; ok is false when there will be nothing more. It must not block.
 	take(list [][]byte, now time.Time) (_ [][]byte, ok bool)
 }
 
-// outlet writes to a connection: what a source has, and answers in between. As long as the socket takes all at once, that
+// outlet writes to a connection: what a program has, and answers in between. As long as the socket takes all at once, that
 // happens in the goroutine that calls pump, by one system call; else a goroutine of the outlet's own waits for the socket.
 type outlet struct {
 	conn net.Conn
@@ -39,7 +39,7 @@ type outlet struct {
 	mu      sync.Mutex
 	raw     syscall.RawConn // nil: conn is more than a TCP connection
 	answers []byte
-	source  source
+	source  program
 	channel func(byte) byte // in place of the usual channels; nil: those
 	list    [][]byte        // being written; belongs to drain while that runs
 	room    [][]byte        // of list
@@ -74,8 +74,8 @@ func (o *outlet) answer(b []byte) {
 	o.pump()
 }
 
-// play begins with a source, or ends it with nil.
-func (o *outlet) play(s source, channel func(byte) byte) {
+// play begins with a program, or ends it with nil.
+func (o *outlet) play(s program, channel func(byte) byte) {
 	o.mu.Lock()
 	o.source, o.channel = s, channel
 	o.mu.Unlock()

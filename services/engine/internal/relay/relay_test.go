@@ -17,6 +17,7 @@ import (
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/relay/account"
 	"vigie/services/engine/internal/ring"
+	"vigie/services/engine/internal/source"
 )
 
 const camera = "k3f9x2ab"
@@ -46,13 +47,13 @@ func (c *cameras) Watch(_, _ string) (func(), error) {
 	}, nil
 }
 
-func (c *cameras) View(id, stream string) (View, error) {
+func (c *cameras) View(id, stream string) (source.View, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if id != camera || c.gone || stream != "main" {
-		return View{}, answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera.")
+		return source.View{}, answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera.")
 	}
-	return View{Ring: c.ring, State: c.state, Changed: c.changed}, nil
+	return source.View{Ring: c.ring, State: c.state, Changed: c.changed}, nil
 }
 
 func (c *cameras) change(f func()) {
@@ -77,12 +78,12 @@ const (
 	testSecurePort = 8322
 )
 
-func serve(t *testing.T, c Cameras) *served {
+func serve(t *testing.T, c source.Streams) *served {
 	t.Helper()
 	return serveAll(t, c, nil)
 }
 
-func serveAll(t *testing.T, c Cameras, archive Archive) *served {
+func serveAll(t *testing.T, c source.Streams, archive Archive) *served {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	db, _, err := mirror.Open(mirror.Config{Path: filepath.Join(t.TempDir(), "db"), Name: "engine", Log: log}, nil)

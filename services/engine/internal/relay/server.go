@@ -12,6 +12,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/engine/internal/login"
 	"vigie/services/engine/internal/relay/account"
+	"vigie/services/engine/internal/source"
 )
 
 const (
@@ -24,7 +25,7 @@ var errGone = errors.New("the camera was removed")
 
 // Config is what a relay needs.
 type Config struct {
-	Cameras Cameras
+	Cameras source.Streams
 	Archive Archive // nil: no recordings
 	Book    *account.Book
 	Log     *slog.Logger

@@ -103,7 +103,7 @@ func (s *session) startReplay(o order) error {
 }
 
 // startSource has what a source gives sent to the client alone; over is called when that stops.
-func (s *session) startSource(from source, over func()) error {
+func (s *session) startSource(from program, over func()) error {
 	c := s.conn
 	if s.way == byUDP {
 		p, err := c.server.udp()
@@ -138,7 +138,7 @@ func (s *session) source(m int) (ssrc uint32, ok bool) {
 }
 
 // startUDP sends to the client's ports until stop is called.
-func (s *session) startUDP(p *ports, from source) (stop func()) {
+func (s *session) startUDP(p *ports, from program) (stop func()) {
 	d := &datagrams{from: [4]*net.UDPConn{p.rtp, p.rtcp, p.rtp, p.rtcp}, sent: func(n int) { s.conn.out.sent.Add(int64(n)) }}
 	for m, u := range s.setups {
 		if u != nil {

@@ -135,7 +135,7 @@ func (d *datagrams) send(ctx context.Context, list [][]byte) error {
 }
 
 // stream sends what a source has until ctx ends, or the source does; woken tells that it has more.
-func (d *datagrams) stream(ctx context.Context, s source, woken <-chan struct{}) error {
+func (d *datagrams) stream(ctx context.Context, s program, woken <-chan struct{}) error {
 	var list [][]byte
 	for {
 		var ok bool

@@ -290,7 +290,7 @@ export function exportFile(one: string): string {
 }
 
 /** The WebSocket address of a camera's live stream. */
-export function liveAddress(camera: string, stream: StreamName, audio: boolean, webrtc: boolean): string {
+export function liveAddress(camera: string, stream: StreamName, audio: boolean, media: 'mp4' | 'webrtc' | 'jpeg'): string {
   const scheme = location.protocol === 'http:' ? 'ws:' : 'wss:';
-  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}&${webrtc ? 'media=webrtc' : `audio=${audio}`}`;
+  return `${scheme}//${location.host}${base}/cameras/${id(camera)}/live?stream=${stream}&media=${media}${media === 'webrtc' ? '' : `&audio=${audio}`}`;
 }

@@ -218,6 +218,11 @@ export interface paths {
          *     each sample is a JPEG file. A new `init` follows when the stream changes. `state` messages tell why no
          *     picture comes. A client that reads too slowly skips to the newest keyframe.
          *
+         *     As JPEG: for clients that cannot decode the video (H.265, MPEG-4 part 2). The same as MP4, but each picture is made a
+         *     JPEG by the appliance, of 1280 x 720 at most and up to 13 a second, and sound comes as it is. Only a few streams can be
+         *     had so at a time: a message `refused` says why, and the server closes. As MP4, a message of type `unplayable` says that
+         *     no browser shows this video but in this way.
+         *
          *     As WebRTC: the client sends one text message, a `LiveOffer`, at once. The answer comes as a `LiveMessage` of type
          *     `answer` when the camera's stream is there, with all addresses in it; or `refused` with the reason, after which the
          *     server closes. Pictures and sound then go by UDP for as long as the WebSocket stays open, with RTP timestamps
@@ -2073,7 +2078,7 @@ export interface components {
         };
         LiveMessage: {
             /** @enum {string} */
-            type: "init" | "state" | "answer" | "refused";
+            type: "init" | "state" | "answer" | "refused" | "unplayable";
             mime?: string;
             sdp?: string;
             status?: string;
@@ -2504,7 +2509,7 @@ export interface operations {
                 /** @description Whether sound comes along where the camera has any */
                 audio?: boolean;
                 /** @description How pictures and sound come */
-                media?: "mp4" | "webrtc";
+                media?: "mp4" | "webrtc" | "jpeg";
             };
             header?: never;
             path: {
@@ -2835,8 +2840,10 @@ export interface operations {
                 atMs: number;
                 stream?: string;
                 skip?: number;
-                /** @description annexb: H.264 or H.265 with start codes, parameter sets first */
-                format?: "mp4" | "annexb";
+                /** @description annexb: H.264 or H.265 with start codes, parameter sets first; jpeg: a picture decoded by the appliance, which takes it some time (503 `too_many_decoders` when too many want that, 501 `no_decoder` where it cannot) */
+                format?: "mp4" | "annexb" | "jpeg";
+                /** @description For jpeg: the picture is made smaller to be at most so wide */
+                width?: number;
             };
             header?: never;
             path: {

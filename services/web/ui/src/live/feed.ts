@@ -1,6 +1,6 @@
 import { confirmSessionEnd, liveAddress } from '../api/client';
 import type { LiveMessage, StreamName } from '../api/model';
-import { unsupported } from '../mse/support';
+import { codecNames, unsupported } from '../mse/support';
 import { serverClock } from '../state/clock.svelte';
 import { Backoff } from './backoff';
 import { CanvasPresenter, decodable } from './canvas';
@@ -54,6 +54,8 @@ export class Feed {
   private lossy = false;
   /** Decoding picture by picture broke off too often; the browser's player may be of more patience. */
   private withoutCodecs = false;
+  /** Why the appliance makes pictures of the video: this browser cannot decode it. Empty: it does not. */
+  private converted = '';
   private closed = false;
   private state: FeedState = { status: 'connecting', reason: '' };
 
@@ -138,8 +140,9 @@ export class Feed {
   }
 
   private connect(): void {
-    const byRtc = this.byRtc();
-    const socket = new WebSocket(liveAddress(this.camera, this.stream, this.audible || hearing, byRtc));
+    const byRtc = this.converted === '' && this.byRtc();
+    const media = this.converted !== '' ? 'jpeg' : byRtc ? 'webrtc' : 'mp4';
+    const socket = new WebSocket(liveAddress(this.camera, this.stream, this.audible || hearing, media));
     this.stalls.reset();
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
@@ -192,10 +195,22 @@ export class Feed {
       this.initNext = true;
     } else if (message.type === 'answer' && message.sdp) {
       if (this.presenter instanceof RtcPresenter) void this.answered(this.presenter, message.sdp);
+    } else if (message.type === 'refused' && this.converted !== '') {
+      this.giveUp(`${this.converted} ${message.reason ?? ''}`);
     } else if (message.type === 'refused') {
       this.refuse(message.reason ?? 'The appliance refuses WebRTC.');
+    } else if (message.type === 'unplayable') {
+      this.convert(message.reason ?? '');
     } else if (message.type === 'state') {
       const good = message.status === 'live' || message.status === 'connecting';
+      if (!good && this.converted !== '') {
+        // The camera may come back with another codec, which this browser decodes.
+        this.converted = '';
+        this.dropPresenter();
+        this.disconnect();
+        this.connect();
+        return;
+      }
       if (!good || message.reason) this.tell({ status: 'waiting', reason: message.reason ?? '' });
     }
   }
@@ -232,11 +247,7 @@ export class Feed {
     if (this.held !== held) return; // closed, or begun anew
     this.held = undefined;
     if (!way) {
-      // No use in receiving it; a look now and then tells when the camera's codec has changed.
-      this.mime = '';
-      this.disconnect();
-      this.tell({ status: 'unsupported', reason: unsupported(mime) });
-      this.retryTimer = setTimeout(() => this.connect(), unsupportedRetryMs);
+      this.convert(`This browser cannot play ${codecNames(mime)[0] ?? 'this video'}.`);
       return;
     }
     const presenter: Presenter =
@@ -244,10 +255,34 @@ export class Feed {
         ? new MsePresenter(this.surface.video, mime, mime.includes(','), this.listener(() => presenter))
         : new CanvasPresenter(way, this.surface.canvas, mime, this.listener(() => presenter));
     this.presenter = presenter;
-    this.onWay(way, this.refused || (way === 'mse' ? 'This browser does not decode this picture by picture, or did not manage to.' : ''));
+    this.onWay(way, (this.converted && `${this.converted} The appliance makes pictures of it.`) || this.refused || (way === 'mse' ? 'This browser does not decode this picture by picture, or did not manage to.' : ''));
     presenter.setAudible(this.audible);
     presenter.begin(init);
     for (const message of held) presenter.take(message);
+  }
+
+  /** This browser cannot decode the video: the appliance is asked for pictures of it. */
+  private convert(reason: string): void {
+    this.dropPresenter();
+    this.disconnect();
+    if (this.closed) return;
+    if (this.converted !== '') {
+      this.giveUp(reason);
+      return;
+    }
+    this.converted = reason;
+    this.tell({ status: 'connecting', reason: '' });
+    this.connect();
+  }
+
+  /** There is no way to show it; a look now and then tells when the camera's codec, or what stands in the way, has changed. */
+  private giveUp(reason: string): void {
+    this.dropPresenter();
+    this.disconnect();
+    this.converted = '';
+    this.tell({ status: 'unsupported', reason: reason.trim() });
+    clearTimeout(this.retryTimer);
+    this.retryTimer = setTimeout(() => this.connect(), unsupportedRetryMs);
   }
 
   /** Passes on what a presenter tells as long as it is the one. */

@@ -23,7 +23,7 @@ export class Tap {
     private readonly gops: Gops,
     private readonly onNews: () => void,
   ) {
-    this.socket = new WebSocket(liveAddress(camera, stream, true, false));
+    this.socket = new WebSocket(liveAddress(camera, stream, true, 'mp4'));
     this.socket.binaryType = 'arraybuffer';
     this.socket.onmessage = (event) => {
       if (typeof event.data === 'string') this.onText(event.data);
