@@ -94,25 +94,37 @@ const (
 	document
 )
 
-// add sums a stretch up, unless that has been done.
-func (c *content) add(off int64, b []byte, k kind, offsetNs int64, damaged bool) {
+// add sums a stretch up, unless that has been done. Of clusters pieces says what they are.
+func (c *content) add(off int64, b []byte, k kind, pieces []piece) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if off != c.off || c.sums == nil {
+	for len(pieces) > 0 && off < c.off { // somebody else has been here
+		n := pieces[0].size
+		off, b, pieces = off+int64(n), b[n:], pieces[1:]
+	}
+	if off != c.off || c.sums == nil || len(b) == 0 {
 		return
+	}
+	var whole sync.WaitGroup // its digest is of the same bytes as those of the seconds, and as much work
+	if c.whole != nil {
+		whole.Go(func() {
+			c.whole.Write(b)
+			c.crc = crc32.Update(c.crc, crc32.IEEETable, b)
+		})
 	}
 	switch k {
 	case front:
 		c.sums.AddFront(b)
 	case cluster:
-		c.sums.AddPiece(offsetNs/1e6, damaged, b)
+		at := 0
+		for _, p := range pieces {
+			c.sums.AddPiece(p.offsetNs/1e6, p.damaged, b[at:at+p.size])
+			at += p.size
+		}
 	case back:
 		c.sums.AddBack(b)
 	}
-	if c.whole != nil {
-		c.whole.Write(b)
-		c.crc = crc32.Update(c.crc, crc32.IEEETable, b)
-	}
+	whole.Wait()
 	if c.off += int64(len(b)); k == document && c.off == c.file.size() {
 		if c.whole != nil {
 			c.whole.Sum(c.sum[:0])
@@ -164,7 +176,7 @@ func (c *content) write(ctx context.Context, a Archive, w io.Writer, from int64)
 	}
 	out := &window{w: w, from: from}
 	put := func(b []byte, k kind) error {
-		c.add(out.off, b, k, 0, false)
+		c.add(out.off, b, k, nil)
 		_, err := out.Write(b)
 		return err
 	}
@@ -207,7 +219,7 @@ func (c *content) frame(ctx context.Context, a Archive, begin int64) (head, tail
 	return head, tail, err
 }
 
-// clusters writes what lies between front and back: one goroutine reads, this one sums up and writes.
+// clusters writes what lies between front and back: one goroutine reads, one sums up, this one writes.
 func (c *content) clusters(ctx context.Context, a Archive, out *window, begin int64) error {
 	f := c.file
 	ctx, cancel := context.WithCancel(ctx)
@@ -228,14 +240,12 @@ func (c *content) clusters(ctx context.Context, a Archive, out *window, begin in
 	for b := range batches {
 		if err == nil {
 			out.off = b.off
-			at := 0
-			for _, p := range b.pieces {
-				c.add(b.off+int64(at), b.data[at:at+p.size], cluster, p.offsetNs, p.damaged)
-				at += p.size
-			}
+			var summing sync.WaitGroup
+			summing.Go(func() { c.add(b.off, b.data, cluster, b.pieces) })
 			if _, err = out.Write(b.data); err != nil {
 				cancel()
 			}
+			summing.Wait()
 		}
 		free <- b.buf
 	}
@@ -252,6 +262,10 @@ func (c *content) clusters(ctx context.Context, a Archive, out *window, begin in
 	return nil
 }
 
+// writeAtOnce is how much one system call is given: some kernels take several times as long for a byte of a few MiB at once
+// as for one of what fits a processor's cache.
+const writeAtOnce = 128 << 10
+
 // window lets through what lies at or behind an offset.
 type window struct {
 	w    io.Writer
@@ -265,6 +279,12 @@ func (w *window) Write(b []byte) (int, error) {
 	if skip == int64(len(b)) {
 		return len(b), nil
 	}
-	n, err := w.w.Write(b[skip:])
-	return int(skip) + n, err
+	for rest := b[skip:]; len(rest) > 0; {
+		n, err := w.w.Write(rest[:min(len(rest), writeAtOnce)])
+		if err != nil {
+			return len(b) - len(rest) + n, err
+		}
+		rest = rest[n:]
+	}
+	return len(b), nil
 }

@@ -227,6 +227,15 @@ func TestAnyPartOfAFileIsTheSameAgain(t *testing.T) {
 	if _, err := c.write(t.Context(), a, &out, 150_000); err != nil || !bytes.Equal(out.Bytes(), all[150_000:]) {
 		t.Errorf("gone on with it is another: %v", err)
 	}
+	// One that is given up, and gone on with from before that.
+	c = newContent(b.files[0].file, b.about, b.key)
+	if _, err := c.write(t.Context(), a, &failing{after: 150_000}, 0); !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if _, err := c.write(t.Context(), a, &out, 60_000); err != nil || !bytes.Equal(out.Bytes(), all[60_000:]) {
+		t.Errorf("gone on with from before it is another: %v", err)
+	}
 }
 
 var errDisk = errors.New("disk")

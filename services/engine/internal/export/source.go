@@ -14,7 +14,7 @@ import (
 // chunk is how much of a segment is read at a time, and buffers how many of them there are: one is read into while another
 // is summed up and written.
 const (
-	chunk   = 4 << 20
+	chunk   = 1 << 20
 	buffers = 3
 )
 
