@@ -342,6 +342,36 @@ func (e LiveOfferType) Valid() bool {
 	}
 }
 
+// Defines values for MediumStatus.
+const (
+	MediumStatusEjected  MediumStatus = "ejected"
+	MediumStatusEjecting MediumStatus = "ejecting"
+	MediumStatusFailed   MediumStatus = "failed"
+	MediumStatusMounted  MediumStatus = "mounted"
+	MediumStatusMounting MediumStatus = "mounting"
+	MediumStatusPresent  MediumStatus = "present"
+)
+
+// Valid indicates whether the value is a known member of the MediumStatus enum.
+func (e MediumStatus) Valid() bool {
+	switch e {
+	case MediumStatusEjected:
+		return true
+	case MediumStatusEjecting:
+		return true
+	case MediumStatusFailed:
+		return true
+	case MediumStatusMounted:
+		return true
+	case MediumStatusMounting:
+		return true
+	case MediumStatusPresent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationName.
 const (
 	OperationNameFormat OperationName = "format"
@@ -1388,6 +1418,40 @@ type LoginRequest struct {
 	Username string `json:"username"`
 }
 
+// Medium defines model for Medium.
+type Medium struct {
+	// Device Example: sdc
+	Device string `json:"device,omitempty,omitzero"`
+
+	// FileLimitBytes The most that a file on it can have; 0: no limit that matters
+	FileLimitBytes int64 `json:"fileLimitBytes,omitempty,omitzero"`
+
+	// Filesystem Example: exFAT
+	Filesystem string `json:"filesystem"`
+
+	// FreeBytes While it is mounted, else 0
+	FreeBytes int64 `json:"freeBytes,omitempty,omitzero"`
+
+	// ID That of the disk
+	ID string `json:"id"`
+
+	// Name Its label, or the disk's model
+	Name string `json:"name"`
+
+	// Path mounted: the folder for exports
+	Path string `json:"path,omitempty,omitzero"`
+
+	// Reason failed: why
+	Reason    string `json:"reason,omitempty,omitzero"`
+	SizeBytes int64  `json:"sizeBytes"`
+
+	// Status present: it is mounted when an export is to be written to it; ejected: it may be pulled, and is used again once it was
+	Status MediumStatus `json:"status"`
+}
+
+// MediumStatus present: it is mounted when an export is to be written to it; ejected: it may be pulled, and is used again once it was
+type MediumStatus string
+
 // Memory defines model for Memory.
 type Memory struct {
 	AvailableBytes int64 `json:"availableBytes"`
@@ -1817,7 +1881,10 @@ type Status struct {
 	Hostname   string         `json:"hostname"`
 	Interfaces []Interface    `json:"interfaces"`
 	Kernel     string         `json:"kernel,omitempty,omitzero"`
-	Memory     Memory         `json:"memory"`
+
+	// Media Removable disks with a file system that exports can go to
+	Media  []Medium `json:"media,omitempty,omitzero"`
+	Memory Memory   `json:"memory"`
 
 	// Packages What the image was built from; empty when not booted from an image
 	Packages []Package `json:"packages"`

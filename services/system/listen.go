@@ -25,6 +25,8 @@ const (
 	apiGroup   = "vigie"
 	apiGroupID = 900
 	webUserID  = 902
+	// engineUserID may have a medium mounted besides, to write an export to.
+	engineUserID = 901
 )
 
 // listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.

@@ -45,3 +45,11 @@ func (m *machine) SetClock(_ context.Context, servers []string, zone *string) er
 func (m *machine) FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error {
 	return m.disks.Format(ctx, disk, r)
 }
+
+func (m *machine) MountMedium(ctx context.Context, id string) error {
+	return m.disks.MountMedium(ctx, id)
+}
+
+func (m *machine) EjectMedium(ctx context.Context, id string) error {
+	return m.disks.EjectMedium(ctx, id)
+}

@@ -25,6 +25,7 @@ import (
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/facts"
 	"vigie/services/system/internal/httpapi"
+	"vigie/services/system/internal/medium"
 	"vigie/services/system/internal/network"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
@@ -83,6 +84,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
 		Attach: attach, Detach: keeper.Detach,
+		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
 			if err := start.end(); err != nil {
@@ -102,7 +104,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
-	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), 0, webUserID, uint32(os.Geteuid()))
+	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), engineUserID, 0, webUserID, uint32(os.Geteuid()))
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })

@@ -49,6 +49,11 @@ func (c *Client) FormatDisk(ctx context.Context, disk string, r api.FormatReques
 	return c.ask.Call(ctx, http.MethodPost, "/v1/disks/"+url.PathEscape(disk)+"/format", r, nil)
 }
 
+// MountMedium makes a removable disk ready to be written to; where is in the state then.
+func (c *Client) MountMedium(ctx context.Context, medium string) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/media/"+url.PathEscape(medium)+"/mount", nil, nil)
+}
+
 // Power switches the machine off or restarts it.
 func (c *Client) Power(ctx context.Context, action api.PowerRequestAction) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/power", api.PowerRequest{Action: action}, nil)

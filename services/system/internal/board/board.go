@@ -132,6 +132,9 @@ func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
 // SetVolumes replaces the volumes; the list then belongs to the board.
 func (b *Board) SetVolumes(v []api.Volume) { set(b, &b.status.Volumes, list(v)) }
 
+// SetMedia replaces the removable disks that exports can go to; the list then belongs to the board.
+func (b *Board) SetMedia(v []api.Medium) { set(b, &b.status.Media, list(v)) }
+
 // SetServices replaces the services; the list then belongs to the board.
 func (b *Board) SetServices(v []api.Service) { set(b, &b.status.Services, list(v)) }
 

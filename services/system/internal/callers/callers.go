@@ -10,6 +10,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"path"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -36,12 +37,14 @@ func Remember(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, userKey{}, peer.Uid)
 }
 
-// Limit lets the users given ask anything of next, and all others only for the machine's state.
-func Limit(next http.Handler, trusted ...uint32) http.Handler {
+// Limit lets the users given as trusted ask anything of next, writer besides for a medium to be mounted, so that it can write
+// an export to it, and all others only for the machine's state.
+func Limit(next http.Handler, writer uint32, trusted ...uint32) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, known := r.Context().Value(userKey{}).(uint32)
 		state := r.Method == http.MethodGet && r.URL.Path == "/v1/status"
-		if known && (state || slices.Contains(trusted, user)) {
+		mount, _ := path.Match("/v1/media/*/mount", r.URL.Path)
+		if known && (state || user == writer && mount && r.Method == http.MethodPost || slices.Contains(trusted, user)) {
 			next.ServeHTTP(w, r)
 			return
 		}

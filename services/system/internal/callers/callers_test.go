@@ -11,14 +11,14 @@ import (
 )
 
 // status asks over a unix socket, as this process' user, of a server that trusts the given ones.
-func status(t *testing.T, method, path string, trusted ...uint32) int {
+func status(t *testing.T, method, path string, writer uint32, trusted ...uint32) int {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), trusted...))
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), writer, trusted...))
 	s.Listener.Close()
 	s.Listener, s.Config.ConnContext = l, Remember
 	s.Start()
@@ -49,20 +49,40 @@ func TestOnlyTheTrustedMayAskForMoreThanTheState(t *testing.T) {
 		{"GET", "/v1/status/../services/web/log", 403},
 		{"POST", "/v1/disks/sda/format", 403},
 		{"POST", "/v1/power", 403},
+		{"POST", "/v1/media/x/mount", 403},
+		{"POST", "/v1/media/x/eject", 403},
 		{"PUT", "/v1/clock", 403},
 		{"POST", "/v1/services/web/restart", 403},
 	} {
-		if got := status(t, c.method, c.path, me+1, me); got != 200 {
+		if got := status(t, c.method, c.path, me+2, me+1, me); got != 200 {
 			t.Errorf("%s %s, trusted: %d", c.method, c.path, got)
 		}
-		if got := status(t, c.method, c.path, me+1); got != c.others {
+		if got := status(t, c.method, c.path, me+2, me+1); got != c.others {
 			t.Errorf("%s %s, another: %d, want %d", c.method, c.path, got, c.others)
 		}
 	}
 }
 
+func TestTheWriterMayHaveAMediumMounted(t *testing.T) {
+	me := uint32(os.Getuid())
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"POST", "/v1/media/usb-x/mount", 200},
+		{"POST", "/v1/media/usb-x/eject", 403},
+		{"GET", "/v1/media/usb-x/mount", 403},
+		{"POST", "/v1/media/usb-x/mount/../../../power", 403},
+		{"POST", "/v1/power", 403},
+	} {
+		if got := status(t, c.method, c.path, me, me+1); got != c.want {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, got, c.want)
+		}
+	}
+}
+
 func TestAPeerThatIsNotKnownIsNobody(t *testing.T) {
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 0, uint32(os.Getuid())))
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 1, 0, uint32(os.Getuid())))
 	s.Config.ConnContext = Remember
 	s.Start() // TCP
 	defer s.Close()

@@ -30,6 +30,8 @@ type Machine interface {
 	// SetClock chooses the NTP servers and the time zone; nil: the zone stays.
 	SetClock(ctx context.Context, servers []string, zone *string) error
 	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
+	MountMedium(ctx context.Context, medium string) error
+	EjectMedium(ctx context.Context, medium string) error
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	RestartService(ctx context.Context, name string, atOnce bool) error
 	ServiceLog(ctx context.Context, name string) ([]string, error)
@@ -50,6 +52,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"GET /v1/status":                      s.status,
 		"PUT /v1/clock":                       s.clock,
 		"POST /v1/disks/{disk}/format":        s.format,
+		"POST /v1/media/{medium}/mount":       s.mountMedium,
+		"POST /v1/media/{medium}/eject":       s.ejectMedium,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
 		"GET /v1/services/{service}/log":      s.log,
@@ -109,6 +113,21 @@ func (s *server) format(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusAccepted)
 	return nil
+}
+
+func (s *server) mountMedium(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.MountMedium(r.Context(), r.PathValue("medium")))
+}
+
+func (s *server) ejectMedium(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.EjectMedium(r.Context(), r.PathValue("medium")))
+}
+
+func done(w http.ResponseWriter, err error) error {
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
 }
 
 func (s *server) power(w http.ResponseWriter, r *http.Request) error {

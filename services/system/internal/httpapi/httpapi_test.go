@@ -38,6 +38,8 @@ func (f *fakes) SetClock(_ context.Context, s []string, zone *string) error {
 	}
 	return f.do(what)
 }
+func (f *fakes) MountMedium(_ context.Context, id string) error { return f.do("mount " + id) }
+func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("eject " + id) }
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
 	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
 }
@@ -74,6 +76,7 @@ func full() *board.Board {
 		{ID: "b", Device: "sdb", Serial: "T", Use: api.DiskUseBlank},
 	})
 	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1}})
+	b.SetMedia([]api.Medium{{ID: "u", Name: "STICK", Filesystem: "FAT", SizeBytes: 9, FreeBytes: 8, FileLimitBytes: 7, Status: api.MediumStatusMounted, Path: "/volumes/medium-u/Vigie exports"}})
 	b.SetServices([]api.Service{{Name: "engine", Status: api.ServiceStatusReady, Pid: 5}})
 	return b
 }
@@ -97,6 +100,10 @@ var requests = []struct {
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
+	{"mountMedium", "POST", "/v1/media/usb-1/mount", "", 204, "mount usb-1", ""},
+	{"mountMedium", "POST", "/v1/media/bad/mount", "", 409, "", "refused"},
+	{"ejectMedium", "POST", "/v1/media/usb-1/eject", "", 204, "eject usb-1", ""},
+	{"ejectMedium", "POST", "/v1/media/bad/eject", "", 409, "", "refused"},
 	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},

@@ -109,6 +109,7 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	default:
 		d.use = api.DiskUseOther
 	}
+	m.meet(d, found, err)
 	m.announce(d)
 	if d.use == api.DiskUseBlank && m.cfg.FormatBlank && !m.cfg.Observe && !d.dev.Removable && !d.dev.Optical && !d.dev.ReadOnly &&
 		d.dev.SizeBytes >= volume.MinSize && !m.settled && d.op.Status == "" {
@@ -125,6 +126,7 @@ func (m *Manager) gone(ctx context.Context, d *disk) {
 	if v := m.volumes[d.volume]; v != nil && v.disk == d {
 		m.lose(ctx, v, gone)
 	}
+	m.pulled(ctx, d)
 }
 
 // announce tells the installer about a disk.

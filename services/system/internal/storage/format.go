@@ -68,6 +68,8 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 		return refuse("readonly", "The disk cannot be written to; it may be write-protected.")
 	case v != nil && v.disk == d && v.status != api.VolumeStatusFailed:
 		return refuse("mounted", fmt.Sprintf("The disk holds the data volume %q, which is in use.", v.name))
+	case m.media[d.key].used():
+		return refuse("in_use", "The disk is mounted for exports. Eject it on the Exports page, pull it and plug it in again.")
 	case d.dev.SizeBytes < volume.MinSize:
 		return refuse("too_small", fmt.Sprintf("The disk has %s; a data volume needs at least 300 MiB.", size(d.dev.SizeBytes)))
 	}

@@ -14,6 +14,7 @@ import (
 func (m *Manager) publish() {
 	m.board.SetDisks(m.diskList())
 	m.board.SetVolumes(m.volumeList())
+	m.board.SetMedia(m.mediumList())
 }
 
 func (m *Manager) diskList() []api.Disk {

@@ -62,6 +62,8 @@ type Config struct {
 	// called by Run when a volume is gone or unusable.
 	Attach func(id, path string)
 	Detach func(id string)
+	// PowerOff stops a removable disk that is mounted no more; it may be pulled then.
+	PowerOff func(node, name string) error
 
 	Now     func() time.Time
 	Console *console.Console
@@ -72,6 +74,7 @@ type Config struct {
 type Board interface {
 	SetDisks([]api.Disk)
 	SetVolumes([]api.Volume)
+	SetMedia([]api.Medium)
 	SettleStorage()
 }
 
@@ -81,14 +84,16 @@ type Manager struct {
 	board Board
 	pace  pace
 
-	results chan func() // what jobs have to say; called by Run
-	asks    chan ask    // what the API wants
-	jobs    sync.WaitGroup
-	turns   atomic.Uint64
+	results   chan func() // what jobs have to say; called by Run
+	asks      chan ask    // what the API wants
+	mediaAsks chan mediumAsk
+	jobs      sync.WaitGroup
+	turns     atomic.Uint64
 
 	// The rest belongs to Run.
 	disks   map[key]*disk
 	volumes map[string]*vol // by id
+	media   map[key]*med    // by the disk they are on
 	began   time.Time
 	newest  time.Time // when a disk was last added
 	settled bool
@@ -105,8 +110,8 @@ type key struct {
 func New(cfg Config, board Board) *Manager {
 	return &Manager{
 		cfg: cfg, board: board, pace: usual,
-		results: make(chan func()), asks: make(chan ask),
-		disks: map[key]*disk{}, volumes: map[string]*vol{},
+		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk),
+		disks: map[key]*disk{}, volumes: map[string]*vol{}, media: map[key]*med{},
 	}
 }
 
@@ -140,12 +145,15 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			result()
 		case a := <-m.asks:
 			a.reply <- m.format(ctx, a)
+		case a := <-m.mediaAsks:
+			m.answerMedium(ctx, a)
 		case <-tick.C:
 			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {
 				m.scan(ctx, "")
 				scanned = m.cfg.Now()
 			}
 			m.watch(ctx)
+			m.watchMedia(ctx)
 		}
 		m.publish()
 		m.settle() // last: whoever sees it sees the volumes too
@@ -201,7 +209,7 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 			m.newest = m.cfg.Now()
 		}
 		d.dev = dev
-		again := dev.Name == changed && (dev.Removable || dev.Optical) && d.volume == "" && !d.busy()
+		again := dev.Name == changed && (dev.Removable || dev.Optical) && d.volume == "" && !d.busy() && !m.media[k].used()
 		if !known || again {
 			m.look(ctx, d)
 		}

@@ -112,8 +112,8 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 			}
 			l.attached[id] = true
 		},
-		Settled: func() {},
-		Detach:  func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
+		Settled: func() {}, PowerOff: func(string, string) error { return nil },
+		Detach: func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -898,6 +898,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/media/{medium}/mount": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a USB disk ready to be written to; the answer comes when it is */
+        post: operations["mountMedium"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/media/{medium}/eject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write everything out to a USB disk and let go of it; once the answer is there it may be pulled */
+        post: operations["ejectMedium"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/power": {
         parameters: {
             query?: never;
@@ -1896,6 +1936,8 @@ export interface components {
             clock: components["schemas"]["Clock"];
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
+            /** @description Removable disks with a file system that exports can go to */
+            media?: components["schemas"]["Medium"][];
             services: components["schemas"]["Service"][];
             /** @description What the image was built from; empty when not booted from an image */
             packages: components["schemas"]["Package"][];
@@ -2001,6 +2043,37 @@ export interface components {
             sizeBytes?: number;
             /** Format: int64 */
             freeBytes?: number;
+        };
+        Medium: {
+            /** @description That of the disk */
+            id: string;
+            /** @description Its label, or the disk's model */
+            name: string;
+            /** @example sdc */
+            device?: string;
+            /** @example exFAT */
+            filesystem: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            /**
+             * Format: int64
+             * @description While it is mounted, else 0
+             */
+            freeBytes?: number;
+            /**
+             * Format: int64
+             * @description The most that a file on it can have; 0: no limit that matters
+             */
+            fileLimitBytes?: number;
+            /**
+             * @description present: it is mounted when an export is to be written to it; ejected: it may be pulled, and is used again once it was
+             * @enum {string}
+             */
+            status: "present" | "mounting" | "mounted" | "ejecting" | "ejected" | "failed";
+            /** @description failed: why */
+            reason?: string;
+            /** @description mounted: the folder for exports */
+            path?: string;
         };
         Service: {
             name: string;
@@ -3647,6 +3720,50 @@ export interface operations {
         responses: {
             /** @description Started */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    mountMedium: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Mounted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ejectMedium: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ejected */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
