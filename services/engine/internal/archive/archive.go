@@ -60,6 +60,7 @@ type Archive struct {
 	log *slog.Logger
 
 	protections *protection.Store
+	holds       holds
 	clock       steadiness
 	used        usageCache
 

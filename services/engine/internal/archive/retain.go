@@ -98,6 +98,9 @@ func (v *volume) situation(room retention.Volume, byAge, urgent bool) (retention
 	a := v.arch
 	s := retention.Situation{Volume: room, NowMs: time.Now().UnixMilli(), ByAge: byAge, Breaking: v.mayBreak(urgent), Most: batchMost}
 	spans := a.protectedSpans()
+	if !s.Breaking {
+		a.holds.add(spans)
+	}
 	heads, err := a.idx.Heads(v.id, headLength, func(s index.Segment) (bool, int64) {
 		for _, span := range spans[s.Camera] {
 			if span.Overlaps(s.StartMs, s.EndMs) {
@@ -153,9 +156,11 @@ func (v *volume) delete(s retention.Situation, heads []index.Head, list []retent
 		return nil, false
 	}
 	// The plan is a moment old: who has protected something meanwhile wins.
+	breaking := s.Breaking
 	gone, err := v.arch.idx.Mark(func(tx *mirror.Tx, s index.Segment) (bool, error) {
 		covered, err := protection.Covers(tx, s.Camera, s.StartMs, s.EndMs, v.arch.lapseMs())
-		return covered || s.Volume != v.id, err
+		held := !breaking && v.arch.holds.covers(s.Camera, s.StartMs, s.EndMs)
+		return covered || held || s.Volume != v.id, err
 	}, keys(gone)...)
 	if err != nil {
 		v.arch.log.Error("cannot mark segments for deletion", "volume", v.id, "err", err)

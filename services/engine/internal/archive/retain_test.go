@@ -265,6 +265,43 @@ func TestAProtectionWinsOverAPlanThatWasMadeBefore(t *testing.T) {
 	}
 }
 
+func TestWhatIsHeldStaysUntilItIsReleasedOrNothingElseIsLeft(t *testing.T) {
+	k := newKeeping(t, "unsynchronised")
+	k.use(k.volume("a"))
+	first, second := k.aged(camera, 2*day), k.aged(camera, day)
+	v := k.arch.present()[0]
+	plan := func(urgent bool) (retention.Situation, []index.Head) {
+		t.Helper()
+		s, heads, err := v.situation(retention.Volume{}, false, urgent)
+		if err != nil || len(heads) != 1 {
+			t.Fatalf("%+v, %v", heads, err)
+		}
+		return s, heads
+	}
+	s, heads := plan(false)
+	release := k.arch.Hold(camera, first.StartMs+1, first.EndMs-1)
+	if gone, ok := v.delete(s, heads, []retention.Deletion{{Segment: 0}}); !ok || len(gone) != 0 || !k.has(first.Key) {
+		t.Fatalf("what is held is deleted by an older plan: %+v, %v", gone, ok)
+	}
+	if s, heads = plan(false); len(s.Lines[0].Protected) != 1 || s.Breaking {
+		t.Errorf("a plan without what is held: %+v", s)
+	}
+	if gone, ok := v.delete(s, heads, []retention.Deletion{{Segment: len(heads[0].Segments) - 1}}); !ok || len(gone) != 1 || gone[0].Key != second.Key {
+		t.Fatalf("what lies beside it: %+v, %v", gone, ok)
+	}
+	v.mu.Lock()
+	v.committedAt = time.Now().Add(-time.Hour)
+	v.mu.Unlock()
+	if s, heads = plan(true); len(s.Lines[0].Protected) != 0 || !s.Breaking {
+		t.Errorf("where nothing else is left: %+v", s)
+	}
+	release()
+	release()
+	if gone, ok := v.delete(s, heads, []retention.Deletion{{Segment: 0}}); !ok || len(gone) != 1 || k.has(first.Key) {
+		t.Fatalf("%+v, %v", gone, ok)
+	}
+}
+
 func TestProtectionsSurviveTheLossOfTheDatabase(t *testing.T) {
 	k := newKeeping(t, "synchronised")
 	a := k.volume("a")
