@@ -136,6 +136,7 @@ const (
 	ExportStatusPreparing ExportStatus = "preparing"
 	ExportStatusReady     ExportStatus = "ready"
 	ExportStatusRunning   ExportStatus = "running"
+	ExportStatusWaiting   ExportStatus = "waiting"
 )
 
 // Valid indicates whether the value is a known member of the ExportStatus enum.
@@ -150,6 +151,8 @@ func (e ExportStatus) Valid() bool {
 	case ExportStatusReady:
 		return true
 	case ExportStatusRunning:
+		return true
+	case ExportStatusWaiting:
 		return true
 	default:
 		return false
@@ -1160,7 +1163,10 @@ type Export struct {
 	FromMs int64        `json:"fromMs"`
 	ID     string       `json:"id"`
 
-	// Message failed: why; ready: why it ended early when it was read last
+	// Medium The removable disk that an export goes to
+	Medium ExportMedium `json:"medium,omitempty,omitzero"`
+
+	// Message failed: why; waiting: for what; ready: why it ended early when it was read last
 	Message string `json:"message,omitempty,omitzero"`
 
 	// Name Of the file that is downloaded
@@ -1169,7 +1175,7 @@ type Export struct {
 	RemainingMs int64  `json:"remainingMs,omitempty,omitzero"`
 	SizeBytes   int64  `json:"sizeBytes,omitempty,omitzero"`
 
-	// Status running: it is being read; done: it was taken to its end at least once, and can be again
+	// Status running: it is being read; done: it was taken to its end at least once, and can be again, or is on its medium; waiting: it goes on by itself when its medium is there
 	Status ExportStatus `json:"status"`
 	Stream StreamName   `json:"stream"`
 	ToMs   int64        `json:"toMs"`
@@ -1178,7 +1184,7 @@ type Export struct {
 	Warnings []string `json:"warnings,omitempty,omitzero"`
 }
 
-// ExportStatus running: it is being read; done: it was taken to its end at least once, and can be again
+// ExportStatus running: it is being read; done: it was taken to its end at least once, and can be again, or is on its medium; waiting: it goes on by itself when its medium is there
 type ExportStatus string
 
 // ExportCamera defines model for ExportCamera.
@@ -1206,6 +1212,14 @@ type ExportFile struct {
 // ExportFileBecause Why it begins there: it is the start of what was asked for; nothing is recorded just before; the format changed; it was asked to be split
 type ExportFileBecause string
 
+// ExportMedium The removable disk that an export goes to
+type ExportMedium struct {
+	// Folder Within the folder `Vigie exports`; empty: not begun
+	Folder string `json:"folder,omitempty,omitzero"`
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+}
+
 // ExportRequest defines model for ExportRequest.
 type ExportRequest struct {
 	// Cameras Ids, of cameras that are no longer set up too
@@ -1214,6 +1228,9 @@ type ExportRequest struct {
 	// Container The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read
 	Container ExportContainer `json:"container,omitempty,omitzero"`
 	FromMs    int64           `json:"fromMs"`
+
+	// Medium The id of a removable disk (GET /status) to write it to, instead of its being downloaded; files are split where that one's file system needs it
+	Medium string `json:"medium,omitempty,omitzero"`
 
 	// Note Why it is made; it stands in the manifests
 	Note string `json:"note,omitempty,omitzero"`

@@ -129,7 +129,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	})
 	group.Go(func() error {
 		for {
-			if err := work(ctx, o, m, well, log, stdout); !errors.Is(err, errAdopted) {
+			if err := work(ctx, o, m, system, well, log, stdout); !errors.Is(err, errAdopted) {
 				return err
 			}
 			log.Info("a volume brought cameras and recordings; starting again with them")
@@ -160,7 +160,7 @@ func profile(path string) (stop func() error, err error) {
 var errAdopted = errors.New("the database came with a volume")
 
 // work is what the engine does once the machine is known.
-func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Logger, stdout io.Writer) (err error) {
+func work(ctx context.Context, o options, m *machine, system *systemapi.Client, well *pulse, log *slog.Logger, stdout io.Writer) (err error) {
 	if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
 		log.Warn("not all disks have been looked at in time; going on with those there are")
 	}
@@ -255,7 +255,7 @@ func work(ctx context.Context, o options, m *machine, well *pulse, log *slog.Log
 	relaying := relay.New(relay.Config{Cameras: cameras, Archive: strips{arch}, Book: book, Log: log})
 	exports, err := export.Open(export.Config{
 		DB: db, Keys: export.NewKeys(db, func() bool { return durable(db) }), Archive: exported{arch}, Software: "Vigie " + version.Version, Log: log,
-		Appliance: m.hostname, Zone: m.timeZone, CameraName: cameraName(cameras, arch),
+		Appliance: m.hostname, Zone: m.timeZone, CameraName: cameraName(cameras, arch), Media: removable{m, system},
 	})
 	if err != nil {
 		return err

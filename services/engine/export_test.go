@@ -29,6 +29,7 @@ func (e *running) exports(id string, startMs int64) {
 	ask(`,"cameras":["nonsense/../"]`, 400, `"no_camera"`)
 	cam := `,"cameras":["` + id + `"]`
 	ask(cam+`,"stream":"third"`, 400, `"bad_stream"`)
+	ask(cam+`,"medium":"none"`, 400, `"no_medium"`)
 	ask(cam+`,"container":"avi"`, 400, `"bad_container"`)
 	ask(cam+`,"splitMinutes":1441`, 400, `"bad_split"`)
 	ask(cam+`,"splitBytes":5`, 400, `"bad_split"`)

@@ -33,7 +33,7 @@ func (m *machine) set(s api.Status) {
 	defer m.mu.Unlock()
 	if m.status.StorageSettled && !s.StorageSettled {
 		// The system service was restarted and has not looked at the disks yet: nothing that is mounted went away.
-		s.StorageSettled, s.Volumes = true, m.status.Volumes
+		s.StorageSettled, s.Volumes, s.Media = true, m.status.Volumes, m.status.Media
 	}
 	m.status = s
 	close(m.changed)

@@ -21,6 +21,7 @@ import (
 	"vigie/services/engine/internal/record"
 	"vigie/services/engine/internal/relay"
 	"vigie/services/engine/internal/retention"
+	"vigie/services/system/systemapi"
 )
 
 // recordings is the archive as a recorder sees it.
@@ -113,6 +114,21 @@ func (x exported) Open(id string) (export.Segment, error) {
 		return nil, err
 	}
 	return segmentFile{file}, nil
+}
+
+// removable are the disks that people plug in, as exports see them.
+type removable struct {
+	machine *machine
+	system  *systemapi.Client
+}
+
+func (r removable) List() ([]api.Medium, <-chan struct{}) {
+	s, changed := r.machine.get()
+	return s.Media, changed
+}
+
+func (r removable) Mount(ctx context.Context, id string) error {
+	return r.system.MountMedium(ctx, id)
 }
 
 // Nearest is the next segment, or else the last there is.

@@ -40,6 +40,13 @@ func newContent(f *file, about manifest.About, key manifest.Key) *content {
 // errPlan: what is on the disks is no longer what was planned.
 var errPlan = errors.New("the recordings have changed since the export was made")
 
+// restore remembers what a file that has been written before adds up to.
+func (c *content) restore(w wholeFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sum, c.signed, c.known = w.Sum, w.Beside, true
+}
+
 // total returns what the whole file adds up to, once that is known.
 func (c *content) total() (sum manifest.Digest, crc uint32, known bool) {
 	c.mu.Lock()

@@ -27,6 +27,11 @@ func (b *bundle) name(zip bool) string {
 	return b.files[0].file.name
 }
 
+// folderName is that of the export's folder on a medium.
+func (b *bundle) folderName() string {
+	return strings.TrimSuffix(b.name(true), ".zip")
+}
+
 // alone tells whether a single file is what is downloaded.
 func (b *bundle) alone(zip bool) bool { return len(b.files) == 1 && !zip }
 
@@ -52,6 +57,7 @@ func (x *Exports) Download(w http.ResponseWriter, r *http.Request, id string) er
 		return err
 	}
 	defer x.release(j)
+	defer x.hold(j)()
 	j.mu.Lock()
 	size, tag, zip := j.row.SizeBytes, `"`+j.tag+`"`, j.row.Zip
 	j.mu.Unlock()
@@ -97,6 +103,12 @@ func (x *Exports) Download(w http.ResponseWriter, r *http.Request, id string) er
 
 // open readies an export for being read.
 func (x *Exports) open(ctx context.Context, j *job) (*bundle, error) {
+	j.mu.Lock()
+	elsewhere := j.row.Medium
+	j.mu.Unlock()
+	if elsewhere != nil {
+		return nil, answer.Refuse(http.StatusConflict, "on_medium", fmt.Sprintf("This export is for the USB disk %s. Make another one to download.", elsewhere.Name))
+	}
 	select {
 	case <-j.prepared:
 	default:

@@ -27,6 +27,7 @@ type Config struct {
 	Keys     *Keys
 	Archive  Archive
 	Software string
+	Media    Media
 	Log      *slog.Logger
 	// Appliance is the machine's name, Zone the name of its time zone.
 	Appliance func() string
@@ -37,12 +38,15 @@ type Config struct {
 
 // Exports are all exports. Make one with Open; Run must run for them to be prepared.
 type Exports struct {
-	cfg   Config
-	slots chan struct{}
-	todo  chan *job
+	cfg      Config
+	slots    chan struct{}
+	todo     chan *job
+	carriers chan struct{} // has one when there may be something to write to a medium
 
 	mu   sync.Mutex
 	jobs map[string]*job
+
+	syncEvery int64 // bytes written to a medium
 }
 
 // job is an export.
@@ -52,6 +56,7 @@ type job struct {
 	bundle   *bundle // nil: the plan is not in memory
 	tag      string
 	failure  string
+	waiting  string        // why an export to a medium does not go on
 	prepared chan struct{} // closed once the first plan has been made, or failed
 	used     time.Time
 	users    int
@@ -64,7 +69,7 @@ type job struct {
 
 // Open reads the exports that there are.
 func Open(cfg Config) (*Exports, error) {
-	x := &Exports{cfg: cfg, slots: make(chan struct{}, mostRunning), todo: make(chan *job, mostRows), jobs: map[string]*job{}}
+	x := &Exports{cfg: cfg, slots: make(chan struct{}, mostRunning), todo: make(chan *job, mostRows), carriers: make(chan struct{}, 1), syncEvery: syncEvery, jobs: map[string]*job{}}
 	list, err := load(cfg.DB)
 	if err != nil {
 		return nil, fmt.Errorf("open exports: %w", err)
@@ -99,10 +104,17 @@ func (x *Exports) Run(ctx context.Context) {
 			j.cancel()
 		}
 	}()
+	var carrying sync.WaitGroup
+	defer carrying.Wait()
+	carrying.Go(func() { x.carry(ctx) })
 	for {
 		select {
 		case j := <-x.todo:
 			x.prepare(ctx, j)
+			select {
+			case x.carriers <- struct{}{}:
+			default:
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -147,6 +159,7 @@ func (x *Exports) planned(ctx context.Context, j *job) (*bundle, error) {
 		zone = time.UTC
 	}
 	about := r.about(x.cfg.Software)
+	defer x.hold(j)()
 	p, err := makePlan(ctx, x.cfg.Archive, r.wish())
 	if err != nil {
 		return nil, err
@@ -158,8 +171,11 @@ func (x *Exports) planned(ctx context.Context, j *job) (*bundle, error) {
 		return nil, err
 	}
 	b = newBundle(p, about, key, zone)
-	b.files[0].alone = b.alone(r.Zip)
+	b.files[0].alone = r.Medium == nil && b.alone(r.Zip)
 	size, err := b.size(ctx, r.Zip)
+	if r.Medium != nil {
+		size, err = b.folderSize()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +184,16 @@ func (x *Exports) planned(ctx context.Context, j *job) (*bundle, error) {
 		r.Cameras = p.until()
 	}
 	r.Files, r.SizeBytes, r.Warnings = describe(p), size, p.warnings
-	r.FileCount, r.Name = len(p.files), b.name(r.Zip)
+	if r.FileCount, r.Name = len(p.files), b.name(r.Zip); r.Medium != nil {
+		r.Name = b.folderName()
+	}
 	if first {
 		if err := store(x.cfg.DB, r); err != nil {
 			return nil, fmt.Errorf("store export: %w", err)
 		}
 	}
 	j.mu.Lock()
-	r.DoneMs = j.row.DoneMs
+	r.DoneMs, r.Medium = j.row.DoneMs, j.row.Medium
 	j.row, j.bundle, j.tag = r, b, p.tag(about, key.Public())
 	j.mu.Unlock()
 	x.evict(j)
@@ -201,6 +219,22 @@ func (x *Exports) evict(but *job) {
 			held[0].bundle = nil
 		}
 		held[0].mu.Unlock()
+	}
+}
+
+// hold keeps what an export is made of from being deleted while it is read.
+func (x *Exports) hold(j *job) (release func()) {
+	j.mu.Lock()
+	r := j.row
+	j.mu.Unlock()
+	var all []func()
+	for _, c := range r.Cameras {
+		all = append(all, x.cfg.Archive.Hold(c.ID, r.FromMs, r.ToMs))
+	}
+	return func() {
+		for _, release := range all {
+			release()
+		}
 	}
 }
 
@@ -305,7 +339,10 @@ func (x *Exports) Remove(id string) error {
 		return err
 	}
 	j.cancel()
-	if err := remove(x.cfg.DB, id); err != nil {
+	j.mu.Lock() // who notes how far it has come sees that it is removed, or has done so before
+	err = remove(x.cfg.DB, id)
+	j.mu.Unlock()
+	if err != nil {
 		return fmt.Errorf("remove export: %w", err)
 	}
 	x.mu.Lock()
@@ -340,6 +377,9 @@ func (j *job) view() api.Export {
 	for _, c := range r.Cameras {
 		e.Cameras = append(e.Cameras, api.ExportCamera{ID: c.ID, Name: c.Name})
 	}
+	if r.Medium != nil {
+		e.Medium = api.ExportMedium{ID: r.Medium.ID, Name: r.Medium.Name, Folder: r.Medium.Folder}
+	}
 	m := j.meter.read(time.Now())
 	e.DoneBytes, e.BytesPerSecond = m.bytes, m.perSecond
 	switch {
@@ -354,6 +394,8 @@ func (j *job) view() api.Export {
 		}
 	case r.DoneMs > 0:
 		e.Status = api.ExportStatusDone
+	case r.Medium != nil:
+		e.Status, e.Message = api.ExportStatusWaiting, j.waiting
 	default:
 		e.Status, e.Message = api.ExportStatusReady, j.meter.trouble()
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type folder struct {
 	sizes  map[string]int64
 	open   map[string]bool
 	behind time.Duration
+	held   atomic.Int32
 }
 
 func newFolder(t testing.TB) *folder {
@@ -65,6 +67,11 @@ func (a *folder) Nearest(camera, stream string, atMs int64) (fromMs, toMs int64,
 		}
 	}
 	return 0, 0, false, nil
+}
+
+func (a *folder) Hold(camera string, fromMs, toMs int64) (release func()) {
+	a.held.Add(1)
+	return func() { a.held.Add(-1) }
 }
 
 func (a *folder) Behind() time.Duration { return a.behind }

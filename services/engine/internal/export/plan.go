@@ -46,6 +46,8 @@ type Archive interface {
 	Open(id string) (Segment, error)
 	// Nearest returns the footage of a stream that is nearest to an instant; found is false when there is none.
 	Nearest(camera, stream string, atMs int64) (fromMs, toMs int64, found bool, err error)
+	// Hold keeps recordings of a range from being deleted until it is released.
+	Hold(camera string, fromMs, toMs int64) (release func())
 	// Behind is how long frames have been waiting for their disk.
 	Behind() time.Duration
 }

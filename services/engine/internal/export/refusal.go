@@ -92,6 +92,20 @@ func (x *Exports) check(q api.ExportRequest, now time.Time) (row, error) {
 		}
 		r.Cameras = append(r.Cameras, camera{Camera: manifest.Camera{ID: id, Name: name, Stream: stream}})
 	}
+	if q.Medium != "" {
+		list, _ := x.cfg.Media.List()
+		i := slices.IndexFunc(list, func(m api.Medium) bool { return m.ID == q.Medium })
+		switch {
+		case i < 0:
+			return r, answer.Field("medium", "no_medium", "There is no such USB disk; it may have been pulled. Plug it in again, or download the export.")
+		case list[i].Status == api.MediumStatusEjected:
+			return r, answer.Field("medium", "ejected", "This USB disk was ejected. Pull it and plug it in again to use it.")
+		}
+		r.Medium = &carriage{ID: q.Medium, Name: list[i].Name}
+		if most := list[i].FileLimitBytes; most > 0 && (r.SplitBytes == 0 || r.SplitBytes > most) {
+			r.SplitBytes = most
+		}
+	}
 	return r, x.found(r)
 }
 

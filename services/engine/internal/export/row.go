@@ -25,6 +25,7 @@ type row struct {
 	CreatedMs  int64     `json:"createdMs"`
 	Zone       string    `json:"zone"`
 	Appliance  string    `json:"appliance"`
+	Medium     *carriage `json:"medium,omitempty"` // nil: it is downloaded
 	DoneMs     int64     `json:"doneMs,omitempty"` // when it was last taken whole
 
 	// Of its plan: nil until there was one.

@@ -186,6 +186,7 @@ export const api = {
   setClock: (body: { ntpServers: string[]; timeZone?: string }) => nothing('PUT', '/clock', { body }),
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
+  ejectMedium: (medium: string) => nothing('POST', `/media/${id(medium)}/eject`),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
   restartService: (service: string, atOnce: boolean) => nothing('POST', `/services/${id(service)}/restart`, { body: { atOnce } }),
   serviceLog: (service: string, signal?: AbortSignal) =>

@@ -51,6 +51,7 @@ export type Status = Schemas['Status'];
 export type NetInterface = Schemas['Interface'];
 export type Disk = Schemas['Disk'];
 export type Volume = Schemas['Volume'];
+export type Medium = Schemas['Medium'];
 export type Service = Schemas['Service'];
 export type ServiceLog = Schemas['ServiceLog'];
 export type Clock = Schemas['Clock'];

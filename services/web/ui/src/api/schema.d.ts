@@ -1300,6 +1300,8 @@ export interface components {
             container?: components["schemas"]["ExportContainer"];
             /** @description A ZIP with index page and checksums, even of a single file */
             zip?: boolean;
+            /** @description The id of a removable disk (GET /status) to write it to, instead of its being downloaded; files are split where that one's file system needs it */
+            medium?: string;
             /** @description A file ends at the first keyframe after so long; 0: after 24 hours, an MP4 file after 4 */
             splitMinutes?: number;
             /**
@@ -1325,12 +1327,13 @@ export interface components {
             note?: string;
             /** Format: int64 */
             createdMs: number;
+            medium?: components["schemas"]["ExportMedium"];
             /**
-             * @description running: it is being read; done: it was taken to its end at least once, and can be again
+             * @description running: it is being read; done: it was taken to its end at least once, and can be again, or is on its medium; waiting: it goes on by itself when its medium is there
              * @enum {string}
              */
-            status: "preparing" | "ready" | "running" | "done" | "failed";
-            /** @description failed: why; ready: why it ended early when it was read last */
+            status: "preparing" | "ready" | "waiting" | "running" | "done" | "failed";
+            /** @description failed: why; waiting: for what; ready: why it ended early when it was read last */
             message?: string;
             /** @description What of the range is missing though it is recorded */
             warnings?: string[];
@@ -1347,6 +1350,13 @@ export interface components {
             fileCount?: number;
             /** @description The first 200 */
             files?: components["schemas"]["ExportFile"][];
+        };
+        /** @description The removable disk that an export goes to */
+        ExportMedium: {
+            id: string;
+            name: string;
+            /** @description Within the folder `Vigie exports`; empty: not begun */
+            folder?: string;
         };
         /**
          * @description The kind of file. mkv (the default): Matroska, as recorded. mp4: the same pictures and sound without re-encoding, for players and editors that open nothing else; G.711 and G.726 become FLAC, sample for sample the same. It takes longer to prepare, as all of it is read

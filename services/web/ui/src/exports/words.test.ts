@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Export } from '../api/model';
-import { contents, groups, progress, splitOf, splits, verdict } from './words';
+import { contents, groups, progress, splitOf, splits, targets, verdict } from './words';
 
 const base: Export = { id: 'x', cameras: [{ id: 'a', name: 'Door' }], stream: 'main', container: 'mkv', fromMs: 0, toMs: 1, by: 'ann', createdMs: 0, status: 'ready' };
 
@@ -25,4 +25,12 @@ describe('exports in words', () => {
   it('groups a fingerprint', () => {
     expect(groups('0123456789ab')).toBe('0123 4567 89ab');
   });
+});
+
+it('offers the browser and the USB disks that can be written to', () => {
+  const stick = { id: 'u', name: 'STICK', filesystem: 'exFAT', sizeBytes: 64_000_000_000, freeBytes: 12_000_000_000, status: 'mounted' } as const;
+  expect(targets([stick, { ...stick, id: 'v', status: 'present' }, { ...stick, id: 'w', status: 'ejected' }]).map((one) => one.value)).toEqual(['', 'u', 'v']);
+  expect(targets([stick])[1]?.text).toContain('12');
+  expect(verdict({ ...base, status: 'done', medium: { id: 'u', name: 'STICK' } }).text).toBe('On STICK');
+  expect(verdict({ ...base, status: 'running', medium: { id: 'u', name: 'STICK' } }).text).toBe('Being written');
 });

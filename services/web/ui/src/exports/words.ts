@@ -1,4 +1,4 @@
-import type { Export } from '../api/model';
+import type { Export, Medium } from '../api/model';
 import { bytes, span } from '../ui/format';
 
 /** How an export can be cut into files. */
@@ -34,6 +34,7 @@ type Kind = 'quiet' | 'good' | 'bad' | 'busy';
 const states: Record<Export['status'], [Kind, string]> = {
   preparing: ['busy', 'Preparing'],
   ready: ['quiet', 'Ready'],
+  waiting: ['busy', 'Waiting'],
   running: ['busy', 'Being read'],
   done: ['good', 'Taken'],
   failed: ['bad', 'Failed'],
@@ -41,7 +42,20 @@ const states: Record<Export['status'], [Kind, string]> = {
 
 export function verdict(one: Export): { kind: Kind; text: string } {
   const [kind, text] = states[one.status];
+  if (one.medium && one.status === 'running') return { kind, text: 'Being written' };
+  if (one.medium && one.status === 'done') return { kind, text: `On ${one.medium.name}` };
   return { kind, text };
+}
+
+/** What is to be known of a USB disk before it is chosen. */
+export function room(one: Medium): string {
+  return one.status === 'mounted' ? `${bytes(one.freeBytes ?? 0)} free of ${bytes(one.sizeBytes)}` : bytes(one.sizeBytes);
+}
+
+/** Where an export can go: the browser, and what is plugged in. */
+export function targets(media: readonly Medium[]): { value: string; text: string }[] {
+  const usable = media.filter((one) => one.status !== 'ejected' && one.status !== 'ejecting');
+  return [{ value: '', text: 'This browser' }, ...usable.map((one) => ({ value: one.id, text: `USB disk ${one.name} (${one.filesystem}, ${room(one)})` }))];
 }
 
 /** How far it has come, in words; empty when nothing is under way. */
