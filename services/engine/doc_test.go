@@ -25,8 +25,21 @@ func asVerify() {
 	os.Exit(0)
 }
 
-// TestTheExamplesOfExportsWork runs every command of EXPORTS.md, in order and in one shell.
-func TestTheExamplesOfExportsWork(t *testing.T) {
+// TestTheExamplesWork runs every command of the pages, in order and in one shell each.
+func TestTheExamplesWork(t *testing.T) {
+	for _, c := range []struct {
+		page  string
+		said  string // by the last of them
+		makes []string
+	}{
+		{"EXAMPLES.md", "true", []string{"segment.mkv", "picture.jpg", "same.jpg", "footage.mp4"}},
+		{"EXPORTS.md", "vigie.json: genuine", []string{"export.zip"}},
+	} {
+		t.Run(c.page, func(t *testing.T) { runExamples(t, c.page, c.said, c.makes) })
+	}
+}
+
+func runExamples(t *testing.T, page, said string, makes []string) {
 	cam := cameratest.Start(t, cameratest.CameraOptions{Video: cameratest.EncodeVideo(t, cameratest.VideoOptions{})})
 	room := newMachineRoom(t)
 	room.mount(volume(t, "v1"))
@@ -37,7 +50,7 @@ func TestTheExamplesOfExportsWork(t *testing.T) {
 		return len(s) > 0 && s[0].EndMs-s[0].StartMs > 2500
 	})
 	from := e.timeline(id).Segments[0].StartMs
-	doc, err := os.ReadFile("EXPORTS.md")
+	doc, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,18 +63,20 @@ func TestTheExamplesOfExportsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	var script strings.Builder
-	fmt.Fprintf(&script, "set -eu\ncurl() { command curl --unix-socket %q \"$@\"; }\nvigie() { VIGIE_TEST_AS_VERIFY=1 %q \"$@\"; }\n", e.socket, self)
+	fmt.Fprintf(&script, "set -euo pipefail\ncurl() { command curl --unix-socket %q \"$@\"; }\nvigie() { VIGIE_TEST_AS_VERIFY=1 %q \"$@\"; }\n", e.socket, self)
 	for _, b := range blocks {
 		script.WriteString(b[1])
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "VIGIE=http://engine/v1", "CAMERA="+id, fmt.Sprintf("FROM=%d", from), fmt.Sprintf("TO=%d", from+1500))
+	cmd.Env = append(os.Environ(), "VIGIE=http://engine/v1", "CAMERA="+id, fmt.Sprintf("FROM=%d", from), fmt.Sprintf("TO=%d", from+1500), fmt.Sprintf("AT=%d", from+700))
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "vigie.json: genuine") {
+	if err != nil || !strings.Contains(string(out), said) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, err := os.Stat(filepath.Join(cmd.Dir, "export.zip")); err != nil {
-		t.Error(err)
+	for _, name := range makes {
+		if st, err := os.Stat(filepath.Join(cmd.Dir, name)); err != nil || st.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -37,6 +37,7 @@ export default defineConfig({
   test: {
     env: { TZ: 'Europe/Berlin' },
     include: ['src/**/*.test.ts'],
+    testTimeout: 60_000, // on a machine that has other work
     environment: 'node',
   },
 });
