@@ -3,10 +3,13 @@ package export
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -226,5 +229,31 @@ func TestMeasuringStopsWhenItIsAskedTo(t *testing.T) {
 	w := wish{cameras: []camera{{Camera: manifest.Camera{ID: cameraID, Stream: "main"}}}, toMs: epoch.Add(time.Hour).UnixMilli(), container: mp4File}
 	if _, err := makePlan(ctx, a, w); err == nil {
 		t.Error("it went on")
+	}
+}
+
+// TestVLCOpensBothKinds: VLC, which refuses to run as root, passes on every picture.
+func TestVLCOpensBothKinds(t *testing.T) {
+	a := newFolder(t)
+	film(t, a, cameratest.EncodeVideo(t, cameratest.VideoOptions{}), cameratest.EncodeAudio(t, media.AAC), 4, 60)
+	for _, change := range []func(*wish){nil, asMP4} {
+		c := planOf(t, a, 0, 4*time.Second, change).files[0]
+		dir, err := os.MkdirTemp("", "vlc") // of the user that VLC runs as
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		in, out := filepath.Join(dir, c.file.name), filepath.Join(dir, "out.ts")
+		if err := errors.Join(os.WriteFile(in, whole(t, a, c), 0o644), os.Chown(dir, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := exec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME="+dir,
+			"cvlc", "-I", "dummy", "--sout", "#std{access=file,mux=ts,dst="+out+"}", in, "vlc://quit").CombinedOutput(); err != nil {
+			t.Fatalf("vlc: %v: %s", err, b)
+		}
+		got := string(output(t, "ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0", out))
+		if n, _ := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(strings.SplitN(got, "\n", 2)[0], "h264,"))); n < 95 {
+			t.Errorf("%s: VLC passes on %q, want 100 pictures", c.file.name, got)
+		}
 	}
 }

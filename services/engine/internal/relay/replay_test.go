@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"vigie/internal/api"
 	"vigie/services/engine/internal/cameratest"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
@@ -336,6 +337,45 @@ func TestFfmpegPlaysRecordings(t *testing.T) {
 			}
 			if n := strings.Count(out, "\n0,"); n != 60 {
 				t.Errorf("%d pictures decoded, want 60", n)
+			}
+		})
+	}
+}
+
+// TestFfmpegPlaysRecordingsByEveryWay: what comes is the recording, picture by picture, whichever way it goes.
+func TestFfmpegPlaysRecordingsByEveryWay(t *testing.T) {
+	archive, _ := recorded(t, media.H264)
+	s := serveAll(t, newCameras(), archive)
+	_, password := s.account("viewer", nil)
+	s.set(func(r *api.RelaySettings) { r.TLS = true })
+	const pictures = 60           // from 2 s on, over the border of two segments
+	first := make(chan string, 8) // what came by the ways that are done
+	for _, way := range []string{"tcp", "udp", "http", "rtsps"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			scheme, port, transport := "rtsp", testPort, way
+			if way == "rtsps" {
+				scheme, port, transport = "rtsps", testSecurePort, "tcp"
+			}
+			url := fmt.Sprintf("%s://viewer:%s@%s/recordings/%s/main?from=20260304T050609Z", scheme, password, s.address(port), camera)
+			out, diag, err := run(t, 40*time.Second, "ffmpeg", "-nostdin", "-v", "error", "-rtsp_transport", transport, "-i", url, "-map", "0:v", "-frames:v", strconv.Itoa(pictures), "-f", "framehash", "-hash", "md5", "-")
+			if err != nil || strings.TrimSpace(diag) != "" {
+				t.Fatalf("ffmpeg: %v: %s", err, diag)
+			}
+			if n := strings.Count(out, "\n0,"); n != pictures {
+				t.Errorf("%d pictures decoded, want %d", n, pictures)
+			}
+			var hashes strings.Builder
+			for line := range strings.Lines(out) {
+				if f := strings.Split(line, ","); len(f) == 6 && f[0] == "0" {
+					hashes.WriteString(f[5])
+				}
+			}
+			first <- hashes.String()
+			other := <-first
+			first <- other
+			if other != hashes.String() {
+				t.Error("other pictures come than by another way")
 			}
 		})
 	}
