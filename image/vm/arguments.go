@@ -9,7 +9,7 @@ func (c *Config) arguments() []string {
 		"-m", fmt.Sprint(c.MemoryMiB), "-smp", fmt.Sprint(c.CPUs),
 		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
 		"-chardev", "socket,id=control,fd=3", "-mon", "chardev=control,mode=control",
-		"-device", "virtio-rng-pci",
+		"-device", "virtio-rng-pci", "-device", "qemu-xhci,id=xhci",
 	}
 	args = append(args, c.Accel.arguments()...)
 	args = append(args, c.firmwareArguments()...)
@@ -61,8 +61,7 @@ func (c *Config) bootArguments() []string {
 	}
 	drive := "if=none,id=medium,format=raw,readonly=on,file=" + quote(c.Image)
 	if c.Medium == USB {
-		return []string{"-drive", drive, "-device", "qemu-xhci,id=xhci",
-			"-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}
+		return []string{"-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}
 	}
 	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=ide.5,drive=medium,bootindex=0"}
 }

@@ -100,11 +100,11 @@ func (t *carrier) explain(err error) error {
 	case !errors.As(err, &m):
 		return err
 	case errors.Is(err, unix.ENOSPC):
-		return &obstacle{fmt.Sprintf("The USB disk %s is full. Make room on it, and the export goes on.", name)}
+		return &obstacle{text: fmt.Sprintf("The USB disk %s is full. Make room on it, and the export goes on.", name)}
 	case errors.Is(err, unix.EROFS):
-		return &obstacle{fmt.Sprintf("The USB disk %s cannot be written to any more. Pull it and plug it in again; if that does not help, have it checked on a computer.", name)}
+		return &obstacle{text: fmt.Sprintf("The USB disk %s cannot be written to any more. Pull it and plug it in again; if that does not help, have it checked on a computer.", name)}
 	}
-	return &obstacle{fmt.Sprintf("The USB disk %s was pulled or has stopped answering. Plug it in again, and the export goes on where it stopped. (%v)", name, errors.Unwrap(err))}
+	return &obstacle{text: fmt.Sprintf("The USB disk %s was pulled or has stopped answering. Plug it in again, and the export goes on where it stopped.", name), cause: err}
 }
 
 // note keeps how far it has come.
@@ -199,7 +199,7 @@ func (t *carrier) room(path string) error {
 	}
 	free, need := int64(f.Bavail)*f.Bsize, size-t.done+spare
 	if free < need {
-		return &obstacle{fmt.Sprintf("The USB disk %s has %s free, and the export needs %s. Make room on it, and the export goes on.", t.at.Name, megabytes(free), megabytes(need))}
+		return &obstacle{text: fmt.Sprintf("The USB disk %s has %s free, and the export needs %s. Make room on it, and the export goes on.", t.at.Name, megabytes(free), megabytes(need))}
 	}
 	return nil
 }

@@ -38,7 +38,10 @@ type wholeFile struct {
 }
 
 // obstacle is why an export to a medium does not go on, for people; it does when the obstacle is gone.
-type obstacle struct{ text string }
+type obstacle struct {
+	text  string
+	cause error // for the log
+}
 
 func (o *obstacle) Error() string { return o.text }
 
@@ -106,7 +109,7 @@ func (x *Exports) carryOne(ctx context.Context, j *job) {
 		x.cfg.Log.Info("export is on its medium", "export", id, "medium", j.row.Medium.Name)
 	case errors.As(err, &o):
 		if j.waiting = o.text; was != o.text {
-			x.cfg.Log.Warn("export waits for its medium", "export", id, "err", err)
+			x.cfg.Log.Warn("export waits for its medium", "export", id, "err", errors.Join(o, o.cause))
 		}
 	default:
 		j.failure = sentence(err)
@@ -122,19 +125,19 @@ func (x *Exports) reach(ctx context.Context, c *carriage) (string, error) {
 		i := slices.IndexFunc(list, func(m api.Medium) bool { return m.ID == c.ID })
 		switch {
 		case i < 0:
-			return "", &obstacle{fmt.Sprintf("Connect the USB disk %s to go on.", c.Name)}
+			return "", &obstacle{text: fmt.Sprintf("Connect the USB disk %s to go on.", c.Name)}
 		case list[i].Status == api.MediumStatusMounted && list[i].Path != "":
 			return list[i].Path, nil
 		case list[i].Status == api.MediumStatusEjected:
-			return "", &obstacle{fmt.Sprintf("The USB disk %s was ejected. Pull it and plug it in again to go on.", c.Name)}
+			return "", &obstacle{text: fmt.Sprintf("The USB disk %s was ejected. Pull it and plug it in again to go on.", c.Name)}
 		case !mounted:
 			if err := x.cfg.Media.Mount(ctx, c.ID); err != nil {
-				return "", &obstacle{err.Error()}
+				return "", &obstacle{text: err.Error()}
 			}
 			mounted = true
 			continue
 		case time.Now().After(deadline):
-			return "", &obstacle{fmt.Sprintf("The USB disk %s does not answer.", c.Name)}
+			return "", &obstacle{text: fmt.Sprintf("The USB disk %s does not answer.", c.Name)}
 		}
 		t := time.NewTimer(time.Second)
 		select {
