@@ -24,10 +24,16 @@ import (
 	"vigie/services/engine/internal/ring"
 )
 
-// TestMain lets several tests wait for their cameras at once; by default there are as many as processors.
+// TestMain lets several tests wait for their cameras at once; by default there are as many as processors. Fuzzing does not
+// wait.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "8"); err != nil { // what is asked for on the command line counts
-		panic(err)
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" || f.Name == "test.fuzz" })
+	if !said {
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
