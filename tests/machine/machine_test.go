@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"log/slog"
 	"net/http"
 	"os"
@@ -255,6 +256,20 @@ func (b *bench) powerOff(t *testing.T) {
 	}
 }
 
+// still has the machine's own decoder make a picture of what is recorded.
+func (b *bench) still(t *testing.T, camera string, at time.Time) {
+	t.Helper()
+	answer, err := b.Do(t.Context(), http.MethodGet, fmt.Sprintf("/cameras/%s/keyframe?atMs=%d&format=jpeg&width=160", camera, at.UnixMilli()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	size, err := jpeg.DecodeConfig(answer.Body)
+	if err != nil || size.Width != 160 {
+		t.Errorf("a recorded picture as JPEG is %+v, %v; want it 160 pixels wide", size, err)
+	}
+}
+
 func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30, 2 << 30}})
 	b.boot(t)
@@ -266,6 +281,7 @@ func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 	acknowledged := make(map[string]time.Time)
 	for own, id := range b.cameras {
 		acknowledged[own] = b.footage(t, id, started.Add(5*time.Second))
+		b.still(t, id, acknowledged[own])
 	}
 	if err := b.Call(t.Context(), http.MethodPost, "/services/engine/restart", api.RestartRequest{AtOnce: true}, nil); err != nil {
 		t.Fatal(err)
