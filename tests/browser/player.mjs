@@ -1,13 +1,28 @@
 // What the player of recordings shows, to the frame. Started by the Go test of this folder with one argument, a JSON object:
 //
 //   url, username, password  of the web admin
-//   cameras              [{id, name, fps}]; the first one's recordings have borders of files, a gap and a change of format
+//   cameras              [{id, name, fps, phaseMs}]: phaseMs is what pictures are later than their numbers say; the first one's recordings have borders of files, a gap and a change of format
+//   startMs              what 95 of 100 first pictures may take after a click
 //   shots, node          folder for screenshots; folder from which playwright-core is resolved
 //
 // Each picture carries its number within the minute: what is shown for an instant is known beforehand.
+import { readFileSync } from 'node:fs';
 import { ask, at, end, given, login, must, page, pixels, shot, step, until } from './stage.mjs';
 
 await page.addInitScript(pixels);
+// When beeps are heard, and a browser without what is asked for.
+await page.addInitScript(() => {
+  for (const name of JSON.parse(sessionStorage.getItem('without') ?? '[]')) delete window[name];
+  window.beeps = [];
+  const start = AudioBufferSourceNode.prototype.start;
+  AudioBufferSourceNode.prototype.start = function (when, offset = 0, ...rest) {
+    const samples = this.buffer.getChannelData(0);
+    const first = samples.findIndex((one) => Math.abs(one) > 0.15);
+    const at = performance.now() + (when + first / this.buffer.sampleRate - offset - this.context.currentTime) * 1000;
+    if (first >= offset * this.buffer.sampleRate && !(at - window.beeps.at(-1) < 500)) window.beeps.push(at);
+    return start.call(this, when, offset, ...rest);
+  };
+});
 const [first] = given.cameras;
 const frameMs = 1000 / first.fps;
 const loop = 60 * first.fps;
@@ -38,12 +53,12 @@ async function stretches() {
   return segments;
 }
 
-async function seek(ms) {
+async function seek(ms, camera = first) {
   const before = await position();
   await page.evaluate((to) => {
     history.pushState(null, '', to);
     dispatchEvent(new PopStateEvent('popstate'));
-  }, `/recordings/${first.id}?at=${Math.round(ms)}`);
+  }, `/recordings/${camera.id}?at=${Math.round(ms)}`);
   await until('another position', async () => before === Math.round(ms) || (await position()) !== before);
 }
 
@@ -310,6 +325,165 @@ await step('a range is shown as a sheet of pictures', async () => {
   await page.keyboard.press('k');
 });
 
+await step('the picture on show is saved, with camera and time in its name', async () => {
+  await seek(startMs + 3300);
+  const seen = await still();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('s')]);
+  const file = readFileSync(await download.path()).toString('base64');
+  const saved = await page.evaluate(async (data) => {
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (one) => one.charCodeAt(0))], { type: 'image/png' }));
+    const canvas = Object.assign(document.createElement('canvas'), { width: picture.width, height: picture.height });
+    canvas.getContext('2d').drawImage(picture, 0, 0);
+    return window.readCode(canvas);
+  }, file);
+  must(saved === seen.frame, `number ${saved} was saved, not ${seen.frame}`);
+  const name = download.suggestedFilename();
+  must(name.startsWith(`${first.name}_`) && name.includes(new Date(startMs + 3000).toISOString().slice(0, 10)), `its name is ${name}`);
+});
+
+/** How much later than the pictures with a full second its beep is heard, in ms; the camera beeps at each. */
+async function soundBehind(camera, forMs) {
+  return page.evaluate(
+    ({ fps, forMs }) =>
+      new Promise((resolve) => {
+        const picture = document.querySelector('[data-testid=player-picture]');
+        const shown = [];
+        const begun = performance.now();
+        window.beeps.length = 0;
+        let last = null;
+        const look = () => {
+          const code = window.readCode(picture);
+          if (code !== null && code !== last && code % fps === 0) shown.push(performance.now());
+          last = code;
+          if (performance.now() - begun < forMs) return requestAnimationFrame(look);
+          resolve(window.beeps.flatMap((beep) => shown.map((one) => beep - one).filter((one) => Math.abs(one) < 400)));
+        };
+        look();
+      }),
+    { fps: camera.fps, forMs },
+  );
+}
+
+for (const camera of given.cameras.slice(0, 2)) {
+  await step(`${camera.name} is heard with its pictures`, async () => {
+    await page.goto(new URL(`/recordings/${camera.id}?at=${startMs + 1500}`, given.url).href);
+    await until('a picture', async () => (await look(picture())).frame !== null);
+    await at('mute').click();
+    const behind = [];
+    for (let tries = 0; behind.length < 3; tries++) {
+      must(tries < 6, `${behind.length} beeps`);
+      await seek(startMs + 1500 + tries, camera);
+      await until('sound', async () => (await at('screen').getAttribute('data-sounding')) === 'true');
+      behind.push(...(await soundBehind(camera, 4500)));
+    }
+    await at('mute').click();
+    await page.keyboard.press('k');
+    // The camera takes its pictures a little after the full second, its sound at it.
+    const apart = behind.map((one) => Math.round(one + camera.phaseMs)).sort((one, other) => one - other);
+    const middle = apart[apart.length >> 1];
+    // A picture comes with the screen's next refresh, and on a busy computer some later.
+    must(Math.abs(middle) < 120, `${apart} ms behind`);
+    return `sound behind pictures: ${apart} ms`;
+  });
+}
+
+await step('playing starts at once after a click', async () => {
+  const took = [];
+  for (let n = 0; n < 12; n++) {
+    await at('nav-cameras').click();
+    await at('camera-add').waitFor();
+    await at('nav-recordings').click();
+    await at('camera-select').selectOption(first.id);
+    await until('footage', async () => Number(await at('timeline').getAttribute('data-segments')) > 0);
+    await at('zoom-minute').click();
+    const canvas = at('timeline');
+    await until('a minute', async () => Number(await canvas.getAttribute('data-to-ms')) - Number(await canvas.getAttribute('data-from-ms')) < 61_000);
+    const [from, to] = [Number(await canvas.getAttribute('data-from-ms')), Number(await canvas.getAttribute('data-to-ms'))];
+    const ms = Math.min(to, Date.now()) - 5000 - ((n * 733) % 7_000);
+    const box = await canvas.boundingBox();
+    await page.evaluate((target) => {
+      window.started = new Promise((resolve, reject) => {
+        const begin = () => {
+          const begun = performance.now();
+          const see = () => {
+            const picture = document.querySelector('[data-testid=player-picture]');
+            if (Math.abs(Number(picture.dataset.pictureMs ?? NaN) - target) < 1000 && window.readCode(picture) !== null) resolve(performance.now() - begun);
+            else if (performance.now() - begun > 15_000) reject(new Error(`the picture of ${picture.dataset.pictureMs} is shown, not of ${target}`));
+            else requestAnimationFrame(see);
+          };
+          see();
+        };
+        addEventListener('pointerup', begin, { once: true, capture: true });
+      });
+    }, ms);
+    await page.mouse.click(box.x + ((ms - from) / (to - from)) * box.width, box.y + box.height / 2);
+    took.push(await page.evaluate(() => window.started));
+  }
+  took.sort((one, other) => one - other);
+  const p95 = took[Math.floor(took.length * 0.95)];
+  must(p95 <= given.startMs, `${took.map(Math.round)} ms`);
+  return `first picture after the click: p50 ${took[took.length >> 1].toFixed(0)} ms, p95 ${p95.toFixed(0)} ms, of ${took.length}`;
+});
+
+await step('Motion JPEG is played like everything else', async () => {
+  const camera = given.cameras[2];
+  const from = (await ask(`/cameras/${camera.id}/timeline?fromMs=${startMs}&toMs=${Date.now()}`)).segments[0].startMs;
+  await page.goto(new URL(`/recordings/${camera.id}?at=${from + 2000}`, given.url).href);
+  await until('a picture', async () => (await look(picture())).frame !== null);
+  await page.keyboard.press('k');
+  await steps('.', 3, 1);
+  await steps(',', 5, -1);
+  const before = await position();
+  await at('reverse').click();
+  await until('earlier pictures', async () => (await position()) < before - 800);
+  await page.keyboard.press('k');
+});
+
+await step('a browser without WebCodecs shows recordings by its own player, and says what is missing', async () => {
+  await page.evaluate(() => sessionStorage.setItem('without', '["VideoDecoder", "AudioDecoder"]'));
+  await page.goto(new URL(`/recordings/${first.id}?at=${startMs + 2000}`, given.url).href);
+  await until('a picture', async () => (await look(picture())).frame !== null);
+  await at('player-notice').waitFor();
+  must((await at('player-notice').innerText()).includes('WebCodecs'), 'it does not say why');
+  await page.keyboard.press('k');
+  for (const into of [1.05, 5.71, 3.33]) {
+    await seek(startMs + into * 1000);
+    await until(`the position ${into}`, async () => Math.abs((await position()) - startMs - into * 1000) < 1);
+    const seen = await still();
+    const expected = (numberAt(seen.time * 1000 + frameMs * 0.1) + offset + loop) % loop;
+    must(Math.abs(distance(expected, seen.frame)) <= 1, `at ${into} s number ${seen.frame} is shown, not ${expected}`);
+  }
+  await seek(borderMs - 2.5 * frameMs);
+  await still();
+  await steps('.', 5, 1);
+  await steps(',', 5, -1);
+  for (const rate of [1, 8, -1]) {
+    await seek(startMs + (rate > 0 ? 500 : 6000) + rate);
+    await still();
+    await at('speed').selectOption(String(Math.abs(rate)));
+    const began = await position();
+    const now = Date.now();
+    await at(rate > 0 ? 'play' : 'reverse').click();
+    await until(`playing at ${rate}`, async () => Math.sign(rate) * ((await position()) - began) > (rate === -1 ? 700 : 2000 * rate ** 0.5));
+    must(((await position()) - began) / rate < Date.now() - now + 400, `it went too fast at ${rate}`);
+    await page.keyboard.press('k');
+  }
+  must((await at('speed').locator('option').allInnerTexts()).at(-1) === '16×', 'speeds that its player does not have are offered');
+  const gap = segments.findIndex((one, n) => n > 0 && one.startMs - segments[n - 1].endMs > 2000);
+  await at('speed').selectOption('1');
+  await seek(segments[gap - 1].endMs - 600);
+  await still();
+  await at('play').click();
+  await until('what follows the gap', async () => (await position()) >= segments[gap].startMs - 1);
+  await at('skip-note').waitFor();
+  await shot('player-without');
+  await page.keyboard.press('k');
+  await page.evaluate(() => sessionStorage.removeItem('without'));
+  await page.goto(new URL(`/recordings/${first.id}?at=${startMs + 2000}`, given.url).href);
+  await until('a picture', async () => (await look(picture())).frame !== null);
+  await page.keyboard.press('k');
+});
+
 await step('four cameras are shown at one instant', async () => {
   for (const camera of given.cameras.slice(1)) await at('beside-add').selectOption(camera.id);
   await until('four views', async () => (await page.getByTestId('player-picture').count()) === 4);
@@ -325,6 +499,9 @@ await step('four cameras are shown at one instant', async () => {
   await until('pictures of one instant', together);
   for (let n = 0; n < 4; n++) must((await look(picture(n))).frame !== null, `view ${n} has no picture`);
   await shot('player-four');
+  await page.setViewportSize({ width: 3840, height: 2160 });
+  await page.waitForTimeout(500);
+  await shot('player-wide');
   await page.setViewportSize({ width: 360, height: 740 });
   await page.waitForTimeout(500);
   await shot('player-phone');

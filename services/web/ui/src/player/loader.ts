@@ -23,6 +23,8 @@ export class Loader {
   private busy = false;
   private retryAtMs = 0;
   private eager = true;
+  /** Where nothing came although there was to be something. */
+  private emptyUs = NaN;
   /** All footage there is has been fetched; more may come. */
   atEdge = false;
   problem = '';
@@ -83,15 +85,18 @@ export class Loader {
 
   private async forwards(us: number, lengthMs: number, nowMs: number, signal: AbortSignal): Promise<void> {
     const before = this.gops.reach(us, 1).us;
-    const fromMs = Math.floor(us / 1000);
+    // Behind what is known, as the appliance tells its end; rounded down, that would be asked for once more.
+    const fromMs = this.gops.at(us - 1) ? Math.ceil(us / 1000) : Math.floor(us / 1000);
     const head = await this.fetch(fromMs, lengthMs, signal);
     if (signal.aborted) return;
     this.problem = '';
     this.atEdge = head === null || head.nextMs === undefined;
     if (head && head.startMs > fromMs + 1) this.gops.addHole(us, head.startMs * 1000);
     const grew = this.gops.reach(us, 1).us > before;
-    // Nothing came although footage was told of: it is damaged there.
-    if (!grew && head?.nextMs !== undefined) this.gops.addHole(us, Math.max(head.endMs, head.nextMs, fromMs + 1000) * 1000);
+    // Twice nothing came although footage was told of: it is damaged there.
+    const again = this.emptyUs === us;
+    this.emptyUs = grew ? NaN : us;
+    if (!grew && again && head?.nextMs !== undefined) this.gops.addHole(us, Math.max(head.endMs, head.nextMs, fromMs + 1000) * 1000);
     if (this.atEdge) this.retryAtMs = nowMs + edgeRetryMs;
   }
 

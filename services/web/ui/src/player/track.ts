@@ -24,6 +24,7 @@ const leastBytes = 24 << 20;
 const lateUs = 200_000;
 const rollAheadMs = 130;
 const rollPictures = 4;
+const rollRetryMs = 1000;
 
 /** One stream of one camera, shown on one canvas at whatever instant it is told to. Times are microseconds. */
 export class Track {
@@ -37,6 +38,9 @@ export class Track {
   private roll: Stills | undefined;
   private rollBusy = 0;
   private rollLast = -Infinity;
+  /** The instant before, and the one that was asked for while the clock was held. */
+  private rollMs = NaN;
+  private rollHeld = NaN;
   private rollEdge = false;
   private lookingForLast = false;
   private drawn = NaN;
@@ -169,9 +173,14 @@ export class Track {
     const roll = this.roll;
     const ms = us / 1000;
     if (this.gops.holeAt(us)) return 'hole';
+    const held = ms === this.rollMs;
+    this.rollMs = ms;
     for (let n = 0; n < rollPictures && this.rollBusy < 3; n++) {
       const at = ms + n * rate * rollAheadMs;
-      if (roll.peek(at) || this.gops.holeAt(at * 1000) || Math.abs(at - this.rollLast) < Math.abs(rate) * rollAheadMs * 0.7) continue;
+      if (roll.peek(at) || this.gops.holeAt(at * 1000)) continue;
+      // A clock that is held waits for this very instant; else one not far from the last will do.
+      if (n === 0 && held && this.rollHeld !== at) this.rollHeld = at;
+      else if (Math.abs(at - this.rollLast) < Math.abs(rate) * rollAheadMs * 0.7) continue;
       this.rollLast = at;
       this.rollBusy++;
       void this.rollOn(roll, at, rate).finally(() => {
@@ -197,8 +206,11 @@ export class Track {
       const next = await fetchKeyframe(this.camera, this.stream, ms, 1);
       if (next && next.startMs > ms) this.gops.addHole(Math.min(ms, still?.endMs ?? ms) * 1000, next.startMs * 1000);
       else this.rollEdge = true;
+      // A file's end and its last picture's are not always told alike: in between the picture stays.
+      if (still && !this.rollEdge && !this.gops.holeAt(ms * 1000)) still.endMs = Math.max(still.endMs, ms + rollAheadMs);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      setTimeout(() => (this.rollHeld = NaN), rollRetryMs);
     }
   }
 

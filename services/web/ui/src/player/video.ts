@@ -1,5 +1,5 @@
 import { joined } from '../mp4/cutter';
-import { rangeAt } from '../mse/ranges';
+import { rangeAt, type Range } from '../mse/ranges';
 import { Source } from '../mse/source';
 import type { Gop, Gops, Place } from './gops';
 
@@ -9,6 +9,7 @@ const aheadUs = 8_000_000;
 const behindS = 20;
 /** The browser's own clock may be so far off before it is set, at the rate 1. */
 const offS = 0.15;
+const patienceMs = 1000;
 /** What browsers play at most. */
 export const fastest = 16;
 /** What lies outside of so much time begins a new source: the player's axis has no room for decades. */
@@ -25,9 +26,12 @@ export class VideoPictures {
   private initKey = '';
   /** The last fragment of each GOP that was given to the source. */
   private given = new WeakMap<Gop, Uint8Array>();
+  /** GOPs of which the player plays nothing: it ends where sound or pictures end, whichever is first. */
+  private unplayed = new WeakSet<Gop>();
   private feeding = false;
   private seekingTo: number | undefined;
   private trimmedAt = 0;
+  private shownAt = 0;
   problem = '';
 
   constructor(
@@ -61,9 +65,12 @@ export class VideoPictures {
     this.open(place.gop);
     void this.feed(gops, place.gop);
     const sample = place.gop.shown[place.index];
-    if (!sample || !this.has(place.gop)) return undefined;
+    const room = this.roomOf(place.gop);
+    if (!room && playing && this.unplayed.has(place.gop)) return place;
+    if (!sample || !room) return undefined;
     const run = playing && rate > 0;
-    const wantedS = this.secondOf(run ? us : sample.timeUs + Math.max(1000, sample.durationUs / 2));
+    // Beyond what it has the player would wait: where sound ends before the last pictures, these are not shown.
+    const wantedS = Math.min(room.end - 0.005, this.secondOf(run ? us : sample.timeUs + Math.max(1000, sample.durationUs / 2)));
     if (run) {
       const off = wantedS - this.video.currentTime;
       if (Math.abs(off) > offS * Math.max(1, rate)) this.seek(wantedS);
@@ -72,10 +79,17 @@ export class VideoPictures {
     } else {
       if (!this.video.paused) this.video.pause();
       const at = this.at(gops);
-      if (at?.gop !== place.gop || at.index !== place.index) this.seek(wantedS);
+      if ((at?.gop !== place.gop || at.index !== place.index) && Math.abs(this.video.currentTime - wantedS) > 0.001) this.seek(wantedS);
     }
-    if (this.seekingTo !== undefined || this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return undefined;
-    return this.at(gops);
+    const now = performance.now();
+    if (this.seekingTo === undefined && !this.video.seeking && this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
+      this.shownAt = now;
+      return this.at(gops) ?? place;
+    }
+    // At the end of what there is players keep the last pictures back: playing goes on without them.
+    if (!run || gops.next(place.gop) || now - this.shownAt < patienceMs) return undefined;
+    this.seekingTo = undefined;
+    return place;
   }
 
   /** The picture that the player is at. */
@@ -112,9 +126,10 @@ export class VideoPictures {
     return (us - this.originUs) / 1e6;
   }
 
-  private has(gop: Gop): boolean {
+  /** What the player has around a GOP that was given to it. */
+  private roomOf(gop: Gop): Range | undefined {
     const first = gop.shown[0];
-    return this.given.has(gop) && first !== undefined && rangeAt(this.source?.ranges() ?? [], this.secondOf(first.timeUs + first.durationUs / 2)) !== undefined;
+    return first && this.given.has(gop) ? rangeAt(this.source?.ranges() ?? [], this.secondOf(first.timeUs + first.durationUs / 2)) : undefined;
   }
 
   /** Gives the browser what follows, a GOP at a time. */
@@ -125,14 +140,16 @@ export class VideoPictures {
     try {
       for (let gop: Gop | undefined = from; gop && gop.startUs < from.startUs + aheadUs * Math.max(1, this.video.playbackRate); gop = gops.next(gop)) {
         const newest = gop.raw.at(-1);
-        if (!newest || (this.given.get(gop) === newest && this.has(gop))) continue;
-        const known = this.has(gop) ? gop.raw.indexOf(this.given.get(gop) as Uint8Array<ArrayBuffer>) : -1;
+        if (!newest || (this.given.get(gop) === newest && (this.unplayed.has(gop) || this.roomOf(gop)))) continue;
+        const known = this.roomOf(gop) ? gop.raw.indexOf(this.given.get(gop) as Uint8Array<ArrayBuffer>) : -1;
         if (this.initKey !== gop.format.key) {
           this.initKey = gop.format.key;
           await source.append(gop.format.init.slice().buffer, gop.format.mime);
         }
         this.given.set(gop, newest);
+        this.unplayed.delete(gop);
         await source.append(joined(gop.raw.slice(known + 1)).buffer, gop.format.mime);
+        if (!this.roomOf(gop)) this.unplayed.add(gop);
         break;
       }
       const now = performance.now();
