@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // newVolume makes an empty folder to write n cameras to; discard removes it with all that is in it.
@@ -30,14 +31,26 @@ func newVolume(ctx context.Context, o options, n int) (path string, discard func
 		return "", nil, err
 	}
 	// Twice what comes, and room that keeps the engine from making any; what is not written takes none.
-	size := int64(2*float64(n)*float64(o.bitrate)/8*(o.duration.Seconds()+60)) + 8<<30
+	size := int64(2*float64(n)*float64(o.bitrate)/8*(o.duration.Seconds()+60))&^4095 + 8<<30
 	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
 		return "", nil, err
 	}
-	for _, args := range [][]string{{"mkfs.xfs", "-q", image}, {"mount", "-o", "loop,nodev,nosuid,noexec", image, path}} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", nil, fmt.Errorf("%s: %w: %s", args[0], err, out)
-		}
+	if out, err := exec.CommandContext(ctx, "mkfs.xfs", "-q", image).CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("mkfs.xfs: %w: %s", err, out)
+	}
+	// Directly: what the volume has synced would lie in this machine's memory once more, and come to the disk by the gigabyte.
+	out, err := exec.CommandContext(ctx, "losetup", "--find", "--show", "--direct-io=on", image).Output()
+	if err != nil {
+		return "", nil, fmt.Errorf("losetup: %w", err)
+	}
+	loop := strings.TrimSpace(string(out))
+	mounted, err := exec.CommandContext(ctx, "mount", "-o", "nodev,nosuid,noexec", loop, path).CombinedOutput()
+	// From here on it lasts as long as the mount.
+	if out, err := exec.Command("losetup", "--detach", loop).CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("losetup: %w: %s", err, out)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("mount: %w: %s", err, mounted)
 	}
 	return path, func() error {
 		if out, err := exec.Command("umount", path).CombinedOutput(); err != nil {
