@@ -131,7 +131,11 @@ func (s *served) set(f func(*api.RelaySettings)) {
 	}
 	s.eventually("it listens as it is told to", func() bool {
 		st, err := s.Status()
-		return err == nil && st.Listening == settings.Enabled && st.Problem == ""
+		all := true // one port listens before the other
+		for _, port := range []int{settings.RtspPort, settings.RtspsPort} {
+			all = all && (!settings.Enabled || port == 0 || s.address(port) != "")
+		}
+		return err == nil && st.Listening == settings.Enabled && st.Problem == "" && all
 	})
 }
 
