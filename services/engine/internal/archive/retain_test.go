@@ -260,7 +260,7 @@ func TestAProtectionWinsOverAPlanThatWasMadeBefore(t *testing.T) {
 	}
 	third := k.aged(camera, time.Hour)
 	p, err := k.arch.Protect(api.ProtectionRequest{Camera: camera, FromMs: first.StartMs, ToMs: third.EndMs, Reason: "r"}, "anna")
-	if err != nil || !strings.Contains(p.Notice, "1 recordings") || p.Bytes != third.SizeBytes {
+	if err != nil || !strings.Contains(p.Notice, "One recording") || p.Bytes != third.SizeBytes {
 		t.Fatalf("%+v, %v", p, err)
 	}
 }

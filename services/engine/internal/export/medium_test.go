@@ -203,14 +203,14 @@ func TestAnExportGoesOnOnItsMedium(t *testing.T) {
 				defer j.mu.Unlock()
 				return j.row.Medium.Synced > 0
 			})
-			j.mu.Lock()
-			synced, folder := j.row.Medium.Synced, j.row.Medium.Folder
-			j.mu.Unlock()
 			if a.held.Load() == 0 {
 				t.Error("what is read is not held")
 			}
 			go func() { time.Sleep(time.Millisecond); close(a.stalls) }()
 			stop()
+			j.mu.Lock()
+			synced, folder := j.row.Medium.Synced, j.row.Medium.Folder
+			j.mu.Unlock()
 			a.stallAfter(-1)
 			if n := a.held.Load(); n != 0 {
 				t.Errorf("%d ranges are still held", n)
