@@ -174,7 +174,7 @@ func TestTheSecondStreamIsRecordedAlwaysAndTheFirstOnAlarmWithWhatCameBefore(t *
 	conns := main.Connections() + sub.Connections()
 	open := slices.DeleteFunc(e.timeline(id).Segments, func(s api.Segment) bool { return !s.Open })
 	body := fmt.Sprintf(`{"name":"Lobby","url":%q,"enabled":true,"recording":{"standard":{"calendar":"always","streams":["sub"]},`+
-		`"alarm":{"calendar":"never","streams":["main"]},"preSeconds":9,"preMb":32,"postSeconds":1,"segmentSeconds":60,"segmentMb":100},`+
+		`"alarm":{"calendar":"never","streams":["main"]},"preSeconds":9,"preMb":32,"postSeconds":1,"segmentSeconds":3000,"segmentMb":100},`+
 		`"retention":{"standardDays":5,"standardMinDays":1,"alarmDays":0,"alarmMinDays":0}}`, main.URL)
 	e.do("putCamera", "PUT", "/v1/cameras/"+id, body, 200, "Lobby")
 	e.do("addTrigger", "POST", "/v1/cameras/"+id+"/triggers", `{"source":"door"}`, 200, "calendar")
