@@ -31,6 +31,7 @@ func TestRecordingsGoToAUSBStick(t *testing.T) {
 	stick := filepath.Join(t.TempDir(), "stick.img")
 	run(t, "truncate", "-s", "128M", stick)
 	run(t, "mkfs.vfat", "-F", "32", "-n", "STICK", stick)
+	b.footage(t, b.cameras["gate"], time.UnixMilli(1))
 	begin := time.UnixMilli(b.firstMs(t)["gate"])
 	b.footage(t, b.cameras["gate"], begin.Add(12*time.Second))
 
