@@ -255,6 +255,9 @@ func (x *Exports) Create(ctx context.Context, q api.ExportRequest, by string) (a
 	} else if err != nil {
 		return api.Export{}, err
 	}
+	if q.Medium != "" {
+		x.acquaint(ctx, q.Medium)
+	}
 	r, err := x.check(q, time.Now())
 	if err != nil {
 		return api.Export{}, err

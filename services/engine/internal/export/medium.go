@@ -48,6 +48,26 @@ func (o *obstacle) Error() string { return o.text }
 // tryAgain is how soon an obstacle that nobody tells of is looked at again.
 const tryAgain = 15 * time.Second
 
+// acquaintWithin is how long a disk may be unknown here that somebody else has been told of already.
+const acquaintWithin = 2 * time.Second
+
+// acquaint waits until a medium is known. Who asks for an export may have heard of it a moment before this service did.
+func (x *Exports) acquaint(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, acquaintWithin)
+	defer cancel()
+	for {
+		list, changed := x.cfg.Media.List()
+		if slices.ContainsFunc(list, func(m api.Medium) bool { return m.ID == id }) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // carry writes exports to media until ctx ends, one after another.
 func (x *Exports) carry(ctx context.Context) {
 	again := time.NewTicker(tryAgain)

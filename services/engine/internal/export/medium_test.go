@@ -340,3 +340,20 @@ func TestAnExportWaitsForItsMediumAndSaysSo(t *testing.T) {
 		t.Error(err) // what is on the medium stays
 	}
 }
+
+// TestADiskMayBeKnownAMomentLater: a page is told of one by another service than this.
+func TestADiskMayBeKnownAMomentLater(t *testing.T) {
+	a := newFolder(t)
+	film(t, a, cameratest.EncodeVideo(t, cameratest.VideoOptions{}), nil, 20, 60)
+	p := newPort()
+	x, _ := newOffice(t, &stumbling{folder: a, after: -1}, p).open(100 << 10)
+	_, before := p.List()
+	known := time.AfterFunc(50*time.Millisecond, func() {
+		p.set(api.Medium{ID: "usb", Name: "STICK", Status: api.MediumStatusPresent, Reason: t.TempDir()})
+	})
+	defer known.Stop()
+	if _, err := x.Create(t.Context(), request(nil), "ann"); err != nil {
+		t.Error(err)
+	}
+	<-before // it has come
+}
