@@ -43,21 +43,42 @@ func (j *job) look() source.View {
 	return v
 }
 
-// tell changes what look says.
-func (j *job) tell(state api.CameraState, failure string) {
+// become takes over the camera's state.
+func (j *job) become(state api.CameraState) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if state.Status == j.state.Status && state.Reason == j.state.Reason && failure == j.failure {
-		j.state = state
-		return
+	news := state.Status != j.state.Status || state.Reason != j.state.Reason
+	if j.state = state; news {
+		j.tell()
 	}
-	j.state, j.failure = state, failure
+}
+
+// failing says why there is no picture; empty: there is.
+func (j *job) failing(why string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failure != why {
+		j.failure = why
+		j.tell()
+	}
+}
+
+// over has whoever watches look for the camera again.
+func (j *job) over() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.tell()
+}
+
+// tell says that look says something else now; mu is held.
+func (j *job) tell() {
 	close(j.changed)
 	j.changed = make(chan struct{})
 }
 
 // run makes pictures until the job is cancelled or the camera is gone.
 func (j *job) run() {
+	defer j.over()
 	defer j.out.Close()
 	f := source.Follow(j.ctx, j.t.cfg.Streams, j.camera, j.stream, maxLag)
 	defer f.Close()
@@ -67,14 +88,13 @@ func (j *job) run() {
 	for {
 		n, broken, err := f.Read(frames[:])
 		if err != nil {
-			j.tell(j.state, "") // who watches looks again, and learns it
 			return
 		}
 		if n == 0 {
-			j.tell(f.View().State, j.failure)
+			j.become(f.View().State)
 		}
 		if broken {
-			p.await()
+			p.waiting = true
 		}
 		for _, frame := range frames[:n] {
 			if err := p.take(frame); err != nil && j.ctx.Err() == nil {
@@ -88,7 +108,7 @@ func (j *job) run() {
 // many pictures, and a decoder has worked well.
 const many = 100
 
-// pipeline is a stream's way through a decoder. take, await, fail and stop belong to the job's goroutine.
+// pipeline is a stream's way through a decoder. take, fail and stop belong to the job's goroutine.
 type pipeline struct {
 	job      *job
 	run      *media.Run // of the newest frame
@@ -103,9 +123,6 @@ type pipeline struct {
 	out *media.Run // of the pictures; nil: none yet
 	end int64      // decode time that the next picture must be after, in ticks of out
 }
-
-// await takes up again with a keyframe.
-func (p *pipeline) await() { p.waiting = true }
 
 // take passes on one frame.
 func (p *pipeline) take(f *media.Frame) error {
@@ -192,9 +209,7 @@ func (p *pipeline) picture(at time.Duration, jpeg []byte) {
 	}
 	p.end = ticks
 	p.job.out.Push(&media.Frame{Run: p.out, Track: p.out.Video(), Keyframe: true, PTSTicks: ticks, DTSTicks: ticks, ArrivalNs: time.Now().UnixNano(), Payload: jpeg})
-	if p.job.failed() {
-		p.job.tell(p.job.now(), "")
-	}
+	p.job.failing("")
 }
 
 // sound passes on a frame of sound, at its own instant.
@@ -224,7 +239,7 @@ func (p *pipeline) fail(err error) {
 	p.failures++
 	p.idle = time.Now().Add(min(time.Second<<min(p.failures-1, 5), 30*time.Second))
 	p.job.log.Warn("video cannot be made into pictures", "err", err)
-	p.job.tell(p.job.now(), "The appliance cannot make pictures of this video; it tries again. It is recorded as usual.")
+	p.job.failing("The appliance cannot make pictures of this video; it tries again. It is recorded as usual.")
 }
 
 // stop ends the decoder, if one runs.
@@ -233,16 +248,4 @@ func (p *pipeline) stop() {
 		p.process.kill()
 		p.process = nil
 	}
-}
-
-func (j *job) failed() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.failure != ""
-}
-
-func (j *job) now() api.CameraState {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.state
 }

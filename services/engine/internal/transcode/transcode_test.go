@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,10 +48,11 @@ var program = sync.OnceValues(func() (string, error) {
 type cameras struct {
 	ring    *ring.Ring
 	changed chan struct{}
+	gone    atomic.Bool
 }
 
 func (c *cameras) View(camera, _ string) (source.View, error) {
-	if camera != "k3f9x2ab" {
+	if camera != "k3f9x2ab" || c.gone.Load() {
 		return source.View{}, answer.Refuse(404, "no_camera", "There is no such camera.")
 	}
 	return source.View{Ring: c.ring, State: api.CameraState{Status: api.CameraStateStatusLive}, Changed: c.changed}, nil
@@ -210,6 +212,31 @@ func TestWhoComesTooLateIsToldSo(t *testing.T) {
 	again()
 	leave()
 	leave() // once is enough
+}
+
+func TestWhoWatchesLearnsThatTheCameraIsGone(t *testing.T) {
+	tr, c := start(t, nil)
+	leave, err := tr.Watch("k3f9x2ab", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave()
+	view, err := tr.View("k3f9x2ab", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.gone.Store(true)
+	close(c.changed)
+	for {
+		select {
+		case <-view.Changed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody is told")
+		}
+		if view, err = tr.View("k3f9x2ab", "main"); err != nil {
+			return
+		}
+	}
 }
 
 func TestWithoutADecoderAllIsRefused(t *testing.T) {

@@ -26,13 +26,18 @@ func (m *Manager) Format(ctx context.Context, disk string, r api.FormatRequest) 
 		return answer.Field("name", "bad_name", why)
 	}
 	a := ask{disk, r.ConfirmSerial, r.Name, make(chan error, 1)}
+	return put(ctx, m.asks, a, a.reply)
+}
+
+// put hands a wish to Run, and waits for its reply.
+func put[A any](ctx context.Context, to chan<- A, wish A, reply <-chan error) error {
 	select {
-	case m.asks <- a:
+	case to <- wish:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case err := <-a.reply:
+	case err := <-reply:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

@@ -51,17 +51,7 @@ func (m *Manager) EjectMedium(ctx context.Context, id string) error {
 }
 
 func (m *Manager) askMedium(ctx context.Context, a mediumAsk) error {
-	select {
-	case m.mediaAsks <- a:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-a.reply:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return put(ctx, m.mediaAsks, a, a.reply)
 }
 
 // meet notes what a disk that was looked at has for exports. Only disks that can be pulled count, and of these none that
