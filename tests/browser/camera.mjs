@@ -5,19 +5,10 @@
 //   camera               id
 //   replaced             address that, when it is asked for, gives the camera another certificate
 //   shots, node
-import { ask, at, end, given, login, must, page, shot, step, until } from './stage.mjs';
+import { ask, at, end, given, login, must, page, shots, step, until } from './stage.mjs';
 
 const state = async () => (await ask(`/cameras/${given.camera}`)).state;
 const text = (id) => at(id).innerText();
-
-/** Pictures of the page as it is, on a telephone and on a desk. */
-async function shots(name) {
-  await page.setViewportSize({ width: 360, height: 780 });
-  await shot(`${name}-360`);
-  must((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, 'the page is wider than a telephone');
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await shot(`${name}-1280`);
-}
 
 await step('what is left out of the offer is said, with what would be recorded', async () => {
   await login(given.username, given.password);

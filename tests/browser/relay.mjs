@@ -5,19 +5,10 @@
 //   port                 that RTSP is to have
 //   shots, node
 import { spawn } from 'node:child_process';
-import { at, end, given, login, must, page, shot, step, until } from './stage.mjs';
+import { at, end, given, login, must, page, shots, step, until } from './stage.mjs';
 
 let secret = '';
 let reader;
-
-/** Pictures of the page as it is, on a telephone and on a desk. */
-async function shots(name) {
-  await page.setViewportSize({ width: 360, height: 780 });
-  await shot(`${name}-360`);
-  must((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, 'the page is wider than a telephone');
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await shot(`${name}-1280`);
-}
 
 await step('nothing listens until the relay is switched on', async () => {
   await login(given.username, given.password);

@@ -63,6 +63,15 @@ export async function ask(what) {
   return (await page.request.get(new URL(`/api/v1${what}`, given.url).href)).json();
 }
 
+/** Pictures of the page as it is, on a telephone and on a desk. */
+export async function shots(name) {
+  await page.setViewportSize({ width: 360, height: 780 });
+  await shot(`${name}-360`);
+  must((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, 'the page is wider than a telephone');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await shot(`${name}-1280`);
+}
+
 export const end = () => browser.close();
 
 /**
