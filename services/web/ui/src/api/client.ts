@@ -216,8 +216,13 @@ export async function streamMedia(
   take: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): Promise<MediaHead | null> {
   const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.max(0, Math.floor(fromMs))}&durationMs=${Math.max(1, Math.round(durationMs))}`;
-  const response = await sendForFootage(path, signal);
-  if (!response) return null;
+  let response: Response;
+  try {
+    response = await send('GET', path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'no_footage') return null;
+    throw error;
+  }
   const told = headOf(response);
   head(told);
   const reader = response.body?.getReader();
@@ -228,16 +233,6 @@ export async function streamMedia(
     throw noAnswer();
   }
   return told;
-}
-
-/** Asks for footage; null where there is none. */
-async function sendForFootage(path: string, signal?: AbortSignal): Promise<Response | null> {
-  try {
-    return await send('GET', path, { signal });
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'no_footage') return null;
-    throw error;
-  }
 }
 
 function headOf(response: Response): MediaHead {
@@ -259,8 +254,13 @@ export type Keyframe = { mime: string; startMs: number; endMs: number; skipped: 
 /** Fetches the last keyframe at or before an instant, or one `skip` further; null when there is none. */
 export async function fetchKeyframe(camera: string, stream: StreamName, atMs: number, skip: number, signal?: AbortSignal): Promise<Keyframe | null> {
   const path = `/cameras/${id(camera)}/keyframe?stream=${stream}&atMs=${Math.max(0, Math.floor(atMs))}${skip === 0 ? '' : `&skip=${skip}`}`;
-  const response = await sendForFootage(path, signal);
-  if (!response) return null;
+  let response: Response;
+  try {
+    response = await send('GET', path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'no_footage') return null;
+    throw error;
+  }
   const data = await response.arrayBuffer().catch((error: unknown) => {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw noAnswer();
