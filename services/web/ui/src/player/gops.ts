@@ -111,8 +111,8 @@ export class Gops {
     this.bytes += gop.bytes - before;
   }
 
-  addHole(fromUs: number, toUs: number): void {
-    if (toUs - fromUs < jointUs) return;
+  addHole(fromUs: number, toUs: number, leastUs = jointUs): void {
+    if (toUs - fromUs < leastUs) return;
     const touching = this.holes.filter((hole) => hole.fromUs <= toUs && hole.toUs >= fromUs);
     this.holes = this.holes.filter((hole) => !touching.includes(hole));
     this.holes.push({ fromUs: Math.min(fromUs, ...touching.map((hole) => hole.fromUs)), toUs: Math.max(toUs, ...touching.map((hole) => hole.toUs)) });
@@ -136,6 +136,11 @@ export class Gops {
     const index = this.after(us) - 1;
     const gop = this.list[index];
     return gop && us < gop.endUs ? gop : undefined;
+  }
+
+  /** Where the first known pictures after an instant begin. */
+  startAfter(us: number): number {
+    return this.list[this.after(us)]?.startUs ?? Infinity;
   }
 
   /** The GOP that follows without a break; one of a live stream may begin before its predecessor is whole. */

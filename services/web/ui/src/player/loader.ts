@@ -96,7 +96,9 @@ export class Loader {
     // Twice nothing came although footage was told of: it is damaged there.
     const again = this.emptyUs === us;
     this.emptyUs = grew ? NaN : us;
-    if (!grew && again && head?.nextMs !== undefined) this.gops.addHole(us, Math.max(head.endMs, head.nextMs, fromMs + 1000) * 1000);
+    if (!grew && again && head?.nextMs !== undefined) {
+      this.gops.addHole(us, Math.min(this.gops.startAfter(us), Math.max(head.endMs, head.nextMs, fromMs + 1000) * 1000), 0);
+    }
     if (this.atEdge) this.retryAtMs = nowMs + edgeRetryMs;
   }
 

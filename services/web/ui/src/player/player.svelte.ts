@@ -132,7 +132,8 @@ export class Player {
 
   /** Shows the picture of an instant, and goes on playing if it was. */
   seek(ms: number): void {
-    this.place(Math.floor(ms * 1000));
+    // The appliance rounds the times of pictures down to milliseconds: one of this millisecond is meant, too.
+    this.place(Math.floor(ms) * 1000 + 999);
     this.facing = 1;
     this.problem = '';
     this.live = false;
@@ -211,8 +212,7 @@ export class Player {
       const skip = by < 0 && own && this.us > own.startUs + 1000 ? by + 1 : by;
       const key = await fetchKeyframe(track.camera, track.stream, this.us / 1000, skip);
       if (mine !== this.jumping || !key) return;
-      // The answer is rounded down to the millisecond that the keyframe lies in.
-      this.seek(key.startMs + 0.999);
+      this.seek(key.startMs);
     } catch (error) {
       this.fail(sentence(error));
     }
