@@ -35,17 +35,20 @@ type Config struct {
 	NTPServers []string `json:"ntpServers"`
 	// TimeZone is the IANA name of the zone by whose wall clock calendars go; empty is UTC.
 	TimeZone string `json:"timeZone,omitempty"`
+	// Network is how the interfaces are used.
+	Network Network `json:"network,omitzero"`
 }
 
 // Clone returns a copy that shares nothing with c.
 func (c Config) Clone() Config {
 	c.NTPServers = slices.Clone(c.NTPServers)
+	c.Network = c.Network.Clone()
 	return c
 }
 
 // FieldError says which field of a configuration is wrong, and why, in a sentence for people.
 type FieldError struct {
-	Field  string // JSON name
+	Field  string // JSON name; within a section the path to it, as in network.bonds[0].mode
 	Reason string
 }
 
@@ -70,7 +73,7 @@ func (c Config) Validate() error {
 	if !validZone(c.TimeZone) {
 		return &FieldError{"timeZone", fmt.Sprintf("%q is no time zone. Write for example Europe/Paris or America/New_York.", clip(c.TimeZone))}
 	}
-	return nil
+	return c.Network.Validate()
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.
