@@ -333,7 +333,7 @@ func (a *appliance) Status() initctl.Status {
 		status.Services = append(status.Services, initctl.Service{
 			Name: s.Name, Status: s.Status, Reason: s.Reason, PID: s.PID, Restarts: s.Restarts, Progress: s.Progress,
 			SinceMs:     time.Now().Add(-time.Since(s.Since)).UnixMilli(), // by the clock of now, which may have been set
-			MemoryBytes: a.supervisor.MemoryBytes(s.Name),
+			MemoryBytes: a.supervisor.MemoryBytes(s.Name), Stoppable: s.Stoppable,
 		})
 	}
 	return status
@@ -342,6 +342,16 @@ func (a *appliance) Status() initctl.Status {
 // Restart implements control.Machine.
 func (a *appliance) Restart(ctx context.Context, service string, force bool) error {
 	return a.supervisor.Restart(ctx, service, force)
+}
+
+// Hold implements control.Machine.
+func (a *appliance) Hold(ctx context.Context, service string) error {
+	return a.supervisor.Hold(ctx, service)
+}
+
+// Start implements control.Machine.
+func (a *appliance) Start(ctx context.Context, service string) error {
+	return a.supervisor.Start(ctx, service)
 }
 
 // Log implements control.Machine. "init" is init's own log.

@@ -52,7 +52,7 @@ func serviceTable() []supervise.Service {
 			RuntimeDir: runDir + "/engine", RuntimeMode: 0o750,
 			Limits:    cgroup.Limits{CPUWeight: 1000, IOWeight: 1000, MaxPIDs: 4096},
 			StopLimit: 4 * time.Second, // it has segments to close
-			Recording: true,
+			Recording: true, Stoppable: true,
 		},
 		{
 			Name: "web", Path: program,

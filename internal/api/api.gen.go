@@ -264,6 +264,33 @@ func (e GapCause) Valid() bool {
 	}
 }
 
+// Defines values for HostStatus.
+const (
+	HostStatusDown    HostStatus = "down"
+	HostStatusLossy   HostStatus = "lossy"
+	HostStatusSlow    HostStatus = "slow"
+	HostStatusUp      HostStatus = "up"
+	HostStatusWaiting HostStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the HostStatus enum.
+func (e HostStatus) Valid() bool {
+	switch e {
+	case HostStatusDown:
+		return true
+	case HostStatusLossy:
+		return true
+	case HostStatusSlow:
+		return true
+	case HostStatusUp:
+		return true
+	case HostStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IndexCopyStatus.
 const (
 	IndexCopyStatusCorrupt IndexCopyStatus = "corrupt"
@@ -1342,6 +1369,76 @@ type Holiday struct {
 	Yearly bool `json:"yearly"`
 }
 
+// HostEvent defines model for HostEvent.
+type HostEvent struct {
+	Address string `json:"address"`
+	AtMs    int64  `json:"atMs"`
+
+	// From waiting: not asked often enough to tell
+	From   HostStatus `json:"from"`
+	Name   string     `json:"name"`
+	Reason string     `json:"reason,omitempty,omitzero"`
+
+	// To waiting: not asked often enough to tell
+	To HostStatus `json:"to"`
+}
+
+// HostHistory defines model for HostHistory.
+type HostHistory struct {
+	// Points Oldest first; a step without requests is left out
+	Points []HostPoint `json:"points"`
+	StepMs int64       `json:"stepMs"`
+}
+
+// HostPoint Latencies are in milliseconds; 0 without any answer
+type HostPoint struct {
+	AtMs         int64   `json:"atMs"`
+	LeastLatency float64 `json:"leastLatency"`
+	Lost         int     `json:"lost"`
+	MeanLatency  float64 `json:"meanLatency"`
+	MostLatency  float64 `json:"mostLatency"`
+	Sent         int     `json:"sent"`
+}
+
+// HostRequest defines model for HostRequest.
+type HostRequest struct {
+	// Address A host name or an IP address
+	Address string `json:"address"`
+
+	// IntervalSeconds 0 or absent: 10
+	IntervalSeconds int `json:"intervalSeconds,omitempty,omitzero"`
+
+	// LatencyMs 0 or absent: never slow
+	LatencyMs int64 `json:"latencyMs,omitempty,omitzero"`
+
+	// LossPercent 0 or absent: 20
+	LossPercent int `json:"lossPercent,omitempty,omitzero"`
+
+	// Name Absent: the address
+	Name string `json:"name,omitempty,omitzero"`
+}
+
+// HostStatus waiting: not asked often enough to tell
+type HostStatus string
+
+// HostWatch defines model for HostWatch.
+type HostWatch struct {
+	// Events Newest first
+	Events []HostEvent `json:"events"`
+
+	// Gateways The machine's gateways are watched by themselves
+	Gateways bool `json:"gateways"`
+
+	// Hosts Those chosen in their order; then gateways
+	Hosts []WatchedHost `json:"hosts"`
+}
+
+// HostWatchRequest defines model for HostWatchRequest.
+type HostWatchRequest struct {
+	Gateways bool          `json:"gateways"`
+	Hosts    []HostRequest `json:"hosts"`
+}
+
 // IndexCopy defines model for IndexCopy.
 type IndexCopy struct {
 	Generation int64           `json:"generation"`
@@ -1838,6 +1935,7 @@ type Service struct {
 	Restarts    int           `json:"restarts"`
 	SinceMs     int64         `json:"sinceMs"`
 	Status      ServiceStatus `json:"status"`
+	Stoppable   bool          `json:"stoppable,omitempty,omitzero"`
 }
 
 // ServiceStatus defines model for Service.Status.
@@ -2101,6 +2199,40 @@ type VolumeRebuild struct {
 // VolumeRebuildPhase defines model for VolumeRebuild.Phase.
 type VolumeRebuildPhase string
 
+// WatchedHost defines model for WatchedHost.
+type WatchedHost struct {
+	// Address As it was chosen
+	Address string `json:"address"`
+
+	// Chosen It is one of the settings
+	Chosen bool `json:"chosen"`
+
+	// Gateway It is one of the machine's gateways
+	Gateway         bool `json:"gateway"`
+	IntervalSeconds int  `json:"intervalSeconds"`
+
+	// IP The address that was asked last
+	IP string `json:"ip,omitempty,omitzero"`
+
+	// LatencyMs From this time of answering on it is slow; 0: never
+	LatencyMs int64 `json:"latencyMs"`
+
+	// LossNowPercent Of the last 20 requests
+	LossNowPercent int `json:"lossNowPercent"`
+
+	// LossPercent From this share of unanswered requests on it is lossy
+	LossPercent int `json:"lossPercent"`
+
+	// MedianLatency Of the last 20 requests, in milliseconds
+	MedianLatency float64 `json:"medianLatency,omitempty,omitzero"`
+	Name          string  `json:"name"`
+	Reason        string  `json:"reason,omitempty,omitzero"`
+	SinceMs       int64   `json:"sinceMs"`
+
+	// Status waiting: not asked often enough to tell
+	Status HostStatus `json:"status"`
+}
+
 // CameraID defines model for cameraId.
 type CameraID = string
 
@@ -2243,6 +2375,9 @@ type AddExportJSONRequestBody = ExportRequest
 
 // PutHolidaysJSONRequestBody defines body for PutHolidays for application/json ContentType.
 type PutHolidaysJSONRequestBody = PutHolidaysJSONBody
+
+// PutHostsJSONRequestBody defines body for PutHosts for application/json ContentType.
+type PutHostsJSONRequestBody = HostWatchRequest
 
 // AddLayoutJSONRequestBody defines body for AddLayout for application/json ContentType.
 type AddLayoutJSONRequestBody = LayoutRequest

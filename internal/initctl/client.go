@@ -48,6 +48,18 @@ func (c Client) Kill(ctx context.Context, service string) error {
 	return err
 }
 
+// Stop asks for a service to be stopped; it does not wait for that.
+func (c Client) Stop(ctx context.Context, service string) error {
+	_, err := c.Do(ctx, Request{Op: OpStop, Service: service})
+	return err
+}
+
+// Start asks for a service to run again that was stopped; it does not wait for that.
+func (c Client) Start(ctx context.Context, service string) error {
+	_, err := c.Do(ctx, Request{Op: OpStart, Service: service})
+	return err
+}
+
 // Log returns the newest lines of a service's log, oldest first.
 func (c Client) Log(ctx context.Context, service string) ([]string, error) {
 	r, err := c.Do(ctx, Request{Op: OpLog, Service: service})

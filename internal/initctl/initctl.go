@@ -27,9 +27,16 @@ const (
 	OpStatus   = "status"   // what runs and how
 	OpRestart  = "restart"  // stop Service and start it again
 	OpKill     = "kill"     // the same, without giving it the time to end by itself
+	OpStop     = "stop"     // stop Service until it is started, or the machine is
+	OpStart    = "start"    // start Service, which was stopped
 	OpLog      = "log"      // the newest lines of Service's log; Service "init" is init's own
 	OpPowerOff = "poweroff" // stop everything, power off
 	OpReboot   = "reboot"   // stop everything, start again
+)
+
+var (
+	ofService  = []string{OpRestart, OpKill, OpStop, OpStart, OpLog}
+	operations = append([]string{OpStatus, OpPowerOff, OpReboot}, ofService...)
 )
 
 // Request is what a client asks of init.
@@ -41,9 +48,9 @@ type Request struct {
 // Validate says whether the request makes sense by itself.
 func (r Request) Validate() error {
 	switch {
-	case !slices.Contains([]string{OpStatus, OpRestart, OpKill, OpLog, OpPowerOff, OpReboot}, r.Op):
+	case !slices.Contains(operations, r.Op):
 		return fmt.Errorf("unknown operation %q", r.Op)
-	case r.Service == "" && (r.Op == OpRestart || r.Op == OpKill || r.Op == OpLog):
+	case r.Service == "" && slices.Contains(ofService, r.Op):
 		return fmt.Errorf("operation %q needs a service", r.Op)
 	}
 	return nil
@@ -84,8 +91,9 @@ type Service struct {
 	PID         int    `json:"pid,omitempty"`
 	SinceMs     int64  `json:"sinceMs"` // since when in this status, Unix time
 	Restarts    int    `json:"restarts"`
-	Progress    uint64 `json:"progress"`    // as it last said
-	MemoryBytes int64  `json:"memoryBytes"` // of its cgroup; 0 when not known
+	Stoppable   bool   `json:"stoppable,omitempty"` // OpStop is not refused
+	Progress    uint64 `json:"progress"`            // as it last said
+	MemoryBytes int64  `json:"memoryBytes"`         // of its cgroup; 0 when not known
 }
 
 // Watchdog is the state of the hardware watchdog.

@@ -35,24 +35,27 @@ type Config struct {
 	NTPServers []string `json:"ntpServers"`
 	// TimeZone is the IANA name of the zone by whose wall clock calendars go; empty is UTC.
 	TimeZone string `json:"timeZone,omitempty"`
-	// Network is how the interfaces are used.
-	Network Network `json:"network,omitzero"`
+	// HostWatch says which hosts are watched.
+	HostWatch HostWatch `json:"hostWatch,omitzero"`
 }
 
 // Clone returns a copy that shares nothing with c.
 func (c Config) Clone() Config {
 	c.NTPServers = slices.Clone(c.NTPServers)
-	c.Network = c.Network.Clone()
+	c.HostWatch = c.HostWatch.clone()
 	return c
 }
 
 // FieldError says which field of a configuration is wrong, and why, in a sentence for people.
 type FieldError struct {
-	Field  string // JSON name; within a section the path to it, as in network.bonds[0].mode
+	Field  string // JSON name, with the way to it: hosts[2].address
 	Reason string
 }
 
 func (e *FieldError) Error() string { return e.Reason }
+
+// Name is the field's own name.
+func (e *FieldError) Name() string { return e.Field[strings.LastIndexByte(e.Field, '.')+1:] }
 
 // Validate returns nil or a *FieldError.
 func (c Config) Validate() error {
@@ -73,7 +76,7 @@ func (c Config) Validate() error {
 	if !validZone(c.TimeZone) {
 		return &FieldError{"timeZone", fmt.Sprintf("%q is no time zone. Write for example Europe/Paris or America/New_York.", clip(c.TimeZone))}
 	}
-	return c.Network.Validate()
+	return c.HostWatch.validate()
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.

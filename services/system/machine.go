@@ -11,6 +11,7 @@ import (
 	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/facts"
+	"vigie/services/system/internal/hostwatch"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 )
@@ -21,6 +22,7 @@ type machine struct {
 	observe bool
 	keeper  *config.Keeper
 	disks   *storage.Manager
+	hosts   *hostwatch.Watch
 }
 
 func (m *machine) Memory() (api.Memory, error) { return facts.Memory("/") }
@@ -29,15 +31,20 @@ func (m *machine) SetClock(_ context.Context, servers []string, zone *string) er
 	if m.observe && !slices.Equal(servers, m.keeper.Config().NTPServers) {
 		return answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its clock is not set.")
 	}
-	err := m.keeper.Change(func(c *sysconfig.Config) {
+	return m.change(func(c *sysconfig.Config) {
 		c.NTPServers = servers
 		if zone != nil {
 			c.TimeZone = *zone
 		}
 	})
+}
+
+// change edits the configuration; a refusal names the field.
+func (m *machine) change(edit func(*sysconfig.Config)) error {
+	err := m.keeper.Change(edit)
 	var field *sysconfig.FieldError
 	if errors.As(err, &field) {
-		return answer.Field(field.Field, "bad_"+field.Field, field.Reason)
+		return answer.Field(field.Field, "bad_"+field.Name(), field.Reason)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,9 +25,11 @@ import (
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/facts"
+	"vigie/services/system/internal/hostwatch"
 	"vigie/services/system/internal/httpapi"
 	"vigie/services/system/internal/medium"
 	"vigie/services/system/internal/network"
+	"vigie/services/system/internal/ping"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 	"vigie/services/system/internal/volume"
@@ -71,8 +74,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 		Console: say, Log: log,
 	})
+	pinger, err := ping.Open()
+	if err != nil {
+		log.Warn("hosts cannot be watched", "err", err)
+	}
+	defer pinger.Close()
+	hosts := hostwatch.New(hostwatch.Config{Ping: pinger.Ping, Resolve: resolve, File: filepath.Join(o.runDir, "hosts.json"), Log: log})
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)
+		hosts.Configure(c.HostWatch)
 		watch.Configure(c.NTPServers)
 		b.SetTimeZone(c.TimeZone)
 	}, time.Now, log)
@@ -100,7 +110,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
-	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks}
+	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
@@ -110,6 +120,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })
+	g.Go(func() error { return hosts.Run(ctx) })
+	if !o.observe { // a developer's host did not ask for it
+		g.Go(func() error { return followGateways(ctx, b, hosts.SetGateways) })
+	}
 	g.Go(func() error {
 		if err := blockdev.Listen(ctx, events); err != nil {
 			log.Warn("no uevents; disks are found by looking every few seconds", "err", err)

@@ -30,6 +30,8 @@ const (
 type Machine interface {
 	Status() initctl.Status
 	Restart(ctx context.Context, service string, force bool) error
+	Hold(ctx context.Context, service string) error
+	Start(ctx context.Context, service string) error
 	Log(service string) ([]string, error)
 	PowerOff()
 	Reboot()
@@ -151,6 +153,12 @@ func (s *Server) do(ctx context.Context, request initctl.Request) (response init
 	case initctl.OpRestart, initctl.OpKill:
 		s.log.Info("asked to "+request.Op, "service", request.Service)
 		err = s.machine.Restart(ctx, request.Service, request.Op == initctl.OpKill)
+	case initctl.OpStop:
+		s.log.Info("asked to stop", "service", request.Service)
+		err = s.machine.Hold(ctx, request.Service)
+	case initctl.OpStart:
+		s.log.Info("asked to start", "service", request.Service)
+		err = s.machine.Start(ctx, request.Service)
 	case initctl.OpPowerOff:
 		after = s.machine.PowerOff
 	case initctl.OpReboot:

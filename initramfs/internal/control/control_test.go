@@ -52,6 +52,16 @@ func (m *machine) Restart(_ context.Context, service string, force bool) error {
 	return nil
 }
 
+func (m *machine) Hold(_ context.Context, service string) error {
+	m.note("stop " + service)
+	return nil
+}
+
+func (m *machine) Start(_ context.Context, service string) error {
+	m.note("start " + service)
+	return nil
+}
+
 func (m *machine) Log(service string) ([]string, error) {
 	m.note("log " + service)
 	return slices.Repeat([]string{strings.Repeat(`"`, 4000)}, 60), nil // as much as a ring holds, and all of it escaped
@@ -109,6 +119,9 @@ func TestRequestsReachTheMachine(t *testing.T) {
 	if err := client.Kill(ctx, "web"); err != nil {
 		t.Error(err)
 	}
+	if err := errors.Join(client.Stop(ctx, "web"), client.Start(ctx, "web")); err != nil {
+		t.Error(err)
+	}
 	if err := client.Restart(ctx, "x"); !errors.Is(err, initctl.ErrRefused) {
 		t.Error(err)
 	}
@@ -119,7 +132,7 @@ func TestRequestsReachTheMachine(t *testing.T) {
 	<-m.ended
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if want := []string{"status", "log web", "restart web", "kill web", "restart x"}; !slices.Equal(m.calls[:5], want) || len(m.calls) != 7 {
+	if want := []string{"status", "log web", "restart web", "kill web", "stop web", "start web", "restart x"}; !slices.Equal(m.calls[:7], want) || len(m.calls) != 9 {
 		t.Errorf("calls %q", m.calls)
 	}
 }

@@ -46,6 +46,7 @@ type machine struct {
 	termAt  time.Time     // SIGTERM was due; zero: not asked to end
 	termed  bool          // and sent
 	force   bool          // not to be given the time to end by itself
+	held    bool          // must not run until it is asked to
 	stopped bool          // must not run any more
 }
 
@@ -63,7 +64,7 @@ func (m *machine) become(now time.Time, status, reason string) {
 // decide says what is due.
 func (m *machine) decide(now time.Time) action {
 	if !m.running {
-		if m.stopped || now.Before(m.startAt) {
+		if m.stopped || m.held || now.Before(m.startAt) {
 			return actNothing
 		}
 		return actStart
@@ -159,6 +160,10 @@ func (m *machine) ended(now time.Time, why string) (pause time.Duration) {
 		m.become(now, initctl.StatusStopped, "")
 		return 0
 	}
+	if m.held {
+		m.become(now, initctl.StatusStopped, heldReason)
+		return 0
+	}
 	m.restarts++
 	if asked {
 		m.startAt = now
@@ -177,6 +182,7 @@ func (m *machine) ended(now time.Time, why string) (pause time.Duration) {
 
 // restart asks for the service to be stopped, by force or in order, and started again, without a pause.
 func (m *machine) restart(now time.Time, force bool) {
+	m.held = false
 	m.force = m.force || force && m.running && !m.stopped
 	switch {
 	case m.stopped:
@@ -187,6 +193,31 @@ func (m *machine) restart(now time.Time, force bool) {
 	case !m.running:
 		m.startAt = now
 	}
+}
+
+const heldReason = "stopped on request"
+
+// hold asks for the service to end, and not to run until start or restart.
+func (m *machine) hold(now time.Time) {
+	if m.stopped || m.held {
+		return
+	}
+	m.held = true
+	m.readyAt = time.Time{}
+	m.become(now, initctl.StatusStopped, heldReason)
+	if m.running && m.termAt.IsZero() {
+		m.termAt = now
+	}
+}
+
+// start lets a service run again that is held; one that runs is left alone.
+func (m *machine) start(now time.Time) {
+	if m.stopped || !m.held {
+		return
+	}
+	m.held = false
+	m.startAt, m.backoff = now, 0
+	m.become(now, initctl.StatusStarting, "")
 }
 
 // stop asks for the service to end for good.

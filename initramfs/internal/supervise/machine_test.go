@@ -186,6 +186,59 @@ func TestRestartByForceKillsAtOnceAndIsForgotten(t *testing.T) {
 	expect(t, &m, 3.1, actKill)
 }
 
+func TestAServiceThatIsHeldRunsAgainOnlyWhenAsked(t *testing.T) {
+	ready := func() machine {
+		m := fresh()
+		m.started(t0)
+		m.answered(at(1), 1, "")
+		m.hold(at(2))
+		return m
+	}
+	m := ready()
+	if m.status != initctl.StatusStopped || m.reason != heldReason {
+		t.Errorf("%s, %q", m.status, m.reason)
+	}
+	expect(t, &m, 2, actTerminate)
+	expect(t, &m, 7.1, actKill) // it has its time to end, and no more
+	if pause := m.ended(at(8), "signal: killed"); pause != 0 || m.status != initctl.StatusStopped || m.restarts != 0 {
+		t.Errorf("pause %v, %s, %d restarts", pause, m.status, m.restarts)
+	}
+	expect(t, &m, 1000, actNothing)
+	m.start(at(1001))
+	expect(t, &m, 1001, actStart)
+
+	// Asked to start before it has ended, it starts once it has.
+	m = ready()
+	expect(t, &m, 2, actTerminate)
+	m.start(at(3))
+	expect(t, &m, 3, actNothing)
+	m.ended(at(4), "")
+	expect(t, &m, 4, actStart)
+
+	// A restart ends it, too; and so does it wait no longer for its pause.
+	m = ready()
+	m.ended(at(3), "")
+	m.restart(at(4), false)
+	expect(t, &m, 4, actStart)
+	m = fresh()
+	m.started(t0)
+	m.ended(at(1), "x")
+	m.hold(at(1.1))
+	expect(t, &m, 100, actNothing)
+	m.start(at(100))
+	expect(t, &m, 100, actStart)
+	m.started(at(100))
+	m.start(at(101)) // it runs
+	expect(t, &m, 101, actNothing)
+
+	// The end of the machine is for good.
+	m = ready()
+	m.ended(at(3), "")
+	m.stop(at(4))
+	m.start(at(5))
+	expect(t, &m, 6, actNothing)
+}
+
 func TestAStandstillOfInitIsNotTheServicesFault(t *testing.T) {
 	m := fresh()
 	m.started(t0)

@@ -35,6 +35,7 @@ type Service struct {
 	Limits    cgroup.Limits
 	StopLimit time.Duration // from SIGTERM to SIGKILL
 	Recording bool          // its health decides whether the watchdog is fed
+	Stoppable bool          // an administrator may stop it: it takes no part in starting it again
 }
 
 // Timing are the supervisor's intervals.

@@ -24,6 +24,9 @@ const logBytes = 256 << 10
 // ErrNoService is returned for a name that is not in the table.
 var ErrNoService = errors.New("there is no such service")
 
+// ErrNeeded is returned for a service that cannot be done without.
+var ErrNeeded = errors.New("without this service nobody could start it again")
+
 // Config is what a Supervisor works with.
 type Config struct {
 	Log      *slog.Logger
@@ -56,6 +59,7 @@ type ServiceState struct {
 	PID, Restarts        int
 	Since                time.Time
 	Progress             uint64
+	Stoppable            bool
 }
 
 // Supervisor is made with New; Run it once. The other methods may be called from anywhere.
@@ -84,10 +88,10 @@ type service struct {
 }
 
 type (
-	eventRestart struct {
-		name  string
-		force bool
-		known chan<- bool
+	eventAsk struct {
+		name string
+		ask  func(m *machine, now time.Time)
+		done chan<- error // holds one
 	}
 	eventStop struct{}
 )
@@ -113,18 +117,33 @@ func (s *Supervisor) Stop() { s.events <- eventStop{} }
 
 // Restart asks for a service to be stopped and started again; by force, it is not given the time to end by itself.
 func (s *Supervisor) Restart(ctx context.Context, name string, force bool) error {
-	known := make(chan bool, 1)
+	return s.ask(ctx, name, func(m *machine, now time.Time) { m.restart(now, force) })
+}
+
+// Hold asks for a service to be stopped until Start, Restart or the machine's next start. ErrNeeded: it must run.
+func (s *Supervisor) Hold(ctx context.Context, name string) error {
+	if sv := s.find(name); sv != nil && !sv.def.Stoppable {
+		return fmt.Errorf("%w: %q", ErrNeeded, name)
+	}
+	return s.ask(ctx, name, func(m *machine, now time.Time) { m.hold(now) })
+}
+
+// Start asks for a service that is held to run again.
+func (s *Supervisor) Start(ctx context.Context, name string) error {
+	return s.ask(ctx, name, func(m *machine, now time.Time) { m.start(now) })
+}
+
+// ask hands a wish to the loop.
+func (s *Supervisor) ask(ctx context.Context, name string, ask func(m *machine, now time.Time)) error {
+	done := make(chan error, 1)
 	select {
-	case s.events <- eventRestart{name, force, known}:
+	case s.events <- eventAsk{name, ask, done}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case ok := <-known:
-		if !ok {
-			return fmt.Errorf("%w: %q", ErrNoService, name)
-		}
-		return nil
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -235,12 +254,14 @@ func (s *Supervisor) handle(now time.Time, event any) {
 			sv.run = nil
 			s.tellEnd(now, sv, reap.Describe(e.status))
 		}
-	case eventRestart:
+	case eventAsk:
 		sv := s.find(e.name)
-		if sv != nil {
-			sv.machine.restart(now, e.force)
+		if sv == nil {
+			e.done <- fmt.Errorf("%w: %q", ErrNoService, e.name)
+			return
 		}
-		e.known <- sv != nil
+		e.ask(&sv.machine, now)
+		e.done <- nil
 	case eventStop:
 		s.stopping = true
 	}
@@ -334,6 +355,8 @@ func (s *Supervisor) tellEnd(now time.Time, sv *service, why string) {
 	switch {
 	case m.stopped:
 		s.cfg.Step(sv.def.Name, "stopped")
+	case m.held:
+		s.cfg.Step(sv.def.Name, heldReason)
 	case pause == 0:
 		s.cfg.Step(sv.def.Name, "restarting on request")
 	case m.reason != why: // it was killed, and why has been told
@@ -351,14 +374,15 @@ func (s *Supervisor) publish(now time.Time) Snapshot {
 	for _, sv := range s.services {
 		m := &sv.machine
 		state := ServiceState{
-			Name: sv.def.Name, Status: m.status, Reason: m.reason, Restarts: m.restarts, Since: m.since, Progress: m.progress,
+			Name: sv.def.Name, Status: m.status, Reason: m.reason, Restarts: m.restarts, Since: m.since, Progress: m.progress, Stoppable: sv.def.Stoppable,
 		}
 		if sv.run != nil {
 			state.PID = sv.run.process.pid
 		}
 		snapshot.Services = append(snapshot.Services, state)
 		snapshot.Ready = snapshot.Ready && m.everReady
-		healthy = healthy && (!sv.def.Recording || m.status == initctl.StatusReady)
+		// What somebody stopped is not what the watchdog is there for.
+		healthy = healthy && (!sv.def.Recording || m.held || m.status == initctl.StatusReady)
 	}
 	if healthy {
 		s.recordingAt = now

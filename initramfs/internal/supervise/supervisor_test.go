@@ -141,7 +141,7 @@ func newRig(t *testing.T, timing Timing, services ...string) *rig {
 		}
 		cfg.Services = append(cfg.Services, Service{
 			Name: name, Path: path, Env: []string{"SUPERVISED=" + mode}, MaxFiles: 256, RuntimeDir: filepath.Join(t.TempDir(), name),
-			RuntimeMode: 0o750, StopLimit: stopLimit, Recording: name == "engine",
+			RuntimeMode: 0o750, StopLimit: stopLimit, Recording: name == "engine", Stoppable: name == "engine",
 		})
 		cfg.StopOrder = append(cfg.StopOrder, name)
 	}
@@ -350,6 +350,35 @@ func TestRestartOnRequest(t *testing.T) {
 	}
 	if err := r.Restart(t.Context(), "nobody", false); !errors.Is(err, ErrNoService) {
 		t.Error(err)
+	}
+}
+
+func TestStoppedOnRequestUntilStarted(t *testing.T) {
+	r := newRig(t, quick(), "engine:works")
+	r.until("ready", is(initctl.StatusReady, 0))
+	if err := r.Hold(t.Context(), "engine"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("stopped", func(s Snapshot) bool { return s.Services[0].Status == initctl.StatusStopped && s.Services[0].PID == 0 })
+	held := time.Now()
+	r.until("the watchdog is content", func(s Snapshot) bool { return s.RecordingAt.After(held) })
+	if err := r.Start(t.Context(), "engine"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("ready again", is(initctl.StatusReady, 0))
+	if err := r.Hold(t.Context(), "nobody"); !errors.Is(err, ErrNoService) {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsNeededIsNotStopped(t *testing.T) {
+	r := newRig(t, quick(), "web:works")
+	r.until("ready", is(initctl.StatusReady, 0))
+	if err := r.Hold(t.Context(), "web"); !errors.Is(err, ErrNeeded) {
+		t.Error(err)
+	}
+	if !is(initctl.StatusReady, 0)(r.Snapshot()) {
+		t.Error("it was touched")
 	}
 }
 

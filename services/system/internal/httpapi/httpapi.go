@@ -32,8 +32,13 @@ type Machine interface {
 	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
 	MountMedium(ctx context.Context, medium string) error
 	EjectMedium(ctx context.Context, medium string) error
+	Hosts() api.HostWatch
+	SetHosts(ctx context.Context, r api.HostWatchRequest) error
+	HostHistory(address string) (api.HostHistory, error)
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	RestartService(ctx context.Context, name string, atOnce bool) error
+	StopService(ctx context.Context, name string) error
+	StartService(ctx context.Context, name string) error
 	ServiceLog(ctx context.Context, name string) ([]string, error)
 	Memory() (api.Memory, error)
 }
@@ -54,8 +59,13 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST /v1/disks/{disk}/format":        s.format,
 		"POST /v1/media/{medium}/mount":       s.mountMedium,
 		"POST /v1/media/{medium}/eject":       s.ejectMedium,
+		"GET /v1/hosts":                       s.hosts,
+		"PUT /v1/hosts":                       s.setHosts,
+		"GET /v1/hosts/{address}/history":     s.hostHistory,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
+		"POST /v1/services/{service}/stop":    s.stopService,
+		"POST /v1/services/{service}/start":   s.startService,
 		"GET /v1/services/{service}/log":      s.log,
 	})
 }
@@ -108,11 +118,7 @@ func (s *server) format(w http.ResponseWriter, r *http.Request) error {
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	if err := s.machine.FormatDisk(r.Context(), r.PathValue("disk"), req); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusAccepted)
-	return nil
+	return accepted(w, s.machine.FormatDisk(r.Context(), r.PathValue("disk"), req))
 }
 
 func (s *server) mountMedium(w http.ResponseWriter, r *http.Request) error {
@@ -138,11 +144,7 @@ func (s *server) power(w http.ResponseWriter, r *http.Request) error {
 	if !req.Action.Valid() {
 		return answer.Field("action", "bad_action", "The action must be poweroff or reboot.")
 	}
-	if err := s.machine.Power(r.Context(), req.Action); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusAccepted)
-	return nil
+	return accepted(w, s.machine.Power(r.Context(), req.Action))
 }
 
 func (s *server) restart(w http.ResponseWriter, r *http.Request) error {
@@ -152,11 +154,22 @@ func (s *server) restart(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := s.machine.RestartService(r.Context(), r.PathValue("service"), req.AtOnce); err != nil {
-		return err
+	return accepted(w, s.machine.RestartService(r.Context(), r.PathValue("service"), req.AtOnce))
+}
+
+func (s *server) stopService(w http.ResponseWriter, r *http.Request) error {
+	return accepted(w, s.machine.StopService(r.Context(), r.PathValue("service")))
+}
+
+func (s *server) startService(w http.ResponseWriter, r *http.Request) error {
+	return accepted(w, s.machine.StartService(r.Context(), r.PathValue("service")))
+}
+
+func accepted(w http.ResponseWriter, err error) error {
+	if err == nil {
+		w.WriteHeader(http.StatusAccepted)
 	}
-	w.WriteHeader(http.StatusAccepted)
-	return nil
+	return err
 }
 
 func (s *server) log(w http.ResponseWriter, r *http.Request) error {

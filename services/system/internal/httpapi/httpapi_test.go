@@ -52,6 +52,26 @@ func (f *fakes) RestartService(_ context.Context, n string, atOnce bool) error {
 	}
 	return f.do("restart " + n)
 }
+func (f *fakes) StopService(_ context.Context, n string) error  { return f.do("stop " + n) }
+func (f *fakes) StartService(_ context.Context, n string) error { return f.do("start " + n) }
+func (f *fakes) Hosts() api.HostWatch {
+	return api.HostWatch{
+		Hosts: []api.WatchedHost{
+			{Name: "n", Address: "a", Chosen: true, IntervalSeconds: 10, LossPercent: 20, Status: api.HostStatusDown, Reason: "No answer.", SinceMs: 5, IP: "192.0.2.1", LossNowPercent: 100, MedianLatency: 0.5},
+		},
+		Events: []api.HostEvent{{AtMs: 5, Address: "a", Name: "n", From: api.HostStatusUp, To: api.HostStatusDown}},
+	}
+}
+func (f *fakes) SetHosts(_ context.Context, r api.HostWatchRequest) error {
+	what := "hosts"
+	for _, h := range r.Hosts {
+		what += " " + h.Address
+	}
+	return f.do(what)
+}
+func (f *fakes) HostHistory(address string) (api.HostHistory, error) {
+	return api.HostHistory{StepMs: 60_000, Points: []api.HostPoint{{AtMs: 5, Sent: 6, Lost: 1, LeastLatency: 1, MeanLatency: 2, MostLatency: 3}}}, f.do("history " + address)
+}
 func (f *fakes) ServiceLog(_ context.Context, n string) ([]string, error) {
 	if n == "broken" {
 		return nil, errors.New("disk on fire")
@@ -104,6 +124,16 @@ var requests = []struct {
 	{"mountMedium", "POST", "/v1/media/bad/mount", "", 409, "", "refused"},
 	{"ejectMedium", "POST", "/v1/media/usb-1/eject", "", 204, "eject usb-1", ""},
 	{"ejectMedium", "POST", "/v1/media/bad/eject", "", 409, "", "refused"},
+	{"getHosts", "GET", "/v1/hosts", "", 200, "", ""},
+	{"putHosts", "PUT", "/v1/hosts", `{"gateways":true,"hosts":[{"address":"a"},{"address":"2001:db8::1","name":"n","latencyMs":5}]}`, 204, "hosts a 2001:db8::1", ""},
+	{"putHosts", "PUT", "/v1/hosts", `{"gateways":true}`, 400, "", "missing"},
+	{"putHosts", "PUT", "/v1/hosts", `{"gateways":true,"hosts":[{"address":"bad"}]}`, 409, "", "refused"},
+	{"getHostHistory", "GET", "/v1/hosts/2001:db8::1/history", "", 200, "history 2001:db8::1", ""},
+	{"getHostHistory", "GET", "/v1/hosts/bad/history", "", 409, "", "refused"},
+	{"stopService", "POST", "/v1/services/engine/stop", "", 202, "stop engine", ""},
+	{"stopService", "POST", "/v1/services/bad/stop", "", 409, "", "refused"},
+	{"startService", "POST", "/v1/services/engine/start", "", 202, "start engine", ""},
+	{"startService", "POST", "/v1/services/bad/start", "", 409, "", "refused"},
 	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},

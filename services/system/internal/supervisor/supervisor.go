@@ -23,6 +23,8 @@ type Init interface {
 	Status(ctx context.Context) (initctl.Status, error)
 	Restart(ctx context.Context, service string) error
 	Kill(ctx context.Context, service string) error
+	Stop(ctx context.Context, service string) error
+	Start(ctx context.Context, service string) error
 	Log(ctx context.Context, service string) ([]string, error)
 	PowerOff(ctx context.Context) error
 	Reboot(ctx context.Context) error
@@ -72,7 +74,7 @@ func Services(s initctl.Status) []api.Service {
 	for _, v := range s.Services {
 		out = append(out, api.Service{
 			Name: v.Name, Status: api.ServiceStatus(v.Status), Reason: v.Reason, Pid: v.PID,
-			SinceMs: v.SinceMs, Restarts: v.Restarts, MemoryBytes: v.MemoryBytes,
+			SinceMs: v.SinceMs, Restarts: v.Restarts, MemoryBytes: v.MemoryBytes, Stoppable: v.Stoppable,
 		})
 	}
 	return out
@@ -95,17 +97,31 @@ func (l *Link) Power(ctx context.Context, action api.PowerRequestAction) error {
 
 // RestartService restarts a service by name, in order or at once.
 func (l *Link) RestartService(ctx context.Context, name string, atOnce bool) error {
+	if atOnce {
+		return l.ask(ctx, name, "kill", Init.Kill)
+	}
+	return l.ask(ctx, name, "restart", Init.Restart)
+}
+
+// StopService stops a service until it is started, or the machine is.
+func (l *Link) StopService(ctx context.Context, name string) error {
+	return l.ask(ctx, name, "stop", Init.Stop)
+}
+
+// StartService lets a service run again that was stopped.
+func (l *Link) StartService(ctx context.Context, name string) error {
+	return l.ask(ctx, name, "start", Init.Start)
+}
+
+func (l *Link) ask(ctx context.Context, name, what string, do func(Init, context.Context, string) error) error {
 	if l.init == nil {
 		return noInit()
 	}
 	if err := l.known(ctx, name); err != nil {
 		return err
 	}
-	l.log.Info("restart", "service", name, "at_once", atOnce)
-	if atOnce {
-		return word(l.init.Kill(ctx, name))
-	}
-	return word(l.init.Restart(ctx, name))
+	l.log.Info(what, "service", name)
+	return word(do(l.init, ctx, name))
 }
 
 // ServiceLog returns the newest lines of a service's log, or of init's own.

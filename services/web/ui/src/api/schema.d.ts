@@ -938,6 +938,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hosts that are watched, how they are, and what changed */
+        get: operations["getHosts"];
+        /** Choose the hosts to watch; one whose address stays keeps its history */
+        put: operations["putHosts"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hosts/{address}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list */
+                address: string;
+            };
+            cookie?: never;
+        };
+        /** How a host was over the last day, minute by minute */
+        get: operations["getHostHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/power": {
         parameters: {
             query?: never;
@@ -967,6 +1005,46 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["restartService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/{service}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a service (`stoppable`) until it is started, or the machine is */
+        post: operations["stopService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/{service}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a service that was stopped */
+        post: operations["startService"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2085,6 +2163,96 @@ export interface components {
             /** @description mounted: the folder for exports */
             path?: string;
         };
+        /**
+         * @description waiting: not asked often enough to tell
+         * @enum {string}
+         */
+        HostStatus: "waiting" | "up" | "slow" | "lossy" | "down";
+        WatchedHost: {
+            name: string;
+            /** @description As it was chosen */
+            address: string;
+            /** @description It is one of the settings */
+            chosen: boolean;
+            /** @description It is one of the machine's gateways */
+            gateway: boolean;
+            intervalSeconds: number;
+            /** @description From this share of unanswered requests on it is lossy */
+            lossPercent: number;
+            /**
+             * Format: int64
+             * @description From this time of answering on it is slow; 0: never
+             */
+            latencyMs: number;
+            status: components["schemas"]["HostStatus"];
+            reason?: string;
+            /** Format: int64 */
+            sinceMs: number;
+            /** @description The address that was asked last */
+            ip?: string;
+            /** @description Of the last 20 requests */
+            lossNowPercent: number;
+            /**
+             * Format: double
+             * @description Of the last 20 requests, in milliseconds
+             */
+            medianLatency?: number;
+        };
+        HostEvent: {
+            /** Format: int64 */
+            atMs: number;
+            address: string;
+            name: string;
+            from: components["schemas"]["HostStatus"];
+            to: components["schemas"]["HostStatus"];
+            reason?: string;
+        };
+        HostWatch: {
+            /** @description The machine's gateways are watched by themselves */
+            gateways: boolean;
+            /** @description Those chosen in their order; then gateways */
+            hosts: components["schemas"]["WatchedHost"][];
+            /** @description Newest first */
+            events: components["schemas"]["HostEvent"][];
+        };
+        HostRequest: {
+            /** @description Absent: the address */
+            name?: string;
+            /** @description A host name or an IP address */
+            address: string;
+            /** @description 0 or absent: 10 */
+            intervalSeconds?: number;
+            /** @description 0 or absent: 20 */
+            lossPercent?: number;
+            /**
+             * Format: int64
+             * @description 0 or absent: never slow
+             */
+            latencyMs?: number;
+        };
+        HostWatchRequest: {
+            gateways: boolean;
+            hosts: components["schemas"]["HostRequest"][];
+        };
+        /** @description Latencies are in milliseconds; 0 without any answer */
+        HostPoint: {
+            /** Format: int64 */
+            atMs: number;
+            sent: number;
+            lost: number;
+            /** Format: double */
+            leastLatency: number;
+            /** Format: double */
+            meanLatency: number;
+            /** Format: double */
+            mostLatency: number;
+        };
+        HostHistory: {
+            /** Format: int64 */
+            stepMs: number;
+            /** @description Oldest first; a step without requests is left out */
+            points: components["schemas"]["HostPoint"][];
+        };
         Service: {
             name: string;
             /** @enum {string} */
@@ -2096,6 +2264,7 @@ export interface components {
             restarts: number;
             /** Format: int64 */
             memoryBytes?: number;
+            stoppable?: boolean;
         };
         ServiceLog: {
             lines: string[];
@@ -3782,6 +3951,74 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getHosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hosts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostWatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putHosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostWatchRequest"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getHostHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The history */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostHistory"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     postPower: {
         parameters: {
             query?: never;
@@ -3822,6 +4059,50 @@ export interface operations {
         };
         responses: {
             /** @description Restarting */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    stopService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stopping */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    startService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: components["parameters"]["serviceName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Starting */
             202: {
                 headers: {
                     [name: string]: unknown;

@@ -11,13 +11,19 @@ export const spans = [
 ] as const;
 export type Span = (typeof spans)[number]['value'];
 
-export type Measure = {
+/** Something of an instant, to be drawn. */
+type Instant = { atMs: number };
+
+export type Measure<P extends Instant = HistoryPoint> = {
   id: string;
   title: string;
   colour: 'standard' | 'accent' | 'bad' | 'alarm' | 'good';
-  of: (point: HistoryPoint) => number;
+  /** null: nothing is known of it then. */
+  of: (point: P) => number | null;
   /** Bars for what is counted in a step, a line for what is measured. */
   bars: boolean;
+  /** Where its scale ends; without, where its values do. */
+  most?: number;
   text: (value: number) => string;
 };
 
@@ -25,7 +31,7 @@ export type Measure = {
  * Seconds and values side by side, as the drawing wants them. Where steps are missing a hole is put in, so that no line
  * is drawn over time of which nothing is known.
  */
-export function columns(points: readonly HistoryPoint[], stepMs: number, of: (point: HistoryPoint) => number): [number[], (number | null)[]] {
+export function columns<P extends Instant>(points: readonly P[], stepMs: number, of: (point: P) => number | null): [number[], (number | null)[]] {
   const times: number[] = [];
   const values: (number | null)[] = [];
   let last: number | undefined;

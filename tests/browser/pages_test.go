@@ -16,24 +16,25 @@ import (
 	"vigie/tools/stack"
 )
 
-// relayTask is relay.mjs's argument.
-type relayTask struct {
+// pageTask is the argument of relay.mjs and hosts.mjs.
+type pageTask struct {
 	URL      string `json:"url"`
 	Username string `json:"username"`
 	Password string `json:"password"`
 	Camera   string `json:"camera"` // id
-	Port     int    `json:"port"`
+	Port     int    `json:"port"`   // free, for RTSP
 	Shots    string `json:"shots"`
 	Node     string `json:"node"`
 }
 
-// TestRelayPage: the relay is switched on, gets an account, shows its reader and disconnects it.
-func TestRelayPage(t *testing.T) {
+// TestPages: the relay is switched on, gets an account, shows its reader and disconnects it; hosts are watched, and one
+// does not answer.
+func TestPages(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	shots := filepath.Join(root, "build", "shots", "relay")
+	shots := filepath.Join(root, "build", "shots", "pages")
 	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestRelayPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := relayTask{URL: greeting.URL, Username: "owner", Password: "correct horse battery", Port: free.Addr().(*net.TCPAddr).Port, Shots: shots, Node: filepath.Join(root, "services/web/ui")}
+	job := pageTask{URL: greeting.URL, Username: "owner", Password: "correct horse battery", Port: free.Addr().(*net.TCPAddr).Port, Shots: shots, Node: filepath.Join(root, "services/web/ui")}
 	free.Close()
 	client, err := appliance.NewClient(greeting.URL, greeting.Fingerprint)
 	if err != nil {
@@ -81,4 +82,5 @@ func TestRelayPage(t *testing.T) {
 	}
 	job.Camera = added.ID
 	follow(t, "relay.mjs", job)
+	follow(t, "hosts.mjs", job)
 }
