@@ -10,11 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"vigie/internal/api"
 	"vigie/services/engine/engineapi"
@@ -124,23 +128,40 @@ func measureEngine(ctx context.Context, o options, store *content.Store, n int, 
 	if err != nil {
 		return err
 	}
-	text, faults := report(got)
-	r.viewers = strings.Join(append([]string{text}, faults...), "; ")
+	words, faults := report(got)
+	r.viewers = strings.Join(append([]string{words}, faults...), "; ")
 	if err := services.Stop(stack.Engine); err != nil { // closes the files
 		return err
 	}
 	if r.toDisk, err = slowest(services.Log(stack.Engine)); err != nil {
 		return err
 	}
+	var lost atomic.Int64
+	counting, ctx := errgroup.WithContext(ctx)
+	counting.SetLimit(runtime.NumCPU())
 	for id, c := range ids {
-		lost, err := missing(ctx, filepath.Join(volume, "vigie", "rec", id), c.Sent())
-		if err != nil {
+		counting.Go(func() error {
+			n, err := missing(ctx, filepath.Join(volume, "vigie", "rec", id), c.Sent())
+			lost.Add(int64(n))
 			return err
-		}
-		r.lost += lost
+		})
 	}
-	return nil
+	if err := counting.Wait(); err != nil {
+		return err
+	}
+	if r.lost = int(lost.Load()); r.lost == 0 {
+		return nil
+	}
+	text, err := os.ReadFile(services.Log(stack.Engine))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d frames are lost of %d cameras; %s is what the engine said\n", r.lost, n, lossLog)
+	return os.WriteFile(lossLog, text, 0o644)
 }
+
+// lossLog keeps the engine's log of a run that lost frames.
+const lossLog = "build/bench-engine.log"
 
 func untilAllRecorded(ctx context.Context, client *engineapi.Client, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // newVolume makes an empty folder to write n cameras to; discard removes it with all that is in it.
@@ -26,16 +28,12 @@ func newVolume(ctx context.Context, o options, n int) (path string, discard func
 		return path, func() error { return os.RemoveAll(o.dir) }, nil
 	}
 	image := filepath.Join(o.dir, "volume.img")
-	f, err := os.Create(image)
-	if err != nil {
+	// What comes, and room that keeps the engine from making any.
+	size := int64(1.3*float64(n)*float64(o.bitrate)/8*(o.duration.Seconds()+30)) + 2<<30
+	if err := fill(ctx, image, size); err != nil {
 		return "", nil, err
 	}
-	// Twice what comes, and room that keeps the engine from making any; what is not written takes none.
-	size := int64(2*float64(n)*float64(o.bitrate)/8*(o.duration.Seconds()+60))&^4095 + 8<<30
-	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
-		return "", nil, err
-	}
-	if out, err := exec.CommandContext(ctx, "mkfs.xfs", "-q", image).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "mkfs.xfs", "-q", "-K", image).CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("mkfs.xfs: %w: %s", err, out)
 	}
 	// Directly: what the volume has synced would lie in this machine's memory once more, and come to the disk by the gigabyte.
@@ -58,4 +56,25 @@ func newVolume(ctx context.Context, o options, n int) (path string, discard func
 		}
 		return os.RemoveAll(o.dir)
 	}, nil
+}
+
+// fill writes a file whole, as a disk is: in one that grows as it is written to, each write and each flush would change
+// the file system below, whose journal holds up everybody for a minute when it is full.
+func fill(ctx context.Context, path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_DIRECT, 0o600)
+	if err != nil {
+		return err
+	}
+	const piece = 8 << 20
+	zeros, err := unix.Mmap(-1, 0, piece, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS) // begins where a page does
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	defer unix.Munmap(zeros)
+	for at := int64(0); at < size && err == nil; at += piece {
+		if _, err = f.WriteAt(zeros, at); err == nil {
+			err = ctx.Err()
+		}
+	}
+	return errors.Join(err, f.Sync(), f.Close())
 }
