@@ -37,18 +37,21 @@ type Config struct {
 	TimeZone string `json:"timeZone,omitempty"`
 	// HostWatch says which hosts are watched.
 	HostWatch HostWatch `json:"hostWatch,omitzero"`
+	// Network is how the interfaces are used.
+	Network Network `json:"network,omitzero"`
 }
 
 // Clone returns a copy that shares nothing with c.
 func (c Config) Clone() Config {
 	c.NTPServers = slices.Clone(c.NTPServers)
 	c.HostWatch = c.HostWatch.clone()
+	c.Network = c.Network.Clone()
 	return c
 }
 
 // FieldError says which field of a configuration is wrong, and why, in a sentence for people.
 type FieldError struct {
-	Field  string // JSON name, with the way to it: hosts[2].address
+	Field  string // JSON name; within a section the path to it, as in network.bonds[0].mode
 	Reason string
 }
 
@@ -76,7 +79,10 @@ func (c Config) Validate() error {
 	if !validZone(c.TimeZone) {
 		return &FieldError{"timeZone", fmt.Sprintf("%q is no time zone. Write for example Europe/Paris or America/New_York.", clip(c.TimeZone))}
 	}
-	return c.HostWatch.validate()
+	if err := c.HostWatch.validate(); err != nil {
+		return err
+	}
+	return c.Network.Validate()
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.
