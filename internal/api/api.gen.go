@@ -78,6 +78,54 @@ func (e ClockStatus) Valid() bool {
 	}
 }
 
+// Defines values for ClockReferenceLeap.
+const (
+	ClockReferenceLeapAdd    ClockReferenceLeap = "add"
+	ClockReferenceLeapDelete ClockReferenceLeap = "delete"
+	ClockReferenceLeapNone   ClockReferenceLeap = "none"
+)
+
+// Valid indicates whether the value is a known member of the ClockReferenceLeap enum.
+func (e ClockReferenceLeap) Valid() bool {
+	switch e {
+	case ClockReferenceLeapAdd:
+		return true
+	case ClockReferenceLeapDelete:
+		return true
+	case ClockReferenceLeapNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ClockSourceStatus.
+const (
+	ClockSourceStatusAgrees   ClockSourceStatus = "agrees"
+	ClockSourceStatusFalse    ClockSourceStatus = "false"
+	ClockSourceStatusFollowed ClockSourceStatus = "followed"
+	ClockSourceStatusPassed   ClockSourceStatus = "passed"
+	ClockSourceStatusSilent   ClockSourceStatus = "silent"
+)
+
+// Valid indicates whether the value is a known member of the ClockSourceStatus enum.
+func (e ClockSourceStatus) Valid() bool {
+	switch e {
+	case ClockSourceStatusAgrees:
+		return true
+	case ClockSourceStatusFalse:
+		return true
+	case ClockSourceStatusFollowed:
+		return true
+	case ClockSourceStatusPassed:
+		return true
+	case ClockSourceStatusSilent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DhcpStatus.
 const (
 	DhcpStatusBound    DhcpStatus = "bound"
@@ -684,6 +732,30 @@ func (e StreamStateStatus) Valid() bool {
 	}
 }
 
+// Defines values for TimeServerLeap.
+const (
+	TimeServerLeapAdd            TimeServerLeap = "add"
+	TimeServerLeapDelete         TimeServerLeap = "delete"
+	TimeServerLeapNone           TimeServerLeap = "none"
+	TimeServerLeapUnsynchronised TimeServerLeap = "unsynchronised"
+)
+
+// Valid indicates whether the value is a known member of the TimeServerLeap enum.
+func (e TimeServerLeap) Valid() bool {
+	switch e {
+	case TimeServerLeapAdd:
+		return true
+	case TimeServerLeapDelete:
+		return true
+	case TimeServerLeapNone:
+		return true
+	case TimeServerLeapUnsynchronised:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TrackKind.
 const (
 	TrackKindAudio TrackKind = "audio"
@@ -1031,18 +1103,30 @@ type Clock struct {
 	// ConfiguredServers Chosen by the admin; empty: DHCP's
 	ConfiguredServers []string `json:"configuredServers"`
 	LastSyncMs        int64    `json:"lastSyncMs,omitempty,omitzero"`
-	NowMs             int64    `json:"nowMs"`
+
+	// NextMs setAt: when it is set next
+	NextMs int64 `json:"nextMs,omitempty,omitzero"`
+	NowMs  int64 `json:"nowMs"`
 
 	// OffsetMs At the last exchange; positive when this clock is behind
 	OffsetMs float64 `json:"offsetMs,omitempty,omitzero"`
 	Reason   string  `json:"reason,omitempty,omitzero"`
 
+	// Reference What the clock is synchronised to, as NTP tells it. Absent while it is not.
+	Reference ClockReference `json:"reference,omitempty,omitzero"`
+
 	// Server The one followed
 	Server string `json:"server,omitempty,omitzero"`
 
 	// Servers In use
-	Servers []string    `json:"servers"`
-	Status  ClockStatus `json:"status"`
+	Servers []string `json:"servers"`
+
+	// SetAt Times of the day by the machine's time zone at which the clock is set; absent: it is kept right all the time
+	SetAt []string `json:"setAt,omitempty,omitzero"`
+
+	// Sources What came of each server in use
+	Sources []ClockSource `json:"sources,omitempty,omitzero"`
+	Status  ClockStatus   `json:"status"`
 
 	// TimeZone IANA name; absent: UTC
 	//
@@ -1053,12 +1137,95 @@ type Clock struct {
 // ClockStatus defines model for Clock.Status.
 type ClockStatus string
 
+// ClockHistory defines model for ClockHistory.
+type ClockHistory struct {
+	// Points Offsets that were seen and taken away bit by bit, in the last day, oldest first; of each minute the largest
+	Points []ClockPoint `json:"points"`
+
+	// Steps When the clock was set, oldest first; the last hundred since the machine started
+	Steps []ClockStep `json:"steps"`
+}
+
+// ClockPoint defines model for ClockPoint.
+type ClockPoint struct {
+	AtMs int64 `json:"atMs"`
+
+	// OffsetMs Positive when the clock was behind
+	OffsetMs float64 `json:"offsetMs"`
+}
+
+// ClockReference What the clock is synchronised to, as NTP tells it. Absent while it is not.
+type ClockReference struct {
+	AtMs int64 `json:"atMs"`
+
+	// ID Reference id, hexadecimal: the IPv4 address of the server that is followed, or the beginning of the MD5 of its IPv6 address
+	//
+	// Example: 0a4d0001
+	ID string `json:"id"`
+
+	// Leap A second that is put in or left out at the end of the month
+	Leap ClockReferenceLeap `json:"leap"`
+
+	// RootDelayUs To the clock that all goes back to, there and back, in microseconds
+	RootDelayUs int64 `json:"rootDelayUs"`
+
+	// RootDispersionUs How far the clock may be off besides half of rootDelayUs, in microseconds, at atMs; it grows by 15 a second since
+	RootDispersionUs int64 `json:"rootDispersionUs"`
+
+	// Stratum This machine's, one more than that of the server
+	Stratum int `json:"stratum"`
+}
+
+// ClockReferenceLeap A second that is put in or left out at the end of the month
+type ClockReferenceLeap string
+
 // ClockRequest defines model for ClockRequest.
 type ClockRequest struct {
 	NtpServers []string `json:"ntpServers"`
 
+	// SetAt Times of the day at which the clock is set. Absent: as it was; empty: it is kept right all the time
+	SetAt *[]string `json:"setAt,omitempty"`
+
 	// TimeZone IANA name. Absent: as it was; empty: UTC
 	TimeZone *string `json:"timeZone,omitempty"`
+}
+
+// ClockSource defines model for ClockSource.
+type ClockSource struct {
+	// Address Which of its addresses answered
+	Address string `json:"address,omitempty,omitzero"`
+
+	// DelayUs There and back, in microseconds
+	DelayUs int64 `json:"delayUs,omitempty,omitzero"`
+
+	// JitterUs How far its answers scatter, in microseconds
+	JitterUs int64 `json:"jitterUs,omitempty,omitzero"`
+
+	// OffsetMs Of its last good answer; positive when this clock is behind
+	OffsetMs float64 `json:"offsetMs,omitempty,omitzero"`
+	Reason   string  `json:"reason,omitempty,omitzero"`
+
+	// Server As it was configured or given
+	Server string `json:"server"`
+
+	// Status agrees: it could be followed; false: the others agree on another time; passed: its last answer was a spike
+	Status  ClockSourceStatus `json:"status"`
+	Stratum int               `json:"stratum,omitempty,omitzero"`
+}
+
+// ClockSourceStatus agrees: it could be followed; false: the others agree on another time; passed: its last answer was a spike
+type ClockSourceStatus string
+
+// ClockStep defines model for ClockStep.
+type ClockStep struct {
+	// AfterMs What it was set to
+	AfterMs int64 `json:"afterMs"`
+
+	// BeforeMs What the clock said
+	BeforeMs int64 `json:"beforeMs"`
+
+	// Server By which; absent: nobody's time, but one that is known to be past
+	Server string `json:"server,omitempty,omitzero"`
 }
 
 // Coverage How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly
@@ -2010,9 +2177,10 @@ type Status struct {
 	StartedMs int64 `json:"startedMs"`
 
 	// StorageSettled Every disk present at boot has been looked at and its volume mounted or refused
-	StorageSettled bool     `json:"storageSettled"`
-	Version        string   `json:"version"`
-	Volumes        []Volume `json:"volumes"`
+	StorageSettled bool               `json:"storageSettled"`
+	TimeServer     TimeServerSettings `json:"timeServer,omitempty,omitzero"`
+	Version        string             `json:"version"`
+	Volumes        []Volume           `json:"volumes"`
 }
 
 // StatusBootMode defines model for Status.BootMode.
@@ -2080,6 +2248,64 @@ type StreamState struct {
 
 // StreamStateStatus defines model for StreamState.Status.
 type StreamStateStatus string
+
+// TimeClient defines model for TimeClient.
+type TimeClient struct {
+	// Address IPv4 address, or the /64 network of an IPv6 address
+	Address  string `json:"address"`
+	FirstMs  int64  `json:"firstMs"`
+	LastMs   int64  `json:"lastMs"`
+	Limited  int64  `json:"limited"`
+	Requests int64  `json:"requests"`
+
+	// Version NTP version of its last request
+	Version int `json:"version"`
+}
+
+// TimeServer defines model for TimeServer.
+type TimeServer struct {
+	Answered int64 `json:"answered"`
+
+	// ClientCount How many clients are known
+	ClientCount int `json:"clientCount"`
+
+	// Clients Those that asked last, the latest first; 200 at most
+	Clients []TimeClient `json:"clients"`
+
+	// Ignored No requests for the time: other modes and versions, and what is no NTP
+	Ignored int64          `json:"ignored"`
+	Leap    TimeServerLeap `json:"leap"`
+
+	// Limited Left unanswered, or refused, because their sender asked too often
+	Limited int64 `json:"limited"`
+
+	// Problem Why it does not answer though it is switched on
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// ReferenceID Example: 0a4d0001
+	ReferenceID string `json:"referenceId"`
+
+	// Requests Packets that came, since the service started
+	Requests         int64              `json:"requests"`
+	RootDelayUs      int64              `json:"rootDelayUs"`
+	RootDispersionUs int64              `json:"rootDispersionUs"`
+	Settings         TimeServerSettings `json:"settings"`
+
+	// Stratum What it tells; 16: not synchronised
+	Stratum int `json:"stratum"`
+}
+
+// TimeServerLeap defines model for TimeServer.Leap.
+type TimeServerLeap string
+
+// TimeServerSettings defines model for TimeServerSettings.
+type TimeServerSettings struct {
+	// Enabled Answer on UDP port 123
+	Enabled bool `json:"enabled"`
+
+	// OrphanStratum Stratum that is told while this clock is not synchronised, from 2 to 15, so that devices keep one time with each other; 0: they are told that it is not
+	OrphanStratum int `json:"orphanStratum,omitempty,omitzero"`
+}
 
 // Timeline defines model for Timeline.
 type Timeline struct {
@@ -2417,3 +2643,6 @@ type RestartServiceJSONRequestBody = RestartRequest
 
 // PostSetupJSONRequestBody defines body for PostSetup for application/json ContentType.
 type PostSetupJSONRequestBody = SetupRequest
+
+// PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
+type PutTimeServerJSONRequestBody = TimeServerSettings

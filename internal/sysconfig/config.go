@@ -37,6 +37,8 @@ type Config struct {
 	TimeZone string `json:"timeZone,omitempty"`
 	// HostWatch says which hosts are watched.
 	HostWatch HostWatch `json:"hostWatch,omitzero"`
+	// Time is what else there is to choose about the clock.
+	Time Time `json:"time,omitzero"`
 	// Network is how the interfaces are used.
 	Network Network `json:"network,omitzero"`
 }
@@ -45,6 +47,7 @@ type Config struct {
 func (c Config) Clone() Config {
 	c.NTPServers = slices.Clone(c.NTPServers)
 	c.HostWatch = c.HostWatch.clone()
+	c.Time = c.Time.clone()
 	c.Network = c.Network.Clone()
 	return c
 }
@@ -78,6 +81,9 @@ func (c Config) Validate() error {
 	}
 	if !validZone(c.TimeZone) {
 		return &FieldError{"timeZone", fmt.Sprintf("%q is no time zone. Write for example Europe/Paris or America/New_York.", clip(c.TimeZone))}
+	}
+	if err := c.Time.validate(); err != nil {
+		return err
 	}
 	if err := c.HostWatch.validate(); err != nil {
 		return err

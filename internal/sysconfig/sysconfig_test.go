@@ -42,6 +42,13 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 		{"before it is asked", "hosts[0].latencyMs", "10000", watching(WatchedHost{Address: "a", LatencyMs: -1})},
 		{"too many hosts", "hosts", "at most 64", watching(make([]WatchedHost, 65)...)},
 		{"nine", "ntpServers", "at most 8", Config{NTPServers: strings.Split("a b c d e f g h i", " ")}},
+		{"set hours", "", "", Config{Time: Time{SetAt: []string{"00:00", "23:59"}, Server: TimeServer{Enabled: true, OrphanStratum: 15}}}},
+		{"an hour too many", "setAt", "24:00", Config{Time: Time{SetAt: []string{"24:00"}}}},
+		{"a digit too few", "setAt", "03:30", Config{Time: Time{SetAt: []string{"3:30"}}}},
+		{"an hour twice", "setAt", "twice", Config{Time: Time{SetAt: []string{"03:30", "03:30"}}}},
+		{"too many hours", "setAt", "at most 24", Config{Time: Time{SetAt: make([]string, 25)}}},
+		{"primary without a source", "orphanStratum", "2 to 15", Config{Time: Time{Server: TimeServer{OrphanStratum: 1}}}},
+		{"no stratum", "orphanStratum", "2 to 15", Config{Time: Time{Server: TimeServer{OrphanStratum: 16}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.config.Validate()
@@ -59,7 +66,8 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 	}
 }
 
-var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu", HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}}}}
+var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu",
+	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: true, OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}}}}
 
 func watching(hosts ...WatchedHost) Config { return Config{HostWatch: HostWatch{Hosts: hosts}} }
 

@@ -9,6 +9,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/clock"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/facts"
 	"vigie/services/system/internal/hostwatch"
@@ -21,21 +22,34 @@ type machine struct {
 	*supervisor.Link
 	observe bool
 	keeper  *config.Keeper
+	clock   *clock.Keeper
 	disks   *storage.Manager
 	hosts   *hostwatch.Watch
 }
 
 func (m *machine) Memory() (api.Memory, error) { return facts.Memory("/") }
 
-func (m *machine) SetClock(_ context.Context, servers []string, zone *string) error {
-	if m.observe && !slices.Equal(servers, m.keeper.Config().NTPServers) {
+func (m *machine) SetClock(_ context.Context, r api.ClockRequest) error {
+	now := m.keeper.Config()
+	if m.observe && (!slices.Equal(r.NtpServers, now.NTPServers) || r.SetAt != nil && !slices.Equal(*r.SetAt, now.Time.SetAt)) {
 		return answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its clock is not set.")
 	}
 	return m.change(func(c *sysconfig.Config) {
-		c.NTPServers = servers
-		if zone != nil {
-			c.TimeZone = *zone
+		c.NTPServers = r.NtpServers
+		if r.TimeZone != nil {
+			c.TimeZone = *r.TimeZone
 		}
+		if r.SetAt != nil {
+			c.Time.SetAt = *r.SetAt
+		}
+	})
+}
+
+func (m *machine) ClockHistory() api.ClockHistory { return m.clock.History() }
+
+func (m *machine) SetTimeServer(_ context.Context, r api.TimeServerSettings) error {
+	return m.change(func(c *sysconfig.Config) {
+		c.Time.Server = sysconfig.TimeServer{Enabled: r.Enabled, OrphanStratum: r.OrphanStratum}
 	})
 }
 

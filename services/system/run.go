@@ -65,7 +65,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	names := &naming{observe: o.observe, boot: given.Hostname, publish: b.SetHostname, log: log}
 	wall := clock.Kernel{RTC: "/dev/rtc0"}
 	watch := clock.New(clock.Config{
-		Clock: wall, Query: clock.NTP(ntpPort, wall.Now), Built: built(), Boot: given.NTPServers, Observe: o.observe,
+		Clock: wall, Query: clock.NTP(ntpPort, nil), Dir: o.runDir, Built: built(), Boot: given.NTPServers, Observe: o.observe,
 		Publish: func(c api.Clock) {
 			b.SetClock(c)
 			if started, err := facts.Started(time.Now()); err == nil { // the clock may have been set
@@ -83,8 +83,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)
 		hosts.Configure(c.HostWatch)
-		watch.Configure(c.NTPServers)
+		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
+		b.SetTimeServer(api.TimeServerSettings{Enabled: c.Time.Server.Enabled, OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))
@@ -106,11 +107,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := keeper.Open(); err != nil {
 		return err
 	}
+	watch.Open()
 	nics := network.New(network.Config{
 		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
-	m := &machine{Link: link, observe: o.observe, keeper: keeper, disks: disks, hosts: hosts}
+	m := &machine{Link: link, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)

@@ -126,6 +126,9 @@ func (b *Board) SetTimeZone(name string) {
 	})
 }
 
+// SetTimeServer sets how the NTP server is to be.
+func (b *Board) SetTimeServer(v api.TimeServerSettings) { set(b, &b.status.TimeServer, v) }
+
 // SetDisks replaces the disks; the list then belongs to the board.
 func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
 

@@ -3,17 +3,41 @@ package clock
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 )
 
+// Leap is what happens at the end of the month's last day in UTC.
+type Leap int
+
+// The leaps.
+const (
+	LeapNone Leap = iota
+	LeapAdd
+	LeapDelete
+)
+
 // Sample is one server's answer.
 type Sample struct {
-	Server   string
-	Offset   time.Duration // to add to our clock
-	Distance time.Duration // how far off the answer may be at most (RFC 5905, root distance)
-	Stratum  int
+	Server string
+	Addr   netip.Addr    // the one that answered
+	Offset time.Duration // to add to our clock
+	Delay  time.Duration // there and back
+	// RootDelay and RootDispersion are the server's own, towards the clock that all goes back to.
+	RootDelay, RootDispersion time.Duration
+	Stratum                   int
+	Leap                      Leap
+	// Spread widens what the answer may be off, by its server's jitter and by its age.
+	Spread time.Duration
+	// Stale is an answer of an earlier round: it has a vote, but is not followed.
+	Stale bool
+}
+
+// Distance is how far off the answer may be at most (RFC 5905, root distance).
+func (s Sample) Distance() time.Duration {
+	return (s.Delay+s.RootDelay)/2 + s.RootDispersion + s.Spread
 }
 
 // Choice is what is made of all answers.
@@ -34,7 +58,7 @@ const minDistance = 5 * time.Millisecond
 // Choose finds the largest group of servers whose answers can all be true at once (Marzullo's algorithm, RFC 5905,
 // 11.2.1), and in it follows the one that may be off least; followed is kept while it is nearly as good. Samples are
 // in the administrator's order of preference: with two servers that disagree nothing says who is right, and the first
-// is followed. Three or more without a majority change nothing.
+// is followed. Three or more without a majority change nothing. A stale sample is chosen only where there is no other.
 func Choose(samples []Sample, followed string) (Choice, error) {
 	if len(samples) == 0 {
 		return Choice{}, errNoAnswer
@@ -50,9 +74,14 @@ func Choose(samples []Sample, followed string) (Choice, error) {
 	default:
 		return Choice{}, errDisagrees
 	}
-	c.Sample = slices.MinFunc(best, func(a, b Sample) int { return int(a.Distance - b.Distance) })
+	c.Sample = slices.MinFunc(best, func(a, b Sample) int {
+		if a.Stale != b.Stale {
+			return order(a.Stale) - order(b.Stale)
+		}
+		return int(a.Distance() - b.Distance())
+	})
 	for _, s := range best {
-		if s.Server == followed && s.Distance <= c.Distance*3/2+minDistance {
+		if s.Server == followed && s.Stale == c.Stale && s.Distance() <= c.Distance()*3/2+minDistance {
 			c.Sample = s
 		}
 	}
@@ -65,6 +94,13 @@ func Choose(samples []Sample, followed string) (Choice, error) {
 		c.Doubt = "Not believed, because the others agree on another time: " + strings.Join(c.False, ", ") + "."
 	}
 	return c, nil
+}
+
+func order(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
 }
 
 // agree returns the largest set of samples whose intervals share a point; of equal sets the one that comes first.
@@ -85,8 +121,8 @@ func agree(samples []Sample) []Sample {
 	return best
 }
 
-func low(s Sample) time.Duration  { return s.Offset - max(s.Distance, minDistance) }
-func high(s Sample) time.Duration { return s.Offset + max(s.Distance, minDistance) }
+func low(s Sample) time.Duration  { return s.Offset - max(s.Distance(), minDistance) }
+func high(s Sample) time.Duration { return s.Offset + max(s.Distance(), minDistance) }
 
 // round shows a duration with a sensible number of digits.
 func round(d time.Duration) string {

@@ -7,7 +7,15 @@
 // the image was built. A recording is no such limit for servers: one that was made while the clock was wrong must not
 // keep it wrong for ever.
 //
-// Run owns the clock; the other methods only hand it news. Choice, decision and poll interval are pure functions; the
+// A round asks all servers at once. Each one's answers go through a filter of its own (source), which passes over what
+// waited in a queue and what jumped; the servers vote with what is left (Choose), and the one that may be off least is
+// followed. How soon the next round is depends on how far the clock was off. With set hours (schedule) there is a round
+// after the start, when the servers change, and at those hours until one succeeds, and none else.
+//
+// What was done stays known (history), and what the clock follows is told in the words of those who may follow it: the
+// NTP server reads it from the state.
+//
+// Run owns the clock; the other methods only hand it news. Choice, filter, decision and poll interval do no I/O; the
 // kernel's clock and the network are given in.
 package clock
 
@@ -16,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -30,8 +39,23 @@ type Hands interface {
 	Now() time.Time
 	Synchronised() bool
 	Step(delta time.Duration) error
-	Slew(offset, distance, poll time.Duration) error
-	SetRTC() error
+	Slew(Correction) error
+	SetRTC(context.Context) error
+}
+
+// Correction is an offset that is to be taken away bit by bit.
+type Correction struct {
+	Offset time.Duration
+	Error  time.Duration // what the clock may be off besides
+	Poll   time.Duration // until the next one
+	Leap   Leap
+}
+
+// Settings are what the administrator chose.
+type Settings struct {
+	Servers []string // none: others' choice
+	SetAt   []string // times of the day, "15:04"; none: the clock is kept all the time
+	Zone    string   // by whose wall clock they are
 }
 
 // Config is what a keeper is made with.
@@ -41,6 +65,7 @@ type Config struct {
 	Built   time.Time // of the image; zero when not known
 	Boot    []string  // servers from the boot option
 	Observe bool      // change nothing
+	Dir     string    // for what a restarted service must know; empty: none
 	Publish func(api.Clock)
 	Console *console.Console
 	Log     *slog.Logger
@@ -52,42 +77,57 @@ const (
 	rtcEvery   = time.Hour
 	// futureMost bounds how long after the image was built a recording can have been made.
 	futureMost = 10 * 365 * 24 * time.Hour
+	// tryFor is how long after a set hour servers that do not answer are asked again; lookEvery is how often the wall
+	// clock is looked at until such an hour comes.
+	tryFor    = time.Hour
+	lookEvery = 10 * time.Minute
 )
 
 // Keeper keeps one clock.
 type Keeper struct {
-	cfg  Config
-	news chan struct{} // holds one: something below changed
+	cfg     Config
+	news    chan struct{} // holds one: something below changed
+	history *history
 
-	mu         sync.Mutex
-	configured []string
-	offered    []string
-	floor      time.Time
+	mu       sync.Mutex
+	settings Settings
+	offered  []string
+	floor    time.Time
 
 	// The rest belongs to Run.
 	state    api.Clock
+	sources  []*source
 	synced   bool
 	poll     time.Duration
-	last     time.Duration // offset at the last exchange
+	plan     schedule
+	planned  Settings // of which plan was made
+	due      time.Time
 	rtc      time.Time
 	failures int
+	unwell   bool // the last round told of an error
 }
 
 // New returns a keeper; nothing is touched until Run.
 func New(cfg Config) *Keeper {
-	return &Keeper{cfg: cfg, news: make(chan struct{}, 1), floor: cfg.Built, poll: minPoll}
+	return &Keeper{cfg: cfg, news: make(chan struct{}, 1), history: historyIn(cfg.Dir), floor: cfg.Built, poll: minPoll}
 }
 
-// Configure sets the servers that the administrator chose; none means others' choice.
-func (k *Keeper) Configure(servers []string) { k.tell(&k.configured, servers) }
+// Configure sets what the administrator chose.
+func (k *Keeper) Configure(s Settings) {
+	k.mu.Lock()
+	same := reflect.DeepEqual(k.settings, s)
+	k.settings = Settings{Servers: slices.Clone(s.Servers), SetAt: slices.Clone(s.SetAt), Zone: s.Zone}
+	k.mu.Unlock()
+	if !same {
+		k.wake()
+	}
+}
 
 // Offer sets the servers that DHCP gives.
-func (k *Keeper) Offer(servers []string) { k.tell(&k.offered, servers) }
-
-func (k *Keeper) tell(list *[]string, servers []string) {
+func (k *Keeper) Offer(servers []string) {
 	k.mu.Lock()
-	same := slices.Equal(*list, servers)
-	*list = slices.Clone(servers)
+	same := slices.Equal(k.offered, servers)
+	k.offered = slices.Clone(servers)
 	k.mu.Unlock()
 	if !same {
 		k.wake()
@@ -117,27 +157,39 @@ func (k *Keeper) wake() {
 	}
 }
 
-// servers are those in use: the administrator's, the boot option's, or DHCP's.
-func (k *Keeper) servers() (use, configured []string, floor time.Time) {
+// orders are the servers in use (the administrator's, the boot option's, or DHCP's) and what else Run is told.
+func (k *Keeper) orders() (use []string, s Settings, floor time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, list := range [][]string{k.configured, k.cfg.Boot, k.offered} {
+	for _, list := range [][]string{k.settings.Servers, k.cfg.Boot, k.offered} {
 		if len(list) > 0 {
 			use = list
 			break
 		}
 	}
-	return slices.Clone(use), slices.Clone(k.configured), k.floor
+	return slices.Clone(use), k.settings, k.floor
+}
+
+// Open goes on where an earlier run of this service ended, and says what is known at once. It comes before Run.
+func (k *Keeper) Open() {
+	defer func() { k.cfg.Publish(k.state) }()
+	if k.cfg.Observe {
+		k.state.Status = api.ClockStatusObserve
+		return
+	}
+	k.state.Status = api.ClockStatusWaiting
+	old, err := k.history.load()
+	if err != nil {
+		k.cfg.Log.Warn("clock", "err", err)
+	}
+	k.synced = k.cfg.Clock.Synchronised()
+	if k.synced {
+		k.state.Reference, k.state.LastSyncMs = old.Reference, old.LastMs
+	}
 }
 
 // Run keeps the clock until ctx is cancelled.
 func (k *Keeper) Run(ctx context.Context) error {
-	k.state = api.Clock{Status: api.ClockStatusWaiting}
-	if k.cfg.Observe {
-		k.state.Status = api.ClockStatusObserve
-	} else {
-		k.synced = k.cfg.Clock.Synchronised() // by this service before it was restarted
-	}
 	for ctx.Err() == nil {
 		pause := k.round(ctx)
 		t := time.NewTimer(pause)
@@ -153,16 +205,14 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // round asks all servers once, acts, and returns the pause until the next round.
 func (k *Keeper) round(ctx context.Context) time.Duration {
-	use, configured, floor := k.servers()
-	if !slices.Equal(use, k.state.Servers) {
-		k.failures, k.poll = 0, minPoll
-		k.state.Server, k.state.Reason = "", ""
-		if !k.cfg.Observe {
-			k.state.Status = api.ClockStatusWaiting
-		}
+	use, settings, floor := k.orders()
+	changed := !slices.Equal(use, k.state.Servers)
+	if changed {
+		k.meet(use)
 	}
-	k.state.Servers, k.state.ConfiguredServers = use, configured
+	k.state.Servers, k.state.ConfiguredServers = use, settings.Servers
 	defer func() { k.cfg.Publish(k.state) }()
+	k.arrange(settings)
 	if k.cfg.Observe {
 		return time.Hour
 	}
@@ -173,63 +223,151 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 		k.state.Status, k.state.Reason = api.ClockStatusNoServer, "No NTP server is known: DHCP gives none, and none is configured."
 		return time.Hour
 	}
+	if wait := k.due.Sub(k.cfg.Clock.Now()); k.synced && !changed && wait > 0 {
+		return min(wait, lookEvery)
+	}
 	k.cfg.Publish(k.state)
-	samples, refusals := k.ask(ctx, use)
+	k.ask(ctx)
 	if ctx.Err() != nil {
 		return 0
 	}
-	choice, err := k.choose(samples, refusals)
-	if err != nil {
-		return k.failed(err)
+	pause := k.act(ctx)
+	if err := k.history.save(k.state); err != nil {
+		k.cfg.Log.Warn("clock", "err", err)
 	}
-	k.failures = 0
-	return k.follow(choice)
+	if wait := k.due.Sub(k.cfg.Clock.Now()); k.synced && wait > 0 {
+		pause = min(wait, lookEvery)
+	}
+	return pause
 }
 
-// ask asks all servers at the same time and returns the answers in the servers' order.
-func (k *Keeper) ask(ctx context.Context, servers []string) (samples []Sample, refusals []string) {
+// meet makes the sources of another list of servers.
+func (k *Keeper) meet(servers []string) {
+	k.failures, k.poll = 0, minPoll
+	k.state.Server, k.state.Reason, k.state.Sources = "", "", nil
+	if !k.cfg.Observe {
+		k.state.Status = api.ClockStatusWaiting
+	}
+	known := k.sources
+	k.sources = nil
+	for _, name := range servers {
+		i := slices.IndexFunc(known, func(s *source) bool { return s.server == name })
+		if i >= 0 {
+			k.sources = append(k.sources, known[i])
+		} else {
+			k.sources = append(k.sources, newSource(name, k.synced, time.Now()))
+		}
+	}
+}
+
+// arrange follows the settings in when the clock is to be set.
+func (k *Keeper) arrange(s Settings) {
+	if !reflect.DeepEqual(s, k.planned) || k.plan.zone == nil {
+		k.plan, k.planned = parseSchedule(s.SetAt, s.Zone), s
+		k.due = time.Time{}
+	}
+	now := k.cfg.Clock.Now()
+	switch {
+	case k.plan.always():
+		k.due = time.Time{}
+	case k.due.IsZero() || now.After(k.due.Add(tryFor)):
+		k.due = k.plan.next(now)
+	}
+	k.state.SetAt, k.state.NextMs = s.SetAt, 0
+	if !k.due.IsZero() {
+		k.state.NextMs = k.due.UnixMilli()
+	}
+}
+
+// ask asks all servers at the same time and has their filters judge the answers.
+func (k *Keeper) ask(ctx context.Context) {
 	burst := 1
-	if !k.synced {
+	if !k.synced || !k.plan.always() {
 		burst = 4
 	}
-	answers, errs := make([]Sample, len(servers)), make([]error, len(servers))
+	now := time.Now()
+	answers, errs := make([]Sample, len(k.sources)), make([]error, len(k.sources))
 	var wait sync.WaitGroup
-	for i, s := range servers {
-		wait.Go(func() { answers[i], errs[i] = k.cfg.Query(ctx, s, burst) })
+	for i, s := range k.sources {
+		if s.resting(now) {
+			errs[i] = s.err
+			continue
+		}
+		wait.Go(func() { answers[i], errs[i] = k.cfg.Query(ctx, s.server, burst) })
 	}
 	wait.Wait()
-	for i, s := range answers {
-		if errs[i] != nil {
-			refusals = append(refusals, fmt.Sprintf("%s: %v", servers[i], errs[i]))
-		} else {
-			samples = append(samples, s)
+	if ctx.Err() != nil {
+		return
+	}
+	wall, now := k.cfg.Clock.Now(), time.Now()
+	for i, s := range k.sources {
+		var kiss *kissError
+		switch err := errs[i]; {
+		case errors.As(err, &kiss):
+			if !s.resting(now) {
+				s.refuse(now)
+			}
+			s.miss(err)
+		case err != nil:
+			s.miss(err)
+		case wall.Add(answers[i].Offset).Before(k.cfg.Built):
+			s.miss(errBeforeBuild)
+		default:
+			s.add(answers[i], now)
 		}
 	}
-	return samples, refusals
 }
 
-// choose picks an answer. One that names a time before the image was built is not listened to.
-func (k *Keeper) choose(samples []Sample, refusals []string) (Choice, error) {
-	now := k.cfg.Clock.Now()
-	samples = slices.DeleteFunc(samples, func(s Sample) bool {
-		early := now.Add(s.Offset).Before(k.cfg.Built)
-		if early {
-			refusals = append(refusals, s.Server+": names a time before this version of Vigie was built")
+var errBeforeBuild = errors.New("names a time before this version of Vigie was built")
+
+// act decides by what the servers say.
+func (k *Keeper) act(ctx context.Context) time.Duration {
+	now := time.Now()
+	var samples []Sample
+	var refusals []string
+	odd := false
+	for _, s := range k.sources {
+		if a, ok := s.sample(now); ok {
+			samples = append(samples, a)
 		}
-		return early
-	})
+		if s.err != nil {
+			refusals = append(refusals, fmt.Sprintf("%s: %v", s.server, s.err))
+		}
+		odd = odd || s.err == nil && s.note == spike
+	}
 	choice, err := Choose(samples, k.state.Server)
 	if err != nil && len(refusals) > 0 {
 		err = fmt.Errorf("%w (%s)", err, strings.Join(refusals, "; "))
 	}
-	return choice, err
+	k.state.Sources = k.describe(choice, err)
+	switch {
+	case errors.Is(err, errNoAnswer) && odd:
+		return k.again(k.poll) // nothing is known against it but that it is odd
+	case err != nil:
+		return k.failed(err)
+	case choice.Stale:
+		return k.again(k.poll)
+	}
+	k.failures, k.unwell = 0, false
+	return k.follow(ctx, choice)
+}
+
+// again is the pause before a question that is to find out what the last one did not.
+func (k *Keeper) again(most time.Duration) time.Duration {
+	k.failures++
+	pause := firstRetry
+	for range min(k.failures-1, 10) {
+		pause *= 2
+	}
+	return min(pause, most)
 }
 
 func (k *Keeper) failed(err error) time.Duration {
-	k.failures++
+	pause := k.again(mostRetry)
 	k.state.Status, k.state.Reason = api.ClockStatusUnreachable, upper(err.Error())+"."
-	if k.failures == 1 {
+	if !k.unwell {
 		k.cfg.Log.Warn("clock", "err", err)
+		k.unwell = true
 	}
 	if k.failures == 3 { // at boot the network comes up meanwhile
 		k.cfg.Console.Say("clock", "clock: not synchronised: %v", err)
@@ -237,11 +375,7 @@ func (k *Keeper) failed(err error) time.Duration {
 	if errors.Is(err, errDisagrees) {
 		k.cfg.Console.Say("clock", "clock: %v", err)
 	}
-	pause := firstRetry
-	for range min(k.failures-1, 6) {
-		pause *= 2
-	}
-	return min(pause, mostRetry)
+	return pause
 }
 
 // lift brings a clock that is known to be behind up to the floor.
@@ -250,18 +384,24 @@ func (k *Keeper) lift(floor time.Time) {
 	if !now.Before(floor) {
 		return
 	}
-	if k.step(floor.Sub(now)) == nil {
+	if k.step(floor.Sub(now), "") == nil {
 		k.cfg.Log.Info("clock lifted", "before", now.UTC(), "after", floor.UTC())
 		k.cfg.Console.Say("clock", "clock: it was %s, which cannot be; lifted to %s", stamp(now), stamp(floor))
 	}
 }
 
-func (k *Keeper) step(delta time.Duration) error {
-	err := k.cfg.Clock.Step(delta)
-	if err != nil {
+// step sets the clock, by a server or (empty) by what is known to be past.
+func (k *Keeper) step(delta time.Duration, server string) error {
+	before := k.cfg.Clock.Now()
+	if err := k.cfg.Clock.Step(delta); err != nil {
 		k.cfg.Log.Error("clock", "err", err)
+		return err
 	}
-	return err
+	k.history.step(before, before.Add(delta), server)
+	for _, s := range k.sources {
+		s.stepped(delta)
+	}
+	return nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

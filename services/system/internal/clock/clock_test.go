@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vigie/internal/api"
@@ -17,7 +19,7 @@ func ms(n float64) time.Duration { return time.Duration(n * float64(time.Millise
 
 func TestChooseBelievesTheMajority(t *testing.T) {
 	s := func(name string, offset, distance float64) Sample {
-		return Sample{Server: name, Offset: ms(offset), Distance: ms(distance)}
+		return Sample{Server: name, Offset: ms(offset), RootDispersion: ms(distance)}
 	}
 	for _, c := range []struct {
 		name     string
@@ -48,17 +50,27 @@ func TestChooseBelievesTheMajority(t *testing.T) {
 	}
 }
 
+func TestChooseFollowsNoStaleAnswerWhereThereIsAFreshOne(t *testing.T) {
+	old := Sample{Server: "old", Delay: ms(1), Stale: true}
+	liar := Sample{Server: "liar", Offset: time.Minute, Delay: ms(1)}
+	fresh := Sample{Server: "fresh", Delay: ms(30)}
+	if c, err := Choose([]Sample{liar, old, fresh}, "old"); err != nil || c.Server != "fresh" || !slices.Equal(c.False, []string{"liar"}) {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := Choose([]Sample{old, liar}, "old"); err != nil || c.Server != "old" || !c.Stale {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	for _, c := range []struct {
-		first          bool
-		offset, before float64
-		want           action
+		first  bool
+		offset float64
+		want   action
 	}{
-		{true, 1e9, 0, step}, {true, -6, 0, step}, {true, 4, 0, slew},
-		{false, 499, 0, slew}, {false, -499, 9000, slew}, {false, 600, 0, askAgain}, {false, 600, 590, step},
-		{false, -600, 600, askAgain}, {false, 9000, 600, askAgain}, {false, -9000, -9100, step},
+		{true, 1e9, step}, {true, -6, step}, {true, 4, slew}, {false, 499, slew}, {false, -499, slew}, {false, 600, step}, {false, -9000, step},
 	} {
-		if got := decide(c.first, ms(c.offset), ms(c.before)); got != c.want {
+		if got := decide(c.first, ms(c.offset)); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
@@ -66,27 +78,47 @@ func TestDecide(t *testing.T) {
 
 func TestPollIntervalFollowsTheOffset(t *testing.T) {
 	for _, c := range []struct {
-		poll   time.Duration
-		offset float64
-		want   time.Duration
-		tc     int64
+		poll           time.Duration
+		offset, jitter float64
+		want           time.Duration
 	}{
-		{16 * time.Second, 1, 32 * time.Second, 1}, {512 * time.Second, -4, 1024 * time.Second, 6}, {1024 * time.Second, 0, 1024 * time.Second, 6},
-		{256 * time.Second, 20, 256 * time.Second, 4}, {256 * time.Second, -51, 16 * time.Second, 0},
+		{16 * time.Second, 0.5, 0, 32 * time.Second}, {512 * time.Second, -0.9, 0, 1024 * time.Second}, {1024 * time.Second, 0, 0, 1024 * time.Second},
+		{256 * time.Second, 1.5, 0, 256 * time.Second}, {256 * time.Second, 3, 0, 128 * time.Second}, {16 * time.Second, -3, 0, 16 * time.Second},
+		{256 * time.Second, -11, 0, 16 * time.Second}, {256 * time.Second, -11, 6, 512 * time.Second}, {256 * time.Second, 60, 6, 16 * time.Second},
 	} {
-		if got := nextPoll(c.poll, ms(c.offset)); got != c.want || timeConstant(got) != c.tc {
-			t.Errorf("%v at %v ms: %v, %d", c.poll, c.offset, got, timeConstant(got))
+		if got := nextPoll(c.poll, ms(c.offset), ms(c.jitter)); got != c.want {
+			t.Errorf("%v at %v ms, jitter %v ms: %v", c.poll, c.offset, c.jitter, got)
 		}
 	}
 }
 
-// hands is a clock that only the test reads.
+func TestNoSlewMakesTheClockRunOddly(t *testing.T) {
+	for poll, want := range map[time.Duration]int64{16 * time.Second: 2, 32 * time.Second: 3, 1024 * time.Second: 8} {
+		if got := timeConstant(poll, ms(-1)); got != want {
+			t.Errorf("%v: %d, want %d", poll, got, want)
+		}
+	}
+	for _, offset := range []time.Duration{stepFrom, -stepFrom, ms(100)} {
+		if c := timeConstant(minPoll, offset); offset.Abs().Seconds()/float64(int64(4)<<c) > 0.01 {
+			t.Errorf("%v with constant %d: faster than 1 %%", offset, c)
+		}
+	}
+}
+
+// hands is a clock that only the test reads. Its rate is wrong by a part of itself; Slew corrects time and rate as the
+// kernel's loop does (kernel/time/ntp.c), as far as pass lets time go by.
 type hands struct {
 	off    time.Duration // from real time
 	synced bool
 	steps  []time.Duration
 	slews  []time.Duration
 	rtc    int
+	leap   Leap
+
+	wrong, learnt float64 // rates
+	left          time.Duration
+	constant      int64
+	since         float64 // seconds since the last Slew
 }
 
 func (h *hands) Now() time.Time     { return time.Now().Add(h.off) }
@@ -96,8 +128,24 @@ func (h *hands) Step(d time.Duration) error {
 	h.steps = append(h.steps, d)
 	return nil
 }
-func (h *hands) Slew(o, _, _ time.Duration) error { h.slews = append(h.slews, o); return nil }
-func (h *hands) SetRTC() error                    { h.rtc++; return nil }
+func (h *hands) Slew(c Correction) error {
+	h.slews, h.leap = append(h.slews, c.Offset), c.Leap
+	h.constant = timeConstant(c.Poll, c.Offset)
+	seconds := min(h.since, float64(int64(1)<<(3+h.constant)))
+	h.learnt += c.Offset.Seconds() * seconds / float64(int64(1)<<(2*(4+h.constant)))
+	h.left, h.since = c.Offset, 0
+	return nil
+}
+func (h *hands) SetRTC(context.Context) error { h.rtc++; return nil }
+
+func (h *hands) pass(d time.Duration) {
+	for range int(d / time.Second) {
+		part := h.left / time.Duration(int64(4)<<h.constant)
+		h.left -= part
+		h.off += part + time.Duration((h.wrong+h.learnt)*float64(time.Second))
+		h.since++
+	}
+}
 
 type rig struct {
 	*Keeper
@@ -113,7 +161,7 @@ func newRig(t *testing.T, h *hands, q Query, change ...func(*Config)) *rig {
 		c(&cfg)
 	}
 	r.Keeper = New(cfg)
-	r.Keeper.state.Status, r.Keeper.synced = api.ClockStatusWaiting, h.synced
+	r.Open()
 	return r
 }
 
@@ -124,7 +172,7 @@ func says(h *hands, off map[string]time.Duration) Query {
 		if !ok {
 			return Sample{}, errors.New("silent")
 		}
-		return Sample{Server: server, Offset: o - h.off, Distance: ms(10)}, nil
+		return Sample{Server: server, Addr: netip.MustParseAddr("192.0.2.1"), Offset: o - h.off, Delay: ms(20), Stratum: 2}, nil
 	}
 }
 
@@ -139,13 +187,13 @@ func TestTheFirstSynchronisationStepsAndLaterOnesSlew(t *testing.T) {
 	if r.now.Status != api.ClockStatusSynchronised || r.now.Server != "a" || r.now.LastSyncMs == 0 || !strings.Contains(r.said.String(), "(it was 72h0m0s behind) by a") {
 		t.Errorf("got %+v, said %q", r.now, r.said.String())
 	}
-	truth["a"] = ms(3)
-	if pause := r.round(t.Context()); pause != 2*minPoll || len(h.steps) != 1 || h.slews[len(h.slews)-1] != ms(3) || r.now.OffsetMs != 3 {
+	truth["a"] = ms(0.8)
+	if pause := r.round(t.Context()); pause != 2*minPoll || len(h.steps) != 1 || h.slews[len(h.slews)-1] != ms(0.8) || r.now.OffsetMs != 0.8 {
 		t.Errorf("pause %v, %+v, %+v", pause, h, r.now)
 	}
 	truth["a"] = 2 * time.Second
-	if pause := r.round(t.Context()); pause != firstRetry || len(h.steps) != 1 {
-		t.Errorf("one odd answer was believed: pause %v, %+v", pause, h)
+	if pause := r.round(t.Context()); pause != firstRetry || len(h.steps) != 1 || r.now.Sources[0].Status != api.ClockSourceStatusPassed {
+		t.Errorf("one odd answer was believed: pause %v, %+v, %+v", pause, h, r.now)
 	}
 	if r.round(t.Context()); len(h.steps) != 2 {
 		t.Errorf("a lasting offset was not: %+v", h)
@@ -160,13 +208,13 @@ func TestServersAreConfiguredElseBootOptionElseDHCP(t *testing.T) {
 	if r.now.Server != "boot" {
 		t.Errorf("got %+v", r.now)
 	}
-	r.Configure([]string{"mine"})
+	r.Configure(Settings{Servers: []string{"mine"}})
 	r.round(t.Context())
 	if r.now.Server != "mine" || !slices.Equal(r.now.ConfiguredServers, []string{"mine"}) {
 		t.Errorf("got %+v", r.now)
 	}
 	r.cfg.Boot = nil
-	r.Configure(nil)
+	r.Configure(Settings{})
 	r.round(t.Context())
 	if r.now.Server != "dhcp" || len(r.now.ConfiguredServers) != 0 {
 		t.Errorf("got %+v", r.now)
@@ -240,4 +288,60 @@ func TestObserveTouchesNothing(t *testing.T) {
 	if err := r.Run(ctx); err != nil || r.now.Status != api.ClockStatusObserve || len(h.steps)+len(h.slews)+h.rtc != 0 {
 		t.Errorf("%v, %+v, %+v", err, r.now, h)
 	}
+}
+
+// leaping is a Query whose servers announce a leap second.
+func leaping(q Query) Query {
+	return func(ctx context.Context, server string, burst int) (Sample, error) {
+		s, err := q(ctx, server, burst)
+		s.Leap = LeapAdd
+		return s, err
+	}
+}
+
+func TestOneLostAnswerDoesNotPutALiarInCharge(t *testing.T) {
+	h := &hands{off: ms(0.2), synced: true}
+	truth := map[string]time.Duration{"liar": 5 * time.Minute, "b": 0, "c": 0}
+	r := newRig(t, h, says(h, truth))
+	r.Offer([]string{"liar", "b", "c"})
+	for range 4 {
+		r.round(t.Context())
+	}
+	if r.now.Status != api.ClockStatusSynchronised || r.now.Server == "liar" || r.now.Sources[0].Status != api.ClockSourceStatusFalse {
+		t.Fatalf("got %+v", r.now)
+	}
+	delete(truth, "c")
+	for range votes - 1 {
+		if r.round(t.Context()); r.now.Server != "b" || len(h.steps) > 0 {
+			t.Fatalf("after a lost answer: %+v, steps %v", r.now, h.steps)
+		}
+	}
+	truth["c"] = 0
+	delete(truth, "b")
+	for range 2 {
+		if r.round(t.Context()); r.now.Server != "c" || len(h.steps) > 0 {
+			t.Errorf("after another lost answer: %+v, steps %v", r.now, h.steps)
+		}
+	}
+}
+
+func TestAServerThatRefusesIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, asked := &hands{}, 0
+		r := newRig(t, h, func(context.Context, string, int) (Sample, error) {
+			asked++
+			return Sample{}, &kissError{"RATE"}
+		})
+		r.Offer([]string{"a"})
+		for begin := time.Now(); time.Since(begin) < restFirst-mostRetry; {
+			time.Sleep(r.round(t.Context()))
+		}
+		if asked != 1 || !strings.Contains(r.now.Reason, "RATE") || r.now.Sources[0].Status != api.ClockSourceStatusSilent {
+			t.Errorf("asked %d times, %+v", asked, r.now)
+		}
+		time.Sleep(mostRetry + time.Second)
+		if r.round(t.Context()); asked != 2 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
 }

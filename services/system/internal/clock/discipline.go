@@ -11,9 +11,13 @@ const (
 	minPoll = 16 * time.Second
 	maxPoll = 1024 * time.Second
 
-	// calm and rough are the offsets below and above which servers are asked less and more often.
-	calm  = 5 * time.Millisecond
-	rough = 50 * time.Millisecond
+	// calm and rough are the offsets below and above which servers are asked less and more often, where the jitter is
+	// not so large that they mean nothing.
+	calm  = time.Millisecond
+	rough = 10 * time.Millisecond
+
+	// slewMost is the most by which the clock runs fast or slow while it is slewed, as a fraction.
+	slewMost = 0.01
 )
 
 // action is what to do with an offset.
@@ -22,39 +26,40 @@ type action int
 const (
 	slew action = iota
 	step
-	askAgain // believe it only when the next answer says the same
 )
 
 // decide: the first synchronisation steps. Later a step cuts recordings in two, so it takes an offset that cannot be
-// slewed, seen twice.
-func decide(first bool, offset, before time.Duration) action {
-	switch {
-	case first && offset.Abs() >= firstStepFrom:
-		return step
-	case offset.Abs() < stepFrom:
-		return slew
-	case before.Abs() >= stepFrom && (offset-before).Abs() < stepFrom/2:
+// slewed; that it was seen twice is the sources' filter's to say.
+func decide(first bool, offset time.Duration) action {
+	if offset.Abs() >= stepFrom || first && offset.Abs() >= firstStepFrom {
 		return step
 	}
-	return askAgain
+	return slew
 }
 
-// nextPoll adapts the pause between questions.
-func nextPoll(poll, offset time.Duration) time.Duration {
+// nextPoll adapts the pause between questions: while the clock keeps right by itself they may be rarer.
+func nextPoll(poll, offset, jitter time.Duration) time.Duration {
+	quiet := max(calm, 2*jitter)
 	switch offset = offset.Abs(); {
-	case offset < calm:
-		return min(2*poll, maxPoll)
-	case offset > rough:
-		return minPoll
+	case offset < quiet:
+		poll *= 2
+	case offset > max(rough, 8*jitter):
+		poll = minPoll
+	case offset > 2*quiet:
+		poll /= 2
 	}
-	return max(minPoll, min(poll, maxPoll))
+	return min(max(poll, minPoll), maxPoll)
 }
 
-// timeConstant is the kernel PLL's, log2 of seconds: its loop is to settle over some polls.
-func timeConstant(poll time.Duration) int64 {
-	c := int64(0)
-	for s := poll / (16 * time.Second); s > 1 && c < 10; s /= 2 {
+// timeConstant is the kernel PLL's, log2 of a quarter of the seconds in which most of an offset is taken away
+// (kernel/time/ntp.c: each second the part 2^-(2+constant)). Those seconds are about one poll, so that the next answer
+// shows what is left and the rate is learnt within some polls; more where the clock would run too fast meanwhile.
+func timeConstant(poll, offset time.Duration) int64 {
+	c := int64(2)
+	for s := poll / minPoll; s > 1 && c < 10; s /= 2 {
 		c++
+	}
+	for ; c < 10 && offset.Abs().Seconds()/float64(int64(4)<<c) > slewMost; c++ {
 	}
 	return c
 }

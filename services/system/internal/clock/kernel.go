@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -38,12 +39,19 @@ func (Kernel) Step(delta time.Duration) error {
 }
 
 // Slew has the kernel take an offset of less than half a second away bit by bit, and learn the clock's rate from it.
-// It also tells the kernel that the clock is synchronised, whereupon it keeps the battery clock right by itself.
-func (Kernel) Slew(offset, distance, poll time.Duration) error {
+// It also tells the kernel that the clock is synchronised, whereupon it keeps the battery clock right by itself, and
+// whether a leap second is due at the end of the day.
+func (Kernel) Slew(c Correction) error {
 	tx := unix.Timex{
 		Modes:  unix.ADJ_OFFSET | unix.ADJ_STATUS | unix.ADJ_NANO | unix.ADJ_TIMECONST | unix.ADJ_MAXERROR | unix.ADJ_ESTERROR,
-		Offset: int64(offset), Status: unix.STA_PLL, Constant: timeConstant(poll),
-		Maxerror: distance.Microseconds(), Esterror: offset.Abs().Microseconds(),
+		Offset: int64(c.Offset), Status: unix.STA_PLL, Constant: timeConstant(c.Poll, c.Offset),
+		Maxerror: c.Error.Microseconds(), Esterror: c.Offset.Abs().Microseconds(),
+	}
+	switch c.Leap {
+	case LeapAdd:
+		tx.Status |= unix.STA_INS
+	case LeapDelete:
+		tx.Status |= unix.STA_DEL
 	}
 	if _, err := unix.Adjtimex(&tx); err != nil {
 		return fmt.Errorf("slew the clock: %w", err)
@@ -51,8 +59,9 @@ func (Kernel) Slew(offset, distance, poll time.Duration) error {
 	return nil
 }
 
-// SetRTC writes the time into the battery clock, in UTC.
-func (k Kernel) SetRTC() error {
+// SetRTC writes the time into the battery clock, in UTC. A PC's begins its next second half a second after it was
+// written, so it is written in the middle of one: this takes up to a second.
+func (k Kernel) SetRTC(ctx context.Context) error {
 	if k.RTC == "" {
 		return nil
 	}
@@ -61,6 +70,13 @@ func (k Kernel) SetRTC() error {
 		return err
 	}
 	defer f.Close()
+	t := time.NewTimer(untilHalf(time.Now()))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+	}
 	now := time.Now().UTC()
 	rtc := unix.RTCTime{
 		Sec: int32(now.Second()), Min: int32(now.Minute()), Hour: int32(now.Hour()),
@@ -70,4 +86,9 @@ func (k Kernel) SetRTC() error {
 		return fmt.Errorf("set %s: %w", k.RTC, err)
 	}
 	return nil
+}
+
+// untilHalf is how long it is until the middle of a second.
+func untilHalf(now time.Time) time.Duration {
+	return (time.Second*3/2 - time.Duration(now.Nanosecond())) % time.Second
 }

@@ -27,8 +27,10 @@ type Board interface {
 
 // Machine is what the API can have done. Errors that are an *answer.Problem reach the client as they are.
 type Machine interface {
-	// SetClock chooses the NTP servers and the time zone; nil: the zone stays.
-	SetClock(ctx context.Context, servers []string, zone *string) error
+	// SetClock chooses the NTP servers, when they are asked, and the time zone; what is nil stays.
+	SetClock(ctx context.Context, r api.ClockRequest) error
+	ClockHistory() api.ClockHistory
+	SetTimeServer(ctx context.Context, r api.TimeServerSettings) error
 	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
 	MountMedium(ctx context.Context, medium string) error
 	EjectMedium(ctx context.Context, medium string) error
@@ -56,6 +58,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 	return answer.Mux("system", answer.Routes{
 		"GET /v1/status":                      s.status,
 		"PUT /v1/clock":                       s.clock,
+		"GET /v1/clock/history":               s.clockHistory,
+		"PUT /v1/time-server":                 s.timeServer,
 		"POST /v1/disks/{disk}/format":        s.format,
 		"POST /v1/media/{medium}/mount":       s.mountMedium,
 		"POST /v1/media/{medium}/eject":       s.ejectMedium,
@@ -106,11 +110,24 @@ func (s *server) clock(w http.ResponseWriter, r *http.Request) error {
 	if req.NtpServers == nil {
 		return answer.Field("ntpServers", "missing", "Give the list of NTP servers; an empty list means those that DHCP gives.")
 	}
-	if err := s.machine.SetClock(r.Context(), req.NtpServers, req.TimeZone); err != nil {
+	if err := s.machine.SetClock(r.Context(), req); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func (s *server) clockHistory(w http.ResponseWriter, _ *http.Request) error {
+	answer.JSON(w, http.StatusOK, s.machine.ClockHistory())
+	return nil
+}
+
+func (s *server) timeServer(w http.ResponseWriter, r *http.Request) error {
+	var req api.TimeServerSettings
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	return done(w, s.machine.SetTimeServer(r.Context(), req))
 }
 
 func (s *server) format(w http.ResponseWriter, r *http.Request) error {

@@ -31,12 +31,24 @@ func (f *fakes) do(what string) error {
 	f.did = append(f.did, what)
 	return nil
 }
-func (f *fakes) SetClock(_ context.Context, s []string, zone *string) error {
-	what := "ntp " + strings.Join(s, ",")
-	if zone != nil {
-		what += " zone " + *zone
+func (f *fakes) SetClock(_ context.Context, r api.ClockRequest) error {
+	what := "ntp " + strings.Join(r.NtpServers, ",")
+	if r.TimeZone != nil {
+		what += " zone " + *r.TimeZone
+	}
+	if r.SetAt != nil {
+		what += " at " + strings.Join(*r.SetAt, ",")
 	}
 	return f.do(what)
+}
+func (f *fakes) ClockHistory() api.ClockHistory {
+	return api.ClockHistory{Points: []api.ClockPoint{{AtMs: 7, OffsetMs: -0.5}}, Steps: []api.ClockStep{{BeforeMs: 1, AfterMs: 2, Server: "a"}, {BeforeMs: 1, AfterMs: 2}}}
+}
+func (f *fakes) SetTimeServer(_ context.Context, r api.TimeServerSettings) error {
+	if r.OrphanStratum == 1 {
+		return answer.Field("orphanStratum", "bad_orphanStratum", "No.")
+	}
+	return f.do("time server " + strconv.FormatBool(r.Enabled) + " " + strconv.Itoa(r.OrphanStratum))
 }
 func (f *fakes) MountMedium(_ context.Context, id string) error { return f.do("mount " + id) }
 func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("eject " + id) }
@@ -89,7 +101,13 @@ func full() *board.Board {
 		{Name: "eth0", Mac: "02:00:00:00:00:01", Carrier: true, Addresses: []string{"192.0.2.1/24"}, Gateway: "192.0.2.254", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "192.0.2.254", LeaseEndMs: 5}},
 		{Name: "eth1", Addresses: []string{}},
 	})
-	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a"}})
+	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a", "b"},
+		SetAt: []string{"03:30"}, NextMs: 8, Reference: api.ClockReference{ID: "c0000201", Stratum: 3, Leap: api.ClockReferenceLeapAdd, RootDelayUs: 4, RootDispersionUs: 5, AtMs: 6},
+		Sources: []api.ClockSource{
+			{Server: "a", Address: "192.0.2.1", Status: api.ClockSourceStatusFollowed, Stratum: 2, OffsetMs: 0.5, DelayUs: 300, JitterUs: 20},
+			{Server: "b", Status: api.ClockSourceStatusSilent, Reason: "No answer."},
+		}})
+	b.SetTimeServer(api.TimeServerSettings{Enabled: true, OrphanStratum: 10})
 	b.SetTimeZone("Europe/Paris")
 	b.SetDisks([]api.Disk{
 		{ID: "a", Device: "sda", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
@@ -117,6 +135,12 @@ var requests = []struct {
 	{"putClock", "PUT", "/v1/clock", `{}`, 400, "", "missing"},
 	{"putClock", "PUT", "/v1/clock", `{"ntpServers":["bad"]}`, 409, "", "refused"},
 	{"putClock", "PUT", "/v1/clock", `{"ntp":[]}`, 400, "", "bad_json"},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":[],"setAt":["03:30","15:00"]}`, 204, "ntp  at 03:30,15:00", ""},
+	{"putClock", "PUT", "/v1/clock", `{"ntpServers":[],"setAt":[]}`, 204, "ntp  at ", ""},
+	{"getClockHistory", "GET", "/v1/clock/history", "", 200, "", `"offsetMs":-0.5`},
+	{"putTimeServer", "PUT", "/v1/time-server", `{"enabled":true,"orphanStratum":10}`, 204, "time server true 10", ""},
+	{"putTimeServer", "PUT", "/v1/time-server", `{"enabled":true,"orphanStratum":1}`, 400, "", "bad_orphanStratum"},
+	{"putTimeServer", "PUT", "/v1/time-server", `{"on":true}`, 400, "", "bad_json"},
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},

@@ -869,8 +869,43 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Choose the NTP servers (an empty list means those that DHCP gives) and the time zone by which calendars go */
+        /** Choose the NTP servers (an empty list means those that DHCP gives), when they are asked, and the time zone by which calendars go */
         put: operations["putClock"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clock/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the clock was off in the last day, and when it was set */
+        get: operations["getClockHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/time-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the NTP server for cameras and other devices says, and who asks it */
+        get: operations["getTimeServer"];
+        /** Switch the NTP server for cameras and other devices on or off */
+        put: operations["putTimeServer"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2022,6 +2057,7 @@ export interface components {
             interfaces: components["schemas"]["Interface"][];
             dnsServers: string[];
             clock: components["schemas"]["Clock"];
+            timeServer?: components["schemas"]["TimeServerSettings"];
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
             /** @description Removable disks with a file system that exports can go to */
@@ -2084,6 +2120,156 @@ export interface components {
             servers: string[];
             /** @description Chosen by the admin; empty: DHCP's */
             configuredServers: string[];
+            /** @description Times of the day by the machine's time zone at which the clock is set; absent: it is kept right all the time */
+            setAt?: string[];
+            /**
+             * Format: int64
+             * @description setAt: when it is set next
+             */
+            nextMs?: number;
+            /** @description What came of each server in use */
+            sources?: components["schemas"]["ClockSource"][];
+            reference?: components["schemas"]["ClockReference"];
+        };
+        ClockSource: {
+            /** @description As it was configured or given */
+            server: string;
+            /** @description Which of its addresses answered */
+            address?: string;
+            /**
+             * @description agrees: it could be followed; false: the others agree on another time; passed: its last answer was a spike
+             * @enum {string}
+             */
+            status: "followed" | "agrees" | "false" | "passed" | "silent";
+            reason?: string;
+            stratum?: number;
+            /**
+             * Format: double
+             * @description Of its last good answer; positive when this clock is behind
+             */
+            offsetMs?: number;
+            /**
+             * Format: int64
+             * @description There and back, in microseconds
+             */
+            delayUs?: number;
+            /**
+             * Format: int64
+             * @description How far its answers scatter, in microseconds
+             */
+            jitterUs?: number;
+        };
+        /** @description What the clock is synchronised to, as NTP tells it. Absent while it is not. */
+        ClockReference: {
+            /**
+             * @description Reference id, hexadecimal: the IPv4 address of the server that is followed, or the beginning of the MD5 of its IPv6 address
+             * @example 0a4d0001
+             */
+            id: string;
+            /** @description This machine's, one more than that of the server */
+            stratum: number;
+            /**
+             * @description A second that is put in or left out at the end of the month
+             * @enum {string}
+             */
+            leap: "none" | "add" | "delete";
+            /**
+             * Format: int64
+             * @description To the clock that all goes back to, there and back, in microseconds
+             */
+            rootDelayUs: number;
+            /**
+             * Format: int64
+             * @description How far the clock may be off besides half of rootDelayUs, in microseconds, at atMs; it grows by 15 a second since
+             */
+            rootDispersionUs: number;
+            /** Format: int64 */
+            atMs: number;
+        };
+        ClockHistory: {
+            /** @description Offsets that were seen and taken away bit by bit, in the last day, oldest first; of each minute the largest */
+            points: components["schemas"]["ClockPoint"][];
+            /** @description When the clock was set, oldest first; the last hundred since the machine started */
+            steps: components["schemas"]["ClockStep"][];
+        };
+        ClockPoint: {
+            /** Format: int64 */
+            atMs: number;
+            /**
+             * Format: double
+             * @description Positive when the clock was behind
+             */
+            offsetMs: number;
+        };
+        ClockStep: {
+            /**
+             * Format: int64
+             * @description What the clock said
+             */
+            beforeMs: number;
+            /**
+             * Format: int64
+             * @description What it was set to
+             */
+            afterMs: number;
+            /** @description By which; absent: nobody's time, but one that is known to be past */
+            server?: string;
+        };
+        TimeServerSettings: {
+            /** @description Answer on UDP port 123 */
+            enabled: boolean;
+            /** @description Stratum that is told while this clock is not synchronised, from 2 to 15, so that devices keep one time with each other; 0: they are told that it is not */
+            orphanStratum?: number;
+        };
+        TimeServer: {
+            settings: components["schemas"]["TimeServerSettings"];
+            /** @description Why it does not answer though it is switched on */
+            problem?: string;
+            /** @description What it tells; 16: not synchronised */
+            stratum: number;
+            /** @enum {string} */
+            leap: "none" | "add" | "delete" | "unsynchronised";
+            /** Format: int64 */
+            rootDelayUs: number;
+            /** Format: int64 */
+            rootDispersionUs: number;
+            /** @example 0a4d0001 */
+            referenceId: string;
+            /**
+             * Format: int64
+             * @description Packets that came, since the service started
+             */
+            requests: number;
+            /** Format: int64 */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Left unanswered, or refused, because their sender asked too often
+             */
+            limited: number;
+            /**
+             * Format: int64
+             * @description No requests for the time: other modes and versions, and what is no NTP
+             */
+            ignored: number;
+            /** @description How many clients are known */
+            clientCount: number;
+            /** @description Those that asked last, the latest first; 200 at most */
+            clients: components["schemas"]["TimeClient"][];
+        };
+        TimeClient: {
+            /** @description IPv4 address, or the /64 network of an IPv6 address */
+            address: string;
+            /** @description NTP version of its last request */
+            version: number;
+            /** Format: int64 */
+            requests: number;
+            /** Format: int64 */
+            limited: number;
+            /** Format: int64 */
+            firstMs: number;
+            /** Format: int64 */
+            lastMs: number;
         };
         Disk: {
             /** @description Stable: from WWN or serial */
@@ -2277,6 +2463,8 @@ export interface components {
             ntpServers: string[];
             /** @description IANA name. Absent: as it was; empty: UTC */
             timeZone?: string;
+            /** @description Times of the day at which the clock is set. Absent: as it was; empty: it is kept right all the time */
+            setAt?: string[];
         };
         FormatRequest: {
             /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
@@ -3868,6 +4056,71 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ClockRequest"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getClockHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The history */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClockHistory"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTimeServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The NTP server */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimeServer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putTimeServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimeServerSettings"];
             };
         };
         responses: {
