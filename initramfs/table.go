@@ -15,6 +15,7 @@ const (
 	uidRoot   = 0
 	uidEngine = 901
 	uidWeb    = 902
+	uidNTP    = 903
 	gidVigie  = 900
 )
 
@@ -56,7 +57,7 @@ func serviceTable() []supervise.Service {
 		},
 		{
 			Name: "web", Path: program,
-			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/web"},
+			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-state", runDir + "/web"},
 			UID:  uidWeb, GID: gidVigie,
 			Caps:       []int{unix.CAP_NET_BIND_SERVICE},
 			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 16384,
@@ -64,8 +65,18 @@ func serviceTable() []supervise.Service {
 			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 100, MaxPIDs: 1024},
 			StopLimit: 1500 * time.Millisecond,
 		},
+		{
+			Name: "ntp", Path: program,
+			Args: []string{"ntp", "-socket", runDir + "/ntp/api.sock", "-system", runDir + "/system/api.sock"},
+			UID:  uidNTP, GID: gidVigie,
+			Caps:       []int{unix.CAP_NET_BIND_SERVICE}, // port 123; it listens only when it is switched on
+			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 256,
+			RuntimeDir: runDir + "/ntp", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 50, MaxPIDs: 128},
+			StopLimit: 300 * time.Millisecond,
+		},
 	}
 }
 
 // stopOrder: viewers first, then recording, then what recording stands on.
-func stopOrder() []string { return []string{"web", "engine", "system"} }
+func stopOrder() []string { return []string{"web", "ntp", "engine", "system"} }

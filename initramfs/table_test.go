@@ -36,10 +36,10 @@ func TestServicesAreConfined(t *testing.T) {
 			t.Errorf("%s: recording %v", s.Name, s.Recording)
 		}
 	}
-	if want := []string{"system", "engine", "web"}; !slices.Equal(names, want) {
+	if want := []string{"system", "engine", "web", "ntp"}; !slices.Equal(names, want) {
 		t.Errorf("start order %q", names)
 	}
-	if want := []string{"web", "engine", "system"}; !slices.Equal(stopOrder(), want) {
+	if want := []string{"web", "ntp", "engine", "system"}; !slices.Equal(stopOrder(), want) {
 		t.Errorf("stop order %q", stopOrder())
 	}
 	if weights["engine"] <= weights["system"] || weights["system"] <= weights["web"] {

@@ -18,6 +18,7 @@ import (
 
 	"vigie/internal/version"
 	"vigie/services/engine"
+	"vigie/services/ntp"
 	"vigie/services/system"
 	"vigie/services/web"
 )
@@ -32,6 +33,7 @@ func commands() []command {
 	return []command{
 		{"system", "NICs, clock, disks, volumes, machine configuration", system.Run},
 		{"engine", "cameras, recordings, live, playback", engine.Run},
+		{"ntp", "the time, for cameras and other devices", ntp.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
 		{"verify", "tell whether exported files are as they were exported", engine.Verify},
 		{"decode", "become the decoder, confined; started by the engine", engine.Decode},

@@ -49,9 +49,9 @@ const finishWithin = stopWithin / 2
 
 // options are the flags.
 type options struct {
-	listen         []string
-	engine, system string
-	state          string
+	listen              []string
+	engine, system, ntp string
+	state               string
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -67,6 +67,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	})
 	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "unix `socket` of the engine")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
+	fs.StringVar(&o.ntp, "ntp", "/run/vigie/ntp/api.sock", "unix `socket` of the time server")
 	fs.StringVar(&o.state, "state", "/run/vigie/web", "`folder` on tmpfs for the live database and the sessions")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -110,6 +111,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer engine.Close()
 	system := gateway.New("system", o.system, log)
 	defer system.Close()
+	timeServer := gateway.New("ntp", o.ntp, log)
+	defer timeServer.Close()
 
 	group, running := errgroup.WithContext(ctx)
 	var keep *keeper.Keeper
@@ -121,6 +124,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		App:      app,
 		Engine:   engine,
 		System:   system,
+		NTP:      timeServer,
 		Hostname: func() string { return follower.State().Hostname },
 		Code:     code,
 		SetUp:    func() { keep.Look() },

@@ -26,6 +26,7 @@ import (
 const (
 	System = "system"
 	Engine = "engine"
+	NTP    = "ntp"
 	Web    = "web"
 )
 
@@ -98,10 +99,10 @@ func (s *Stack) services() []string {
 	if s.cfg.Listen == "" {
 		return []string{System, Engine}
 	}
-	return []string{System, Engine, Web}
+	return []string{System, Engine, NTP, Web}
 }
 
-// Socket is the API socket of system or engine.
+// Socket is the API socket of a service but web.
 func (s *Stack) Socket(service string) string { return filepath.Join(s.cfg.Dir, service+".sock") }
 
 // Log is the file with a service's standard error.
@@ -133,8 +134,10 @@ func (s *Stack) arguments(service string) []string {
 	case Engine:
 		return append([]string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine"),
 			"-decoder", s.cfg.Decoder}, s.cfg.Engine...)
+	case NTP: // on any free port, once it is switched on
+		return []string{NTP, "-socket", s.Socket(NTP), "-system", s.Socket(System), "-port", "0"}
 	}
-	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "web")}
+	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-state", filepath.Join(s.cfg.Dir, "web")}
 }
 
 // StartService starts one service, which must not be running, and waits until it answers.
@@ -248,7 +251,7 @@ func (s *Stack) end(service string, signal syscall.Signal) error {
 // Close stops all services, last started first.
 func (s *Stack) Close() error {
 	var errs []error
-	for _, name := range []string{Web, Engine, System} {
+	for _, name := range []string{Web, NTP, Engine, System} {
 		errs = append(errs, s.Stop(name))
 	}
 	return errors.Join(errs...)

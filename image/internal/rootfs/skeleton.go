@@ -11,6 +11,7 @@ const (
 	passwd = `root:x:0:0:root:/:/usr/sbin/nologin
 engine:x:901:900:recording engine:/:/usr/sbin/nologin
 web:x:902:900:web admin:/:/usr/sbin/nologin
+ntp:x:903:900:time server:/:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/:/usr/sbin/nologin
 `
 	group = `root:x:0:

@@ -48,6 +48,7 @@ type Config struct {
 	App      http.Handler // the single-page app, for every path outside the API
 	Engine   Upstream
 	System   Upstream
+	NTP      Upstream
 	Hostname func() string
 	Code     setupcode.Code
 	SetUp    func()          // called once the administrator has been set
@@ -166,10 +167,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) e
 		ctx, cancel = linked(ctx, s.Stopping)
 		defer cancel()
 	}
-	upstream := s.System
-	if route.Service == "engine" {
-		upstream = s.Engine
-	}
+	upstream := map[string]Upstream{"system": s.System, "engine": s.Engine, "ntp": s.NTP}[route.Service]
 	upstream.Serve(w, r.WithContext(ctx), session.Username)
 	return nil
 }
