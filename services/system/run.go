@@ -80,8 +80,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer pinger.Close()
 	hosts := hostwatch.New(hostwatch.Config{Ping: pinger.Ping, Resolve: resolve, File: filepath.Join(o.runDir, "hosts.json"), Log: log})
+	nics := network.New(network.Config{
+		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
+		Offered: watch.Offer, Console: say, Log: log,
+	}, b)
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		names.apply(c)
+		nics.Configure(c.Network)
 		hosts.Configure(c.HostWatch)
 		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
@@ -98,6 +103,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
+			nics.Release()
 			if err := start.end(); err != nil {
 				log.Error("disks", "err", err)
 			}
@@ -108,11 +114,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	watch.Open()
-	nics := network.New(network.Config{
-		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
-		Offered: watch.Offer, Console: say, Log: log,
-	}, b)
-	m := &machine{Link: link, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
+	if start.over() {
+		nics.Release() // the running copy of the configuration is the machine's
+	}
+	admin := &networking{observe: o.observe, keeper: keeper, board: b, console: say, log: log}
+	m := &machine{Link: link, networking: admin, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)

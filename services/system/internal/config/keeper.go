@@ -7,7 +7,8 @@
 // would be lost this way is kept beside as config.replaced.json.
 //
 // Invariants: Change returns nil only when the new document is on the disk of at least one attached volume (when there
-// is one), and was tried on all; it is applied only then. A volume's copy is never replaced by an older one.
+// is one), and was tried on all; it is applied only then. A volume's copy is never replaced by an older one. What is on
+// trial (Try) is applied and nowhere else: it ends with this process.
 //
 // All methods may be called from many goroutines. Settle, Detach and Config never wait for a disk. Attach does, and is
 // for the disk's own job; Change waits for the slowest volume, but not longer than its patience: a write that hangs on
@@ -47,6 +48,7 @@ type Keeper struct {
 	log   *slog.Logger
 
 	changing sync.Mutex // serialises changes, adoptions and calls of apply; held for patience at most
+	trial    *trial     // nil: none; under changing
 
 	mu      sync.Mutex // never held across I/O
 	doc     sysconfig.Document
@@ -82,7 +84,7 @@ func (k *Keeper) Open() error {
 	return nil
 }
 
-// Config returns the configuration in force.
+// Config returns the saved configuration, without what is on trial.
 func (k *Keeper) Config() sysconfig.Config { return k.current().Config.Clone() }
 
 // Settle says that every volume present at boot has been attached.
@@ -143,7 +145,7 @@ func (k *Keeper) adopt(id string, theirs sysconfig.Document) bool {
 	if err := k.spread(); err != nil {
 		k.log.Error("configuration copy", "err", err)
 	}
-	k.apply(theirs.Config.Clone())
+	k.apply(k.effective(theirs.Config))
 	return true
 }
 
@@ -152,11 +154,16 @@ func (k *Keeper) adopt(id string, theirs sysconfig.Document) bool {
 func (k *Keeper) Change(edit func(*sysconfig.Config)) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	return k.change(edit)
+}
+
+// change is Change for who holds changing.
+func (k *Keeper) change(edit func(*sysconfig.Config)) error {
 	before := k.current()
 	next := before
 	next.Config = next.Config.Clone()
 	edit(&next.Config)
-	if err := next.Config.Validate(); err != nil {
+	if err := errors.Join(next.Config.Validate(), k.effective(next.Config).Validate()); err != nil {
 		return err
 	}
 	next.Generation++
@@ -166,7 +173,7 @@ func (k *Keeper) Change(edit func(*sysconfig.Config)) error {
 		k.set(before)
 		return err
 	}
-	k.apply(next.Config.Clone())
+	k.apply(k.effective(next.Config))
 	return nil
 }
 

@@ -19,6 +19,7 @@ const (
 	Bound    Status = "bound"    // has a lease
 	Renewing Status = "renewing" // has a lease that its server does not renew for the moment
 	Failed   Status = "failed"   // no server gives a lease; it goes on trying
+	Off      Status = "off"      // there is no client: of the caller's use
 )
 
 // State is what the NIC should be like.
@@ -94,19 +95,37 @@ func (c *Client) confirm(ctx context.Context, last *Lease) *Lease {
 // obtain looks for a server until it has a lease or ctx ends.
 func (c *Client) obtain(ctx context.Context) *Lease {
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
-		lease, err := c.discover(ctx)
+		lease, err := c.unclaimed(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err == nil {
 			c.cfg.Report(State{Status: Bound, Lease: lease})
+			c.announce(lease.Address.Addr())
 			return lease
 		}
 		c.cfg.Report(State{Status: Failed, Reason: sentence(err)})
-		if !sleep(ctx, jitter(pause)) {
+		wait := jitter(pause)
+		if _, yes := errors.AsType[*conflictError](err); yes {
+			wait = declinePause
+		}
+		if !sleep(ctx, wait) {
 			return nil
 		}
 	}
+}
+
+// unclaimed is a lease of an address that nobody has; one that somebody has is declined.
+func (c *Client) unclaimed(ctx context.Context) (*Lease, error) {
+	lease, err := c.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = c.free(ctx, lease.Address.Addr())
+	if _, yes := errors.AsType[*conflictError](err); yes {
+		return nil, errors.Join(err, c.decline(lease))
+	}
+	return lease, ctx.Err() // a link on which ARP cannot be asked is used as it is
 }
 
 // hold keeps a lease until it is lost (nil), replaced by what a server renewed it to, or ctx ends.
@@ -171,6 +190,9 @@ func jitter(d time.Duration) time.Duration {
 func sentence(err error) string {
 	if errors.Is(err, errSilence) {
 		return "No DHCP server answers on this network."
+	}
+	if c, yes := errors.AsType[*conflictError](err); yes {
+		return fmt.Sprintf("The DHCP server offered %s, which another machine (%s) has; asking for another one.", c.address, c.holder)
 	}
 	return fmt.Sprintf("No address from DHCP: %v.", err)
 }

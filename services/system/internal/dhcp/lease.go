@@ -1,6 +1,7 @@
 // Package dhcp is a DHCPv4 client for one NIC (RFC 2131): it gets a lease, renews it by unicast at T1, rebinds by
-// broadcast at T2, gives the address up when the lease ends, and starts again with growing pauses. It speaks through
-// the codec and raw socket of insomniacslk/dhcp.
+// broadcast at T2, gives the address up when the lease ends, and starts again with growing pauses. An address that is new
+// to the NIC is asked for by ARP first (RFC 5227), and declined when somebody has it. It speaks through the codec and raw
+// socket of insomniacslk/dhcp.
 //
 // It decides and speaks; it does not touch the NIC: each change of state goes to the caller, who adds and removes
 // addresses. A client belongs to one link that has a carrier: its caller runs it while the link is up and hands the
@@ -55,6 +56,12 @@ func (l *Lease) Ends() time.Time {
 	}
 	return l.At.Add(l.End)
 }
+
+// Ended says whether the lease is over.
+func (l *Lease) Ended(now time.Time) bool { return !l.Infinite() && now.After(l.Ends()) }
+
+// Guessed says whether it was made by Guess, of an address that the interface has, and nobody has confirmed it yet.
+func (l *Lease) Guessed() bool { return l != nil && l.ack == nil }
 
 // NewLease takes a server's acknowledgement apart. at is when the request for it was sent.
 func NewLease(ack *dhcpv4.DHCPv4, at time.Time) (*Lease, error) {

@@ -43,6 +43,7 @@ type Machine interface {
 	StartService(ctx context.Context, name string) error
 	ServiceLog(ctx context.Context, name string) ([]string, error)
 	Memory() (api.Memory, error)
+	NetworkMachine
 }
 
 type server struct {
@@ -66,6 +67,10 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"GET /v1/hosts":                       s.hosts,
 		"PUT /v1/hosts":                       s.setHosts,
 		"GET /v1/hosts/{address}/history":     s.hostHistory,
+		"GET /v1/network":                     s.network,
+		"PUT /v1/network":                     s.putNetwork,
+		"POST /v1/network/confirm":            s.confirmNetwork,
+		"POST /v1/network/rollback":           s.rollBackNetwork,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
 		"POST /v1/services/{service}/stop":    s.stopService,
@@ -98,6 +103,10 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	status.Memory = memory
 	status.Clock.NowMs = s.now().UnixMilli()
+	if t := &status.NetworkTrial; t.EndsMs != 0 {
+		t.LeftMs = s.machine.TrialLeft().Milliseconds()
+		t.EndsMs = status.Clock.NowMs + t.LeftMs
+	}
 	answer.JSON(w, http.StatusOK, status)
 	return nil
 }

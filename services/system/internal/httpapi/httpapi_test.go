@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -90,6 +91,18 @@ func (f *fakes) ServiceLog(_ context.Context, n string) ([]string, error) {
 	}
 	return nil, f.do("log " + n)
 }
+func (f *fakes) Network(context.Context) (api.Network, error) {
+	return api.Network{Settings: api.NetworkSettings{Hostname: "gate"}, Version: "1"}, nil
+}
+func (f *fakes) PutNetwork(_ context.Context, r api.NetworkRequest, by Caller) (api.NetworkPlan, error) {
+	plan := api.NetworkPlan{Steps: []api.NetworkStep{{Kind: api.NetworkStepKindDanger, Text: "You will lose this address."}}, LosesAddress: true, Urls: []string{"https://192.0.2.9/"}}
+	return plan, f.do(fmt.Sprintf("network %s dry %v by %s at %s", r.Settings.Hostname, r.DryRun, by.User, by.Reached))
+}
+func (f *fakes) ConfirmNetwork(_ context.Context, by Caller) error {
+	return f.do("confirm by " + by.User)
+}
+func (f *fakes) RollBackNetwork(context.Context) error { return f.do("roll back") }
+func (f *fakes) TrialLeft() time.Duration              { return 42 * time.Second }
 func (f *fakes) Memory() (api.Memory, error) {
 	return api.Memory{TotalBytes: 2, AvailableBytes: 1}, nil
 }
@@ -100,7 +113,11 @@ func full() *board.Board {
 	b.SetInterfaces([]api.Interface{
 		{Name: "eth0", Mac: "02:00:00:00:00:01", Carrier: true, Addresses: []string{"192.0.2.1/24"}, Gateway: "192.0.2.254", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "192.0.2.254", LeaseEndMs: 5}},
 		{Name: "eth1", Addresses: []string{}},
+		{ID: "bond0", Kind: api.InterfaceKindBond, Name: "bond0", Addresses: []string{}, Duplex: api.InterfaceDuplexFull,
+			BondState: api.BondState{Mode: api.BondModeN8023Ad, Members: []string{"02:00:00:00:00:02"}, PartnerMac: "02:00:00:00:00:09"}},
+		{ID: "02:00:00:00:00:02", Kind: api.InterfaceKindEthernet, Name: "lan2", Bond: "bond0", Addresses: []string{}, Member: api.BondMember{Active: true, Link: api.BondMemberLinkUp}},
 	})
+	b.SetNetworkTrial(api.NetworkTrial{EndsMs: 1, User: "owner", Urls: []string{"https://192.0.2.9/"}})
 	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a", "b"},
 		SetAt: []string{"03:30"}, NextMs: 8, Reference: api.ClockReference{ID: "c0000201", Stratum: 3, Leap: api.ClockReferenceLeapAdd, RootDelayUs: 4, RootDispersionUs: 5, AtMs: 6},
 		Sources: []api.ClockSource{
@@ -141,6 +158,14 @@ var requests = []struct {
 	{"putTimeServer", "PUT", "/v1/time-server", `{"enabled":true,"orphanStratum":10}`, 204, "time server true 10", ""},
 	{"putTimeServer", "PUT", "/v1/time-server", `{"enabled":true,"orphanStratum":1}`, 400, "", "bad_orphanStratum"},
 	{"putTimeServer", "PUT", "/v1/time-server", `{"on":true}`, 400, "", "bad_json"},
+	{"getNetwork", "GET", "/v1/network", "", 200, "", ""},
+	{"putNetwork", "PUT", "/v1/network", `{"settings":{"hostname":"gate","interfaces":[{"id":"02:00:00:00:00:01","ipv4":{"method":"static","addresses":["192.0.2.9/24"]}}]},"dryRun":true}`, 200, "network gate dry true by owner at 192.0.2.1", "losesAddress"},
+	{"putNetwork", "PUT", "/v1/network", `{"settings":{}}`, 200, "network  dry false by owner at 192.0.2.1", ""},
+	{"putNetwork", "PUT", "/v1/network", `{"dryRun":true}`, 400, "", "missing"},
+	{"putNetwork", "PUT", "/v1/network", `{"settings":{"nics":[]}}`, 400, "", "bad_json"},
+	{"putNetwork", "PUT", "/v1/network", `{"settings":{"hostname":"bad"}}`, 409, "", "refused"},
+	{"confirmNetwork", "POST", "/v1/network/confirm", "", 204, "confirm by owner", ""},
+	{"rollBackNetwork", "POST", "/v1/network/rollback", "", 204, "roll back", ""},
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
@@ -187,6 +212,8 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 			tried[c.operation] = true
 			req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("Vigie-User", "owner")
+			req.Header.Set("Vigie-Reached", "192.0.2.1")
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, req)
 			if w.Code != c.status || strings.Join(f.did, ";") != c.did || !strings.Contains(w.Body.String(), c.code) {

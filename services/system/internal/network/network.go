@@ -1,20 +1,28 @@
-// Package network runs the NICs: it brings every Ethernet NIC up, keeps a DHCP lease on each that has a link, sets the
-// addresses and routes that come of it, and writes resolv.conf from all of them.
+// Package network brings the machine's interfaces to what the configuration (sysconfig.Network) says: bonds and VLANs,
+// MTU, addresses, routes with metrics, DNS servers. Where nothing is configured it brings every Ethernet NIC up, keeps a
+// DHCP lease on each that has a link, and lets the kernel take the IPv6 addresses that routers announce.
 //
-// One goroutine (Run) owns all state. Netlink messages are hints and news of carriers; what is true is read from the
-// kernel again every few seconds, so that a lost message costs seconds and no more. Each NIC has a DHCP client in a
-// goroutine of its own (package dhcp), so that none waits for another's server.
+// It reconciles: what is true is read from the kernel, at each piece of news and every few seconds, compared with what
+// should be, and only the difference is changed. What already is right is not touched, so that a change of one interface
+// drops no connection of another. News may be lost; that costs seconds and no more.
 //
-// Invariants: of an Ethernet NIC's IPv4 addresses only the lease's is there once there is a lease; each NIC's routes
-// have a metric of their own, so that two NICs on one network do not fight. A lease's address carries its lifetime
-// into the kernel: it goes even if this service does not live to take it away. When the service ends, addresses stay.
+// One goroutine (Run) owns all state. Each interface that uses DHCP has a client in a goroutine of its own (package dhcp),
+// so that none waits for another's server.
+//
+// Invariants: of an interface's IPv4 addresses only the configured ones and the lease's are there, once it is known whether
+// there is a lease; each interface's routes have a metric of their own, so that two on one network do not fight. A lease's
+// address carries its lifetime into the kernel: it goes even if this service does not live to take it away. When the service
+// ends, everything stays, and a service that is started again takes it over. Addresses that a machine gives itself
+// (IPv4 link-local, of scope link) are not this package's.
+//
+// NICs go by their permanent MAC address (package sysconfig): the kernel's names depend on the order in which it finds
+// cards, and are shown for information only.
 package network
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -24,13 +32,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigie/internal/api"
+	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/dhcp"
-	"vigie/services/system/internal/resolvconf"
 )
 
-// interval is between two looks at what the kernel says, counters included.
-const interval = 5 * time.Second
+const (
+	// interval is between two looks at what the kernel says, counters included.
+	interval = 5 * time.Second
+	// quiet is how long news of the kernel are collected, which come in bursts.
+	quiet = 20 * time.Millisecond
+	// bootPatience is how long NICs wait at boot for a configuration, which lies on the data volumes.
+	bootPatience = 5 * time.Second
+	// mostPasses bounds the steps of one reconciliation: bonds, then members, then what is on them.
+	mostPasses = 6
+)
 
 // Config is what the manager is made with.
 type Config struct {
@@ -39,7 +55,7 @@ type Config struct {
 	Hostname func() string
 	// Offered is told the NTP servers that DHCP gives, when they change.
 	Offered func([]string)
-	// Ours tells which links are run. Nil: Ethernet NICs with hardware behind them.
+	// Ours tells which links are NICs to be run. Nil: Ethernet NICs with hardware behind them.
 	Ours    func(netlink.Link) bool
 	Console *console.Console
 	Log     *slog.Logger
@@ -51,17 +67,26 @@ type Board interface {
 	SetDNSServers([]string)
 }
 
-// Manager runs the NICs of one machine.
+// Manager runs the interfaces of one machine.
 type Manager struct {
 	cfg     Config
 	board   Board
 	reports chan report
 	clients sync.WaitGroup
+	news    chan struct{} // holds one: wanted or released changed
+
+	mu       sync.Mutex
+	wanted   sysconfig.Network
+	released bool // no other configuration is to be expected
 
 	// The rest belongs to Run.
-	nics      map[int]*nic // by index
-	resolv    string       // what was written last
-	unwritten bool         // the last try to write it failed
+	config    sysconfig.Network // wanted, with a name for each NIC
+	held      bool              // at boot: no addresses are set or asked for yet
+	nics      map[int]*nic      // by index
+	again     time.Time         // when what failed is tried again
+	refusals  map[string]string // why bonds and VLANs could not be made, by name
+	resolv    string            // what was written last
+	unwritten bool              // the last try to write it failed
 	ntp       []string
 	sick      bool // the links cannot be listed
 }
@@ -78,7 +103,30 @@ func New(cfg Config, board Board) *Manager {
 	if cfg.Ours == nil {
 		cfg.Ours = physical
 	}
-	return &Manager{cfg: cfg, board: board, reports: make(chan report), nics: map[int]*nic{}, resolv: "\x00"}
+	return &Manager{cfg: cfg, board: board, reports: make(chan report), news: make(chan struct{}, 1), nics: map[int]*nic{}, refusals: map[string]string{}, resolv: "\x00"}
+}
+
+// Configure says what the interfaces should be like from now on. It does not wait for it.
+func (m *Manager) Configure(n sysconfig.Network) {
+	m.mu.Lock()
+	m.wanted = n.Clone()
+	m.mu.Unlock()
+	m.wake()
+}
+
+// Release says that at boot no other configuration is to be waited for.
+func (m *Manager) Release() {
+	m.mu.Lock()
+	m.released = true
+	m.mu.Unlock()
+	m.wake()
+}
+
+func (m *Manager) wake() {
+	select {
+	case m.news <- struct{}{}:
+	default:
+	}
 }
 
 // physical accepts Ethernet NICs of a bus or a hypervisor, not what software made up.
@@ -98,38 +146,57 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer cancel()
 	if !m.cfg.Observe {
 		m.loopback()
+		promote()
 	}
 	links, addrs := m.listen(ctx)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	m.resync(ctx)
+	soon := time.NewTimer(0)
+	defer soon.Stop()
+	boot := time.NewTimer(bootPatience)
+	defer boot.Stop()
+	m.held = true
 	for {
-		m.publish()
 		select {
 		case <-ctx.Done():
 			return nil
-		case u, ok := <-links:
+		case _, ok := <-links:
 			if !ok {
 				links = nil // the look every few seconds goes on
 				continue
 			}
-			if u.Header.Type == unix.RTM_NEWLINK {
-				m.see(ctx, u.Link)
-			} else {
-				m.forget(u.Attrs().Index)
-			}
+			soon.Reset(quiet)
 		case _, ok := <-addrs:
 			if !ok {
 				addrs = nil
+				continue
 			}
+			soon.Reset(quiet)
+		case <-boot.C:
+			m.Release()
+		case <-m.news:
+			m.take(ctx)
 		case r := <-m.reports:
 			if n := m.nics[r.index]; n != nil && n.run == r.run {
 				m.follow(n, r.state)
+				m.publish()
 			}
+		case <-soon.C:
+			m.resync(ctx)
 		case <-tick.C:
+			m.again = time.Time{}
 			m.resync(ctx)
 		}
 	}
+}
+
+// take takes a new configuration into use.
+func (m *Manager) take(ctx context.Context) {
+	m.mu.Lock()
+	m.config, m.held = m.wanted.Clone(), m.held && !m.released
+	m.mu.Unlock()
+	m.again = time.Time{}
+	m.resync(ctx)
 }
 
 // listen subscribes to the kernel's news.
@@ -151,27 +218,51 @@ func (m *Manager) listen(ctx context.Context) (<-chan netlink.LinkUpdate, <-chan
 	return links, addrs
 }
 
-// resync reads all links, so that what no message told is seen.
+// resync brings the machine to the configuration, and shows what came of it.
 func (m *Manager) resync(ctx context.Context) {
+	for _, n := range m.nics {
+		n.failed = false
+	}
+	for range mostPasses {
+		if !m.look() {
+			return
+		}
+		if m.cfg.Observe || time.Now().Before(m.again) || !m.shape() {
+			break
+		}
+	}
+	for _, n := range m.ordered() {
+		m.converse(ctx, n)
+		if !m.cfg.Observe {
+			m.addresses(n)
+		}
+	}
+	m.publish()
+}
+
+// look reads all links. It returns false when they cannot be read.
+func (m *Manager) look() bool {
 	links, err := netlink.LinkList()
 	if err != nil {
 		if !m.sick {
-			m.cfg.Log.Error("NICs cannot be listed", "err", err)
+			m.cfg.Log.Error("interfaces cannot be listed", "err", err)
 		}
 		m.sick = true
-		return
+		return false
 	}
 	m.sick = false
 	there := map[int]bool{}
 	for _, l := range links {
 		there[l.Attrs().Index] = true
-		m.see(ctx, l)
+		m.see(l)
 	}
 	for index := range m.nics {
 		if !there[index] {
 			m.forget(index)
 		}
 	}
+	m.name()
+	return true
 }
 
 func (m *Manager) loopback() {
@@ -184,80 +275,32 @@ func (m *Manager) loopback() {
 	}
 }
 
-// publish shows the NICs, and passes on what their leases bring.
-func (m *Manager) publish() {
-	var list []api.Interface
-	var dns []netip.Addr
-	var search, ntp []string
-	for _, n := range m.ordered() {
-		list = append(list, m.describe(n))
-		if n.state.Lease == nil || !n.carrier {
-			continue
-		}
-		for _, a := range n.state.Lease.DNS {
-			if !slices.Contains(dns, a) {
-				dns = append(dns, a)
-			}
-		}
-		for _, a := range n.state.Lease.NTP {
-			if !slices.Contains(ntp, a.String()) {
-				ntp = append(ntp, a.String())
-			}
-		}
-		for _, s := range n.state.Lease.Search {
-			if !slices.Contains(search, s) {
-				search = append(search, s)
-			}
-		}
-	}
-	m.board.SetInterfaces(list)
-	if m.cfg.Observe {
-		m.observeDNS()
-		return
-	}
-	if text := string(resolvconf.Format(dns, search)); text != m.resolv {
-		err := resolvconf.Write(m.cfg.Resolv, dns, search)
-		switch {
-		case err == nil:
-			m.resolv = text
-		case !m.unwritten:
-			m.cfg.Log.Error("resolv.conf", "err", err) // and tried again at the next look
-		}
-		m.unwritten = err != nil
-	}
-	names := make([]string, len(dns))
-	for i, a := range dns {
-		names[i] = a.String()
-	}
-	m.board.SetDNSServers(names)
-	if !slices.Equal(ntp, m.ntp) {
-		m.ntp = ntp
-		m.cfg.Offered(slices.Clone(ntp))
-	}
-}
-
-func (m *Manager) observeDNS() {
-	f, err := os.Open("/etc/resolv.conf")
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	m.board.SetDNSServers(resolvconf.Servers(f))
-}
-
+// ordered lists the interfaces as people see them: NICs by their names, then bonds, then VLANs.
 func (m *Manager) ordered() []*nic {
 	out := make([]*nic, 0, len(m.nics))
 	for _, n := range m.nics {
 		out = append(out, n)
 	}
-	slices.SortFunc(out, func(a, b *nic) int { return a.index - b.index })
+	rank := map[string]int{sysconfig.KindNIC: 0, sysconfig.KindBond: 1, sysconfig.KindVLAN: 2}
+	slices.SortFunc(out, func(a, b *nic) int {
+		if d := rank[a.kind] - rank[b.kind]; d != 0 {
+			return d
+		}
+		if d := a.order() - b.order(); d != 0 {
+			return d
+		}
+		return a.index - b.index
+	})
 	return out
 }
 
+// complain logs what could not be done to an interface, once, and has it tried again later.
 func (m *Manager) complain(n *nic, what string, err error) {
+	m.again = time.Now().Add(interval)
 	text := fmt.Sprintf("%s: %v", what, err)
 	if n.complaint != text {
 		n.complaint = text
-		m.cfg.Log.Error("NIC", "nic", n.name, "err", text)
+		m.cfg.Log.Error("interface", "nic", n.name, "err", text)
 	}
+	n.failed = true
 }

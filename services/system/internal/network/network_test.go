@@ -20,6 +20,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"vigie/internal/api"
+	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/console"
 )
 
@@ -60,6 +61,16 @@ func child() {
 		Ours:    func(l netlink.Link) bool { return l.Type() == "veth" },
 		Console: console.New(os.Stderr), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, tell)
+	go func() { // a configuration a line
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			var n sysconfig.Network
+			if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
+				panic(err)
+			}
+			m.Configure(n)
+			m.Release()
+		}
+	}()
 	if err := m.Run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -73,6 +84,7 @@ type lab struct {
 	resolv, leases   string
 	states           chan seen
 	child            *exec.Cmd
+	configs          io.Writer // of the child
 	dnsmasq          *exec.Cmd
 }
 
@@ -104,7 +116,7 @@ func newLab(t *testing.T, wires int) *lab {
 // serve starts dnsmasq on the first wire with addresses of the given network; T1 is 1 s, T2 3 s.
 func (l *lab) serve(network string, more ...string) {
 	l.t.Helper()
-	run(l.t, "ip", "-n", l.servers, "addr", "flush", "dev", "s0")
+	run(l.t, "ip", "-4", "-n", l.servers, "addr", "flush", "dev", "s0")
 	run(l.t, "ip", "-n", l.servers, "addr", "add", network+".1/24", "dev", "s0")
 	l.dnsmasq = exec.Command("ip", append([]string{"netns", "exec", l.servers, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null",
 		"--user=root", "--port=0", "--interface=s0", "--pid-file=", "--dhcp-authoritative", "--no-ping", "--log-facility=-",
@@ -126,8 +138,8 @@ func (l *lab) end(c *exec.Cmd) {
 	}
 }
 
-// boot starts the appliance's side.
-func (l *lab) boot() {
+// boot starts the appliance's side with a configuration.
+func (l *lab) boot(n sysconfig.Network) {
 	l.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -140,10 +152,14 @@ func (l *lab) boot() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	if l.configs, err = l.child.StdinPipe(); err != nil {
+		l.t.Fatal(err)
+	}
 	if err := l.child.Start(); err != nil {
 		l.t.Fatal(err)
 	}
 	c := l.child
+	l.configure(n)
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var s seen
@@ -153,6 +169,23 @@ func (l *lab) boot() {
 		}
 	}()
 	l.t.Cleanup(func() { l.end(c) })
+}
+
+// configure hands the appliance a configuration.
+func (l *lab) configure(n sysconfig.Network) {
+	l.t.Helper()
+	if err := n.Validate(); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := json.NewEncoder(l.configs).Encode(n); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// id is a NIC's id in the configuration.
+func (l *lab) id(device string) string {
+	l.t.Helper()
+	return strings.TrimSpace(run(l.t, "ip", "netns", "exec", l.machine, "cat", "/sys/class/net/"+device+"/address"))
 }
 
 // until waits for a state.
@@ -174,7 +207,7 @@ func (l *lab) until(what string, ok func(seen) bool) seen {
 
 func (s seen) nic(name string) api.Interface {
 	for _, n := range s.NICs {
-		if n.Name == name {
+		if n.Device == name {
 			return n
 		}
 	}
@@ -192,7 +225,7 @@ func TestALeaseIsTakenRenewedAndOutlivesItsServer(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, 2)
 	l.serve("10.99.0")
-	l.boot()
+	l.boot(sysconfig.Network{})
 
 	s := l.until("bound", func(s seen) bool { return boundIn("10.99.0")(s) && len(s.NTP) == 1 && len(s.DNS) == 1 })
 	n := s.nic("eth0")
@@ -234,7 +267,7 @@ func TestARefusedLeaseIsGivenUp(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, 1)
 	l.serve("10.99.0")
-	l.boot()
+	l.boot(sysconfig.Network{})
 	l.until("bound", boundIn("10.99.0"))
 	l.end(l.dnsmasq)
 	l.serve("10.99.7")
@@ -248,7 +281,7 @@ func TestLinksNICsAndTheServiceComeAndGo(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, 1)
 	l.serve("10.99.7")
-	l.boot()
+	l.boot(sysconfig.Network{})
 	s := l.until("bound", boundIn("10.99.7"))
 	first := s.nic("eth0").Addresses[0]
 
@@ -271,7 +304,7 @@ func TestLinksNICsAndTheServiceComeAndGo(t *testing.T) {
 		for len(l.states) > 0 {
 			<-l.states
 		}
-		l.boot()
+		l.boot(sysconfig.Network{})
 		for gone := false; !gone; {
 			l.until("bound again", func(s seen) bool {
 				if len(s.nic("eth0").Addresses) != 1 {
@@ -287,7 +320,7 @@ func TestLinksNICsAndTheServiceComeAndGo(t *testing.T) {
 		run(t, "ip", "-n", l.servers, "link", "set", "s9", "up")
 		l.until("taken up", func(s seen) bool { return s.nic("eth9").Carrier })
 		run(t, "ip", "-n", l.servers, "link", "delete", "s9")
-		l.until("removed", func(s seen) bool { return s.nic("eth9").Name == "" && s.nic("eth0").Name == "eth0" })
+		l.until("removed", func(s seen) bool { return s.nic("eth9").Device == "" && s.nic("eth0").Name == "lan1" })
 	})
 }
 
@@ -298,6 +331,16 @@ func TestObserveOnlyLooks(t *testing.T) {
 		Ours: func(l netlink.Link) bool { return true }, Console: console.New(io.Discard), Log: slog.New(slog.DiscardHandler)}, tell)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
+	go func() { // a configuration a line
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			var n sysconfig.Network
+			if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
+				panic(err)
+			}
+			m.Configure(n)
+			m.Release()
+		}
+	}()
 	if err := m.Run(ctx); err != nil {
 		t.Fatal(err)
 	}

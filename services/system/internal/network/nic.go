@@ -3,90 +3,184 @@ package network
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+	"net"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"vigie/internal/api"
+	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/dhcp"
 )
 
-// nic is one Ethernet NIC. It belongs to Run.
+// nic is one interface: a NIC, a bond or a VLAN. It belongs to Run.
 type nic struct {
 	index     int
-	name      string
+	kind      string // of sysconfig
+	id        string
+	name      string // for people
+	device    string // the kernel's name
+	port      sysconfig.Port
 	link      netlink.Link
 	carrier   bool
 	since     time.Time // when it was taken up
 	run       *clientRun
 	state     dhcp.State
-	last      *dhcp.Lease // survives the loss of the carrier
+	last      *dhcp.Lease // in use, or guessed; survives the loss of the carrier
+	kept      bool        // last is a guess, and nobody has objected
+	set       *dhcp.Lease // whose lifetime the kernel has
+	failed    bool        // something could not be done in this pass
 	complaint string      // logged last
+	ownMTU    int         // of the card, when nothing is configured
 }
 
 // clientRun is one run of a DHCP client, from one coming of the carrier to its going.
-type clientRun struct{ cancel context.CancelFunc }
+type clientRun struct {
+	cancel context.CancelFunc
+	mac    string
+}
 
 // linkPatience is how long a NIC may need to find its link before the console says that there is none.
 const linkPatience = 6 * time.Second
 
+const noLink = "No link: check the cable."
+
 // see takes in what the kernel says about a link.
-func (m *Manager) see(ctx context.Context, l netlink.Link) {
+func (m *Manager) see(l netlink.Link) {
 	a := l.Attrs()
 	n := m.nics[a.Index]
 	if n == nil {
-		if !m.cfg.Ours(l) {
+		kind := ""
+		switch {
+		case l.Type() == "bond":
+			kind = sysconfig.KindBond
+		case l.Type() == "vlan":
+			kind = sysconfig.KindVLAN
+		case m.cfg.Ours(l):
+			kind = sysconfig.KindNIC
+		default:
 			return
 		}
-		n = &nic{index: a.Index, since: time.Now(), state: dhcp.State{Status: dhcp.Waiting, Reason: "No link: check the cable."}}
+		n = &nic{index: a.Index, kind: kind, since: time.Now(), state: dhcp.State{Status: dhcp.Waiting, Reason: noLink}}
+		n.id = identity(l, kind)
 		m.nics[a.Index] = n
-		m.cfg.Log.Info("NIC", "nic", a.Name, "mac", a.HardwareAddr.String())
+		m.cfg.Log.Info("interface", "nic", a.Name, "kind", kind, "id", n.id)
+	}
+	if kind := n.kind; kind == sysconfig.KindNIC && len(a.PermHWAddr) == 0 && n.link != nil && a.MasterIndex == 0 && n.link.Attrs().MasterIndex == 0 {
+		n.id = identity(l, kind) // a NIC without a permanent address may be given another one
 	}
 	if a.Statistics == nil && n.link != nil {
 		a.Statistics = n.link.Attrs().Statistics
 	}
-	n.link, n.name = l, a.Name
-	if a.RawFlags&unix.IFF_UP == 0 && !m.cfg.Observe {
-		if err := netlink.LinkSetUp(l); err != nil {
-			m.complain(n, "bring up", err)
+	n.link, n.device = l, a.Name
+	n.carrier = a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_LOWER_UP != 0
+}
+
+// identity is the id by which the configuration knows a link.
+func identity(l netlink.Link, kind string) string {
+	a := l.Attrs()
+	if kind != sysconfig.KindNIC {
+		return a.Name
+	}
+	if len(a.PermHWAddr) == 6 && !slices.Equal(a.PermHWAddr, make(net.HardwareAddr, 6)) {
+		return a.PermHWAddr.String()
+	}
+	if s, ok := a.Slave.(*netlink.BondSlave); ok && len(s.PermHardwareAddr) == 6 {
+		return s.PermHardwareAddr.String()
+	}
+	return a.HardwareAddr.String()
+}
+
+// name gives each interface its name and its part of the configuration.
+func (m *Manager) name() {
+	var ids []string
+	for _, n := range m.byIndex() {
+		if n.kind == sysconfig.KindNIC {
+			ids = append(ids, n.id)
 		}
 	}
-	carrier := a.RawFlags&unix.IFF_UP != 0 && a.RawFlags&unix.IFF_LOWER_UP != 0
-	switch {
-	case carrier && !n.carrier:
-		n.carrier = true
-		m.begin(ctx, n)
-	case !carrier && n.carrier:
-		n.carrier = false
-		m.end(n)
-		n.state = dhcp.State{Status: dhcp.Waiting, Reason: "No link: check the cable."}
-	}
-	if !carrier && time.Since(n.since) > linkPatience {
-		m.say(n, "no link")
+	m.config = m.config.Named(ids)
+	for _, n := range m.nics {
+		port, ok := m.config.Port(n.id)
+		if !ok || port.Kind != n.kind {
+			port = sysconfig.Port{Kind: n.kind, ID: n.id, Name: n.device, Enabled: true}
+		}
+		n.port, n.name = port, port.Name
+		if m.cfg.Observe {
+			n.name = n.device
+		}
 	}
 }
 
-// begin starts DHCP on a NIC whose link came up.
+func (m *Manager) byIndex() []*nic {
+	out := make([]*nic, 0, len(m.nics))
+	for _, n := range m.nics {
+		out = append(out, n)
+	}
+	slices.SortFunc(out, func(a, b *nic) int { return a.index - b.index })
+	return out
+}
+
+// order is the interface's place among those of its kind.
+func (n *nic) order() int { return sysconfig.NIC{Name: n.port.Name}.Ordinal() }
+
+// alone says that the interface has addresses of its own.
+func (n *nic) alone() bool { return n.port.Enabled && n.port.Bond == "" }
+
+// asks says that the interface is to have a DHCP client.
+func (m *Manager) asks(n *nic) bool {
+	return !m.cfg.Observe && !m.held && n.carrier && n.alone() && (n.port.IPv4.Method == "" || n.port.IPv4.Method == sysconfig.MethodDHCP)
+}
+
+// converse starts and ends an interface's DHCP client.
+func (m *Manager) converse(ctx context.Context, n *nic) {
+	asks, mac := m.asks(n), n.link.Attrs().HardwareAddr.String()
+	if n.run != nil && (!asks || n.run.mac != mac) {
+		m.end(n)
+		if n.carrier {
+			n.last, n.kept = nil, false // the link stays, but is used in another way
+		}
+	}
+	switch {
+	case asks && n.run == nil:
+		m.begin(ctx, n)
+	case !asks:
+		n.state = dhcp.State{Status: m.idle(n)}
+		if n.alone() && !n.carrier {
+			n.state.Reason = noLink
+			if time.Since(n.since) > linkPatience {
+				m.say(n, "no link")
+			}
+		}
+	}
+}
+
+// idle is the state of DHCP without a client.
+func (m *Manager) idle(n *nic) dhcp.Status {
+	if n.alone() && (n.port.IPv4.Method == "" || n.port.IPv4.Method == sysconfig.MethodDHCP) {
+		return dhcp.Waiting
+	}
+	return dhcp.Off
+}
+
+// begin starts DHCP on an interface whose link came up.
 func (m *Manager) begin(ctx context.Context, n *nic) {
-	if m.cfg.Observe {
-		return
+	if n.last != nil && n.last.Ended(time.Now()) {
+		n.last = nil
 	}
 	if n.last == nil {
-		if p, ok := m.address(n); ok { // from before a restart of the service
-			n.last = dhcp.Guess(p)
+		if p, ok := m.inherited(n); ok { // from before a restart of the service
+			n.last, n.kept = dhcp.Guess(p), true
 		}
 	}
 	n.state = dhcp.State{Status: dhcp.Waiting, Reason: "Looking for a DHCP server."}
 	ctx, cancel := context.WithCancel(ctx)
-	run, index, last := &clientRun{cancel}, n.index, n.last
+	mac := n.link.Attrs().HardwareAddr
+	run, index, last := &clientRun{cancel, mac.String()}, n.index, n.last
 	n.run = run
 	client := dhcp.New(dhcp.Config{
-		Interface: n.name, MAC: n.link.Attrs().HardwareAddr, Hostname: m.cfg.Hostname(),
+		Interface: n.device, MAC: mac, Hostname: m.cfg.Hostname(),
 		Report: func(s dhcp.State) {
 			select {
 			case m.reports <- report{index, run, s}:
@@ -108,36 +202,37 @@ func (m *Manager) end(n *nic) {
 	}
 }
 
-// forget drops a NIC that was removed.
+// forget drops an interface that was removed.
 func (m *Manager) forget(index int) {
 	n := m.nics[index]
-	if n == nil {
-		return
-	}
 	m.end(n)
 	delete(m.nics, index)
-	m.cfg.Log.Warn("NIC is gone", "nic", n.name)
-	m.say(n, "removed")
+	if n.kind == sysconfig.KindNIC {
+		m.cfg.Log.Warn("NIC is gone", "nic", n.name)
+		m.say(n, "removed")
+	}
 }
 
-// follow makes the NIC what its DHCP client says.
+// follow makes the interface what its DHCP client says.
 func (m *Manager) follow(n *nic, s dhcp.State) {
 	if s.Status != n.state.Status || s.Reason != n.state.Reason {
 		m.cfg.Log.Info("dhcp", "nic", n.name, "status", string(s.Status), "reason", s.Reason)
 	}
 	n.state = s
 	if s.Lease == nil {
-		if n.last != nil && !s.Keep {
-			m.clear(n)
+		// Silence speaks against no address; a server's refusal does, and a lease's end.
+		n.kept = n.kept && n.last.Guessed() && (s.Keep || s.Status == dhcp.Failed)
+		if !n.kept {
+			n.last = nil
 		}
-		n.last = nil
+		m.addresses(n)
 		if s.Status == dhcp.Failed {
 			m.say(n, "%s", s.Reason)
 		}
 		return
 	}
-	n.last = s.Lease
-	m.apply(n, s.Lease)
+	n.last, n.kept = s.Lease, false
+	m.addresses(n)
 	gateway := "no gateway"
 	if s.Lease.Router.IsValid() {
 		gateway = "gateway " + s.Lease.Router.String()
@@ -148,59 +243,4 @@ func (m *Manager) follow(n *nic, s dhcp.State) {
 // say tells the installer.
 func (m *Manager) say(n *nic, format string, args ...any) {
 	m.cfg.Console.Say("nic "+n.name, "nic %s: %s", n.name, fmt.Sprintf(format, args...))
-}
-
-// describe is the NIC in the words of the API.
-func (m *Manager) describe(n *nic) api.Interface {
-	a := n.link.Attrs()
-	out := api.Interface{Name: n.name, Mac: a.HardwareAddr.String(), Carrier: n.carrier, Addresses: []string{}}
-	dir := filepath.Join("/sys/class/net", n.name)
-	if driver, err := os.Readlink(filepath.Join(dir, "device/driver")); err == nil {
-		out.Driver = filepath.Base(driver)
-	}
-	if b, err := os.ReadFile(filepath.Join(dir, "speed")); err == nil && n.carrier {
-		if v, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && v > 0 {
-			out.SpeedMbps = v
-		}
-	}
-	if s := a.Statistics; s != nil {
-		out.RxBytes, out.TxBytes = int64(s.RxBytes), int64(s.TxBytes)
-	}
-	addrs, err := netlink.AddrList(n.link, netlink.FAMILY_ALL)
-	if err != nil {
-		m.complain(n, "list addresses", err)
-	}
-	for _, addr := range addrs {
-		if !addr.IP.IsLinkLocalUnicast() {
-			out.Addresses = append(out.Addresses, addr.IPNet.String())
-		}
-	}
-	out.Dhcp = api.Dhcp{Status: api.DhcpStatus(n.state.Status), Reason: n.state.Reason}
-	if m.cfg.Observe {
-		out.Dhcp = api.Dhcp{Status: api.DhcpStatusOff}
-		out.Gateway = m.gateway(n)
-	}
-	if l := n.state.Lease; l != nil {
-		if l.Router.IsValid() {
-			out.Gateway = l.Router.String()
-		}
-		if l.Server.IsValid() {
-			out.Dhcp.Server = l.Server.String()
-		}
-		if !l.Infinite() {
-			out.Dhcp.LeaseEndMs = onTheClock(l.Ends(), time.Until(l.Ends()), time.Now()).UnixMilli()
-		}
-	}
-	return out
-}
-
-// onTheClock is an instant that is left away, by the clock as it is now. What the clock said when the instant was fixed
-// (then) is good enough unless the clock has been set since, as it is at the first answer of an NTP server.
-func onTheClock(then time.Time, left time.Duration, now time.Time) time.Time {
-	const slewed = 2 * time.Second
-	end := now.Round(0).Add(left)
-	if end.Sub(then.Round(0)).Abs() < slewed {
-		return then
-	}
-	return end.Round(time.Second)
 }

@@ -1,8 +1,8 @@
 // Package gateway passes requests on to another service's unix socket: streaming in both directions, WebSockets
 // included, and cancelled when the client goes.
 //
-// What goes on is chosen, not filtered: the headers that a service has a use for, and Vigie-User with the name of who
-// asks. Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and
+// What goes on is chosen, not filtered: the headers that a service has a use for, Vigie-User with the name of who asks, and
+// Vigie-Reached with the machine's address by which the request came. Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and
 // without the headers that the web service sets itself. A service that does not answer becomes an error in the API's
 // shape. The gateway trusts its caller to have checked session, origin and route, and bounds no bodies.
 package gateway
@@ -22,6 +22,10 @@ import (
 
 // UserHeader names the user to the service behind.
 const UserHeader = "Vigie-User"
+
+// ReachedHeader tells the service behind by which of the machine's addresses the request came, so that it can warn of
+// a change that takes this address away.
+const ReachedHeader = "Vigie-Reached"
 
 // answerWithin is how long a service may take for the head of its answer: longer than the longest long-poll of the
 // API (30 s). The body may take as long as it likes.
@@ -103,6 +107,9 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	header.Set("User-Agent", "vigie-web")
 	if username, ok := pr.In.Context().Value(userKey{}).(string); ok && username != "" {
 		header.Set(UserHeader, username)
+	}
+	if local, ok := pr.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		header.Set(ReachedHeader, local.AddrPort().Addr().Unmap().String())
 	}
 	pr.Out.Header = header
 }

@@ -58,7 +58,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"Cookie": "__Host-vigie=secret", "Authorization": "Basic secret", "Proxy-Authorization": "Basic secret",
-		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
+		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "Vigie-Reached": "192.0.2.66", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
 		"Sec-Fetch-Site": "same-origin", "X-Whatever": "1", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`, "Accept-Encoding": "gzip",
 	} {
 		req.Header.Set(name, value)
@@ -78,7 +78,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	if got.Path != "/v1/cameras/a%20b/media" || got.Query != "fromMs=1;x=2" || got.Host != "engine" || got.Body != `{"a":1}` {
 		t.Errorf("%+v", got)
 	}
-	want := map[string]string{"Vigie-User": "admin", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
+	want := map[string]string{"Vigie-User": "admin", "Vigie-Reached": "127.0.0.1", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
 		"User-Agent": "vigie-web", "Content-Length": "7", "Accept-Encoding": "gzip"}
 	for name, values := range got.Header {
 		if want[name] != strings.Join(values, ",") {

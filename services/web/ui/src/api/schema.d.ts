@@ -913,6 +913,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the interfaces are set; how they are is in `interfaces` of `GET /status` */
+        get: operations["getNetwork"];
+        /**
+         * Change the network for a minute, or say with `dryRun` what that would do
+         * @description The change is checked as a whole and made at once, on trial: unless `POST /network/confirm` comes in time, the
+         *     network becomes again what it was, as it does when the machine restarts meanwhile. The request to confirm must
+         *     reach the machine in its new network; that is what it proves.
+         */
+        put: operations["putNetwork"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/network/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the network that is on trial */
+        post: operations["confirmNetwork"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/network/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back now to the network from before the trial */
+        post: operations["rollBackNetwork"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/disks/{disk}/format": {
         parameters: {
             query?: never;
@@ -2056,6 +2113,7 @@ export interface components {
             storageSettled: boolean;
             interfaces: components["schemas"]["Interface"][];
             dnsServers: string[];
+            networkTrial?: components["schemas"]["NetworkTrial"];
             clock: components["schemas"]["Clock"];
             timeServer?: components["schemas"]["TimeServerSettings"];
             disks: components["schemas"]["Disk"][];
@@ -2074,20 +2132,94 @@ export interface components {
             availableBytes: number;
         };
         Interface: {
+            /** @description Stable: a card's permanent MAC address, a bond's or VLAN's name */
+            id?: string;
+            /** @enum {string} */
+            kind?: "ethernet" | "bond" | "vlan";
+            /**
+             * @description A card keeps its name, whatever cards come and go
+             * @example lan1
+             */
             name: string;
+            /**
+             * @description The kernel's name for it
+             * @example eth0
+             */
+            device?: string;
+            label?: string;
+            disabled?: boolean;
             mac: string;
             driver?: string;
             carrier: boolean;
             speedMbps?: number;
+            /** @enum {string} */
+            duplex?: "full" | "half";
+            /** @description Bytes */
+            mtu?: number;
             /** @description With prefix length */
             addresses: string[];
+            /** @description The IPv6 address that holds on its own network only */
+            linkLocal?: string;
+            /** @description IPv4 */
             gateway?: string;
+            /** @description IPv6 */
+            gateway6?: string;
             dhcp?: components["schemas"]["Dhcp"];
+            /** @description What does not work, in a sentence */
+            problem?: string;
+            /** @description The bond that it is to be a member of */
+            bond?: string;
+            member?: components["schemas"]["BondMember"];
+            bondState?: components["schemas"]["BondState"];
+            /** @description Of a VLAN: the id of what it is on */
+            parent?: string;
+            /** @description Of a VLAN */
+            tag?: number;
             /** Format: int64 */
             rxBytes?: number;
             /** Format: int64 */
             txBytes?: number;
+            /** Format: int64 */
+            rxPackets?: number;
+            /** Format: int64 */
+            txPackets?: number;
+            /** Format: int64 */
+            rxErrors?: number;
+            /** Format: int64 */
+            txErrors?: number;
+            /** Format: int64 */
+            rxDropped?: number;
+            /** Format: int64 */
+            txDropped?: number;
         };
+        BondMember: {
+            /** @description It carries traffic */
+            active: boolean;
+            /**
+             * @description As the bond's monitor sees it
+             * @enum {string}
+             */
+            link: "up" | "fail" | "down" | "back";
+            /** @description How often it was lost */
+            failures: number;
+            /** @description LACP: members with the bond's own aggregator work together */
+            aggregator?: number;
+        };
+        BondState: {
+            mode: components["schemas"]["BondMode"];
+            /** @description Ids of those that have joined */
+            members: string[];
+            /** @description The one that is used, in modes that use one */
+            active?: string;
+            /** @description LACP */
+            aggregator?: number;
+            /** @description LACP: members in the aggregator */
+            ports?: number;
+            /** @description LACP: the switch; absent: none answers */
+            partnerMac?: string;
+        };
+        /** @enum {string} */
+        BondMode: "balance-rr" | "active-backup" | "balance-xor" | "broadcast" | "802.3ad" | "balance-tlb" | "balance-alb";
         Dhcp: {
             /** @enum {string} */
             status: "off" | "waiting" | "bound" | "renewing" | "failed";
@@ -2095,7 +2227,164 @@ export interface components {
             server?: string;
             /** Format: int64 */
             leaseEndMs?: number;
+            /**
+             * Format: int64
+             * @description When the lease is to be renewed
+             */
+            renewMs?: number;
         };
+        Network: {
+            settings: components["schemas"]["NetworkSettings"];
+            /** @description Of the settings; changes with them */
+            version: string;
+            trial?: components["schemas"]["NetworkTrial"];
+        };
+        NetworkRequest: {
+            settings: components["schemas"]["NetworkSettings"];
+            /** @description That of the settings which were edited; refused when they have changed since. Absent: not checked */
+            version?: string;
+            /** @description Only check and tell */
+            dryRun?: boolean;
+        };
+        NetworkPlan: {
+            /** @description What changes; empty: nothing */
+            steps: components["schemas"]["NetworkStep"][];
+            /** @description The address by which this request came goes away */
+            losesAddress: boolean;
+            /** @description Where the web admin is afterwards, as far as that is known */
+            urls: string[];
+            trial?: components["schemas"]["NetworkTrial"];
+        };
+        NetworkStep: {
+            /** @enum {string} */
+            kind: "info" | "warning" | "danger";
+            /** @description A sentence */
+            text: string;
+        };
+        NetworkTrial: {
+            /**
+             * Format: int64
+             * @description When it is rolled back unless confirmed
+             */
+            endsMs: number;
+            /**
+             * Format: int64
+             * @description The same as a duration, when this answer was made
+             */
+            leftMs: number;
+            /** @description Who changed it */
+            user?: string;
+            /** @description Where to confirm it */
+            urls?: string[];
+        };
+        NetworkSettings: {
+            /** @description Empty: the machine's default */
+            hostname?: string;
+            /** @description A card without an entry has the defaults: DHCP, and IPv6 as routers announce it */
+            interfaces?: components["schemas"]["NICSettings"][];
+            bonds?: components["schemas"]["BondSettings"][];
+            vlans?: components["schemas"]["VLANSettings"][];
+            /** @description Addresses; empty: those that DHCP gives */
+            dnsServers?: string[];
+            /** @description Domains; empty: those that DHCP gives */
+            search?: string[];
+        };
+        NICSettings: {
+            /** @description The permanent MAC address in lower case with colons */
+            id: string;
+            /** @description lan1, lan2, …; absent: one is given */
+            name?: string;
+            label?: string;
+            disabled?: boolean;
+            /** @description Bytes; 0: as DHCP says or the card has it */
+            mtu?: number;
+            ipv4?: components["schemas"]["IPv4Settings"];
+            ipv6?: components["schemas"]["IPv6Settings"];
+            zones?: components["schemas"]["Zones"];
+        };
+        BondSettings: {
+            /** @description Its id */
+            name: string;
+            label?: string;
+            mode: components["schemas"]["BondMode"];
+            /** @description Ids of network cards */
+            members: string[];
+            /** @description The member to prefer; active-backup, balance-tlb, balance-alb */
+            primary?: string;
+            /**
+             * Format: int64
+             * @description Between two looks at the links; 0: 100, unless ARP watches
+             */
+            miiMonitorMs?: number;
+            /**
+             * Format: int64
+             * @description Between two questions by ARP; 0: the links are looked at instead
+             */
+            arpIntervalMs?: number;
+            /** @description IPv4 addresses that must answer */
+            arpTargets?: string[];
+            /**
+             * @description 802.3ad
+             * @enum {string}
+             */
+            lacpRate?: "slow" | "fast";
+            /**
+             * @description balance-xor, 802.3ad, balance-tlb
+             * @enum {string}
+             */
+            hashPolicy?: "layer2" | "layer2+3" | "layer3+4" | "encap2+3" | "encap3+4" | "vlan+srcmac";
+            mtu?: number;
+            ipv4?: components["schemas"]["IPv4Settings"];
+            ipv6?: components["schemas"]["IPv6Settings"];
+            zones?: components["schemas"]["Zones"];
+        };
+        VLANSettings: {
+            /** @description Its id */
+            name: string;
+            label?: string;
+            /** @description Id of a network card or a bond */
+            parent: string;
+            tag: number;
+            mtu?: number;
+            ipv4?: components["schemas"]["IPv4Settings"];
+            ipv6?: components["schemas"]["IPv6Settings"];
+            zones?: components["schemas"]["Zones"];
+        };
+        IPv4Settings: {
+            /**
+             * @description Absent: dhcp
+             * @enum {string}
+             */
+            method?: "dhcp" | "static" | "off";
+            /**
+             * @description With prefix length; with DHCP they come besides its own
+             * @example [
+             *       "192.168.1.10/24"
+             *     ]
+             */
+            addresses?: string[];
+            /** @description With static addresses */
+            gateway?: string;
+            /** @description The gateway with the lowest is used; 0: by the order of the interfaces */
+            metric?: number;
+        };
+        IPv6Settings: {
+            /**
+             * @description Absent: auto, as routers announce
+             * @enum {string}
+             */
+            method?: "auto" | "static" | "off";
+            /**
+             * @example [
+             *       "2001:db8::10/64"
+             *     ]
+             */
+            addresses?: string[];
+            gateway?: string;
+            metric?: number;
+        };
+        /** @description The worlds that an interface belongs to; empty: both */
+        Zones: ("office" | "cameras")[];
         Clock: {
             /** Format: int64 */
             nowMs: number;
@@ -4125,6 +4414,90 @@ export interface operations {
         };
         responses: {
             /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NetworkRequest"];
+            };
+        };
+        responses: {
+            /** @description What the change does, or would do */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkPlan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    confirmNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    rollBackNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -17,6 +17,12 @@ describe('interfaceVerdict', () => {
     [{ ...nic, addresses: [] }, 'No address'],
     [{ ...nic, addresses: [], dhcp: { status: 'waiting' } }, 'Asking for an address'],
     [{ ...nic, addresses: [], dhcp: { status: 'failed' } }, 'No address'],
+    [{ ...nic, disabled: true, carrier: false }, 'Switched off'],
+    [{ ...nic, problem: 'The kernel refused it.' }, 'Does not work'],
+    [{ ...nic, kind: 'bond', carrier: false }, 'No link'],
+    [{ ...nic, addresses: [], bond: 'bond0', member: { active: true, link: 'up', failures: 0 } }, 'In use'],
+    [{ ...nic, addresses: [], bond: 'bond0', member: { active: false, link: 'up', failures: 0 } }, 'Standing by'],
+    [{ ...nic, addresses: [], bond: 'bond0', member: { active: false, link: 'down', failures: 1 } }, 'Link lost'],
   ] as const)('%o', (one, word) => expect(interfaceVerdict(one as NetInterface).word).toBe(word));
 });
 

@@ -23,7 +23,10 @@ export function offsetText(offsetMs: number): string {
 }
 
 export function interfaceVerdict(nic: NetInterface): Verdict {
-  if (!nic.carrier) return { kind: 'quiet', word: 'No cable' };
+  if (nic.disabled) return { kind: 'quiet', word: 'Switched off' };
+  if (nic.problem) return { kind: 'bad', word: 'Does not work' };
+  if (!nic.carrier) return { kind: nic.bond ? 'bad' : 'quiet', word: nic.kind === 'bond' || nic.kind === 'vlan' ? 'No link' : 'No cable' };
+  if (nic.member) return nic.member.link === 'up' ? { kind: 'good', word: nic.member.active ? 'In use' : 'Standing by' } : { kind: 'bad', word: 'Link lost' };
   if (nic.dhcp?.status === 'failed') return { kind: 'bad', word: 'No address' };
   if (nic.dhcp?.status === 'waiting') return { kind: 'busy', word: 'Asking for an address' };
   return nic.addresses.length > 0 ? { kind: 'good', word: 'Up' } : { kind: 'warn', word: 'No address' };

@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+)
+
+// Caller is who asks, as the web service tells it.
+type Caller struct {
+	User    string
+	Reached netip.Addr // the machine's own address by which the request came; not valid: not known
+}
+
+// NetworkMachine is what the API can have done to the network.
+type NetworkMachine interface {
+	Network(ctx context.Context) (api.Network, error)
+	PutNetwork(ctx context.Context, r api.NetworkRequest, by Caller) (api.NetworkPlan, error)
+	ConfirmNetwork(ctx context.Context, by Caller) error
+	RollBackNetwork(ctx context.Context) error
+	// TrialLeft is the time until a trial ends.
+	TrialLeft() time.Duration
+}
+
+func caller(r *http.Request) Caller {
+	reached, _ := netip.ParseAddr(r.Header.Get("Vigie-Reached")) // not valid when it is not told
+	return Caller{User: cmp.Or(r.Header.Get("Vigie-User"), "unknown"), Reached: reached.Unmap()}
+}
+
+func (s *server) network(w http.ResponseWriter, r *http.Request) error {
+	n, err := s.machine.Network(r.Context())
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, n)
+	return nil
+}
+
+func (s *server) putNetwork(w http.ResponseWriter, r *http.Request) error {
+	var req struct {
+		api.NetworkRequest
+		Settings *api.NetworkSettings `json:"settings"` // absent is not "everything by default"
+	}
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if req.Settings == nil {
+		return answer.Field("settings", "missing", "Give the settings of the network, all of them.")
+	}
+	req.NetworkRequest.Settings = *req.Settings
+	plan, err := s.machine.PutNetwork(r.Context(), req.NetworkRequest, caller(r))
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, plan)
+	return nil
+}
+
+func (s *server) confirmNetwork(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.ConfirmNetwork(r.Context(), caller(r)))
+}
+
+func (s *server) rollBackNetwork(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.RollBackNetwork(r.Context()))
+}
