@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"vigie/image/vm"
@@ -39,6 +40,7 @@ type Config struct {
 	DiskBytes []int64  // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
 	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
+	NICs      int // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
 	Listen    string       // loopback address at which the web admin appears; default 127.0.0.1:0
@@ -49,6 +51,8 @@ type Site struct {
 	Lab     *lab.Lab
 	Cameras *rtspcam.Server
 	VM      *vm.VM // nil while the machine is off
+	// Swapped has the machine find its NICs in the opposite order, from the next boot on.
+	Swapped bool
 
 	cfg    Config
 	log    *slog.Logger
@@ -78,7 +82,7 @@ func Open(ctx context.Context, log *slog.Logger, cfg Config) (_ *Site, err error
 	if err != nil {
 		return nil, err
 	}
-	if s.Lab, err = lab.Open(ctx, log, cfg.Dir, 1); err != nil {
+	if s.Lab, err = lab.Open(ctx, log, cfg.Dir, max(cfg.NICs, 1)); err != nil {
 		return nil, err
 	}
 	cameras.Listen = s.Lab.Listen
@@ -102,11 +106,18 @@ func (s *Site) ConsoleLog() string { return filepath.Join(s.cfg.Dir, "vm", "seri
 
 // Boot switches the machine on and waits until web has said on the console how to log in.
 func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
-	m := lab.MachineAt(0)
 	cfg := vm.Config{
 		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.cfg.Firmware,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
-		Netns: s.Lab.Name(), NICs: []vm.NIC{{ID: "net0", MAC: m.MAC, Tap: m.Tap}},
+		Netns: s.Lab.Name(),
+	}
+	for i := range max(s.cfg.NICs, 1) {
+		m := lab.MachineAt(i)
+		// A speed is what cards have; without one no LACP works.
+		cfg.NICs = append(cfg.NICs, vm.NIC{ID: fmt.Sprintf("net%d", i), MAC: m.MAC, Tap: m.Tap, Model: "virtio-net-pci,speed=1000,duplex=full"})
+	}
+	if s.Swapped {
+		slices.Reverse(cfg.NICs)
 	}
 	for i, size := range s.cfg.DiskBytes {
 		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)})
