@@ -39,6 +39,7 @@ type bench struct {
 	*appliance.Client
 	greeting appliance.Greeting
 	cameras  map[string]string // id on the appliance by the camera's own
+	nics     int
 }
 
 func open(t *testing.T, cfg site.Config) *bench {
@@ -67,7 +68,7 @@ func open(t *testing.T, cfg site.Config) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{Site: s, cameras: make(map[string]string)}
+	b := &bench{Site: s, cameras: make(map[string]string), nics: max(cfg.NICs, 1)}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -107,7 +108,7 @@ func (b *bench) boot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("from power-on to the greeting: %.1f s", time.Since(start).Seconds())
-	if want := "https://" + lab.MachineAt(0).Addr.String() + "/"; g.URL != want {
+	if want := "https://" + lab.MachineAt(0).Addr.String() + "/"; g.URL != want && b.nics == 1 {
 		t.Errorf("the console names %s, want the address that DHCP gives: %s", g.URL, want)
 	}
 	client, err := appliance.NewClient(b.URL(), g.Fingerprint)

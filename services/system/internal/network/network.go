@@ -43,7 +43,7 @@ const (
 	// quiet is how long news of the kernel are collected, which come in bursts.
 	quiet = 20 * time.Millisecond
 	// bootPatience is how long NICs wait at boot for a configuration, which lies on the data volumes.
-	bootPatience = 5 * time.Second
+	bootPatience = 3 * time.Second
 	// mostPasses bounds the steps of one reconciliation: bonds, then members, then what is on them.
 	mostPasses = 6
 )

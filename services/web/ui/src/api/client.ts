@@ -20,6 +20,9 @@ import type {
   HostWatchRequest,
   Layout,
   LayoutRequest,
+  Network,
+  NetworkPlan,
+  NetworkSettings,
   Overview,
   PastCamera,
   PowerAction,
@@ -187,6 +190,10 @@ export const api = {
   status: (after?: number, signal?: AbortSignal) =>
     json<Status>('GET', after === undefined ? '/status' : `/status?after=${after}`, { signal }),
   setClock: (body: { ntpServers: string[]; timeZone?: string }) => nothing('PUT', '/clock', { body }),
+  network: (signal?: AbortSignal) => json<Network>('GET', '/network', { signal }),
+  putNetwork: (body: { settings: NetworkSettings; version: string; dryRun: boolean }) => json<NetworkPlan>('PUT', '/network', { body }),
+  confirmNetwork: () => nothing('POST', '/network/confirm'),
+  rollBackNetwork: () => nothing('POST', '/network/rollback'),
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
   ejectMedium: (medium: string) => nothing('POST', `/media/${id(medium)}/eject`),

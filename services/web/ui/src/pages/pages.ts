@@ -44,6 +44,7 @@ export const entries: readonly Entry[] = [
     icon: 'system',
     pages: [
       { path: 'system', title: 'Machine', component: System },
+      { path: 'network', title: 'Network', load: () => import('./Network.svelte') },
       { path: 'storage', title: 'Storage', load: () => import('./Storage.svelte') },
       { path: 'hosts', title: 'Hosts', load: () => import('./Hosts.svelte') },
       { path: 'relay', title: 'Relay', load: () => import('./Relay.svelte') },
