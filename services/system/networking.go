@@ -26,14 +26,21 @@ import (
 	"vigie/services/system/internal/network"
 )
 
-// trialLimit is how long a change of the network waits to be confirmed.
-const trialLimit = time.Minute
+const (
+	// trialLimit is how long a change of the network waits to be confirmed.
+	trialLimit = time.Minute
+	// answerFirst is the time that the answer has to get out before the network changes.
+	answerFirst = time.Second
+	// made is how long after it was asked for a change is in force, so that to be reached proves something.
+	made = answerFirst + 500*time.Millisecond
+)
 
 // networking answers what the API asks of the network: the settings in the API's words, plans, and the trial of a change.
 type networking struct {
 	observe bool
 	keeper  *config.Keeper
 	board   *board.Board
+	delay   func(time.Duration) // of the next change; network.Manager's
 	console *console.Console
 	log     *slog.Logger
 
@@ -111,6 +118,7 @@ func (n *networking) PutNetwork(_ context.Context, r api.NetworkRequest, by http
 	case n.observe:
 		return api.NetworkPlan{}, answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its network is not changed.")
 	}
+	n.delay(answerFirst)
 	err = n.keeper.Try(func(c *sysconfig.Config) { c.Hostname, c.Network = next.Hostname, will.Clone() }, trialLimit, n.ended)
 	if err != nil {
 		return api.NetworkPlan{}, fieldProblem(err)
@@ -134,7 +142,10 @@ func (n *networking) ended(kept bool) {
 	n.console.Say("network", "network: the change was %s", word)
 }
 
-func (n *networking) ConfirmNetwork(_ context.Context, by httpapi.Caller) error {
+func (n *networking) ConfirmNetwork(ctx context.Context, by httpapi.Caller) error {
+	if err := n.inForce(ctx); err != nil {
+		return err
+	}
 	has := func(i api.Interface) bool {
 		return i.LinkLocal == by.Reached.WithZone("").String() ||
 			slices.ContainsFunc(i.Addresses, func(s string) bool { p, err := netip.ParsePrefix(s); return err == nil && p.Addr() == by.Reached })
@@ -150,6 +161,19 @@ func (n *networking) ConfirmNetwork(_ context.Context, by httpapi.Caller) error 
 		n.log.Info("network confirmed", "user", by.User)
 	}
 	return err
+}
+
+// inForce waits until what is on trial has been made.
+func (n *networking) inForce(ctx context.Context) error {
+	n.mu.Lock()
+	wait := time.Until(n.ends.Add(made - trialLimit))
+	n.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (n *networking) RollBackNetwork(context.Context) error {

@@ -69,7 +69,7 @@ func office(t *testing.T, dir string) (*networking, *[]sysconfig.Config) {
 	if err := keeper.Open(); err != nil {
 		t.Fatal(err)
 	}
-	return &networking{keeper: keeper, board: b, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}, applied
+	return &networking{keeper: keeper, board: b, delay: func(time.Duration) {}, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}, applied
 }
 
 func moved() api.NetworkSettings {

@@ -117,7 +117,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if start.over() {
 		nics.Release() // the running copy of the configuration is the machine's
 	}
-	admin := &networking{observe: o.observe, keeper: keeper, board: b, console: say, log: log}
+	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
 	m := &machine{Link: link, networking: admin, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)

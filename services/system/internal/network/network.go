@@ -77,7 +77,8 @@ type Manager struct {
 
 	mu       sync.Mutex
 	wanted   sysconfig.Network
-	released bool // no other configuration is to be expected
+	released bool      // no other configuration is to be expected
+	earliest time.Time // before it no configuration is taken into use
 
 	// The rest belongs to Run.
 	config    sysconfig.Network // wanted, with a name for each NIC
@@ -112,6 +113,14 @@ func (m *Manager) Configure(n sysconfig.Network) {
 	m.wanted = n.Clone()
 	m.mu.Unlock()
 	m.wake()
+}
+
+// Delay has the next configuration wait for a while, so that the answer to who asked for it still gets out by the address
+// that goes away.
+func (m *Manager) Delay(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.earliest = time.Now().Add(d)
 }
 
 // Release says that at boot no other configuration is to be waited for.
@@ -155,6 +164,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer soon.Stop()
 	boot := time.NewTimer(bootPatience)
 	defer boot.Stop()
+	later := time.NewTimer(0)
+	defer later.Stop()
 	m.held = true
 	for {
 		select {
@@ -175,6 +186,11 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-boot.C:
 			m.Release()
 		case <-m.news:
+			m.mu.Lock()
+			wait := time.Until(m.earliest)
+			m.mu.Unlock()
+			later.Reset(max(wait, 0))
+		case <-later.C:
 			m.take(ctx)
 		case r := <-m.reports:
 			if n := m.nics[r.index]; n != nil && n.run == r.run {
