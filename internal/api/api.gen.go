@@ -2775,7 +2775,7 @@ type TimeServerLeap string
 
 // TimeServerSettings defines model for TimeServerSettings.
 type TimeServerSettings struct {
-	// Enabled Answer on UDP port 123
+	// Enabled Answer on UDP port 123. While nobody chose, it is on once an interface is in the zone of the cameras
 	Enabled bool `json:"enabled"`
 
 	// OrphanStratum Stratum that is told while this clock is not synchronised, from 2 to 15, so that devices keep one time with each other; 0: they are told that it is not

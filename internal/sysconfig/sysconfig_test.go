@@ -42,7 +42,7 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 		{"before it is asked", "hosts[0].latencyMs", "10000", watching(WatchedHost{Address: "a", LatencyMs: -1})},
 		{"too many hosts", "hosts", "at most 64", watching(make([]WatchedHost, 65)...)},
 		{"nine", "ntpServers", "at most 8", Config{NTPServers: strings.Split("a b c d e f g h i", " ")}},
-		{"set hours", "", "", Config{Time: Time{SetAt: []string{"00:00", "23:59"}, Server: TimeServer{Enabled: true, OrphanStratum: 15}}}},
+		{"set hours", "", "", Config{Time: Time{SetAt: []string{"00:00", "23:59"}, Server: TimeServer{Enabled: new(true), OrphanStratum: 15}}}},
 		{"an hour too many", "setAt", "24:00", Config{Time: Time{SetAt: []string{"24:00"}}}},
 		{"a digit too few", "setAt", "03:30", Config{Time: Time{SetAt: []string{"3:30"}}}},
 		{"an hour twice", "setAt", "twice", Config{Time: Time{SetAt: []string{"03:30", "03:30"}}}},
@@ -67,9 +67,38 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 }
 
 var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu",
-	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: true, OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}}}}
+	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: new(true), OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}}}}
 
 func watching(hosts ...WatchedHost) Config { return Config{HostWatch: HostWatch{Hosts: hosts}} }
+
+func TestTheTimeIsServedOnceThereIsANetworkOfCameras(t *testing.T) {
+	office, cameras, both := NIC{ID: mac1, Zones: []string{ZoneOffice}}, NIC{ID: mac2, Zones: []string{ZoneCameras}}, NIC{ID: mac3}
+	for _, c := range []struct {
+		name    string
+		nics    []NIC
+		enabled *bool
+		want    bool
+	}{
+		{"nothing chosen", nil, nil, false},
+		{"no zones", []NIC{both}, nil, false},
+		{"an office", []NIC{office, both}, nil, false},
+		{"cameras", []NIC{office, cameras}, nil, true},
+		{"switched off", []NIC{cameras}, new(false), false},
+		{"switched on", []NIC{office}, new(true), true},
+	} {
+		if got := (Config{Network: Network{Interfaces: c.nics}, Time: Time{Server: TimeServer{Enabled: c.enabled}}}).ServesTime(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	if got := (Config{Network: Network{VLANs: []VLAN{{Name: "v", Zones: []string{ZoneCameras}}}}}).ServesTime(); !got {
+		t.Error("a VLAN of cameras has no time")
+	}
+	c := Config{Time: Time{Server: TimeServer{Enabled: new(true)}}}
+	*c.Clone().Time.Server.Enabled = false
+	if !c.ServesTime() {
+		t.Error("a copy shares its switch")
+	}
+}
 
 func encode(t testing.TB, d Document) []byte {
 	t.Helper()

@@ -10,7 +10,7 @@ import (
 const MaxSetAt = 24
 
 // Time is what an administrator chose for the clock besides its servers and the zone. The zero value keeps the clock
-// right all the time and gives the time to nobody.
+// right all the time.
 type Time struct {
 	// SetAt are times of the day ("15:04", by TimeZone) at which the clock is set; none means all the time.
 	SetAt []string `json:"setAt,omitempty"`
@@ -20,13 +20,26 @@ type Time struct {
 
 // TimeServer is the configuration of the NTP server.
 type TimeServer struct {
-	Enabled bool `json:"enabled,omitempty"`
+	// Enabled is nil where nobody chose: then the server is on once an interface is in the cameras' zone.
+	Enabled *bool `json:"enabled,omitempty"`
 	// OrphanStratum is the stratum (2 to 15) that is told while the clock is not synchronised; 0 tells that it is not.
 	OrphanStratum int `json:"orphanStratum,omitempty"`
 }
 
+// ServesTime tells whether the NTP server is on.
+func (c Config) ServesTime() bool {
+	if on := c.Time.Server.Enabled; on != nil {
+		return *on
+	}
+	return slices.ContainsFunc(c.Network.Ports(), func(p Port) bool { return slices.Contains(p.Zones, ZoneCameras) })
+}
+
 func (t Time) clone() Time {
 	t.SetAt = slices.Clone(t.SetAt)
+	if t.Server.Enabled != nil {
+		on := *t.Server.Enabled
+		t.Server.Enabled = &on
+	}
 	return t
 }
 

@@ -50,7 +50,7 @@ func (m *machine) ClockHistory() api.ClockHistory { return m.clock.History() }
 
 func (m *machine) SetTimeServer(_ context.Context, r api.TimeServerSettings) error {
 	return m.change(func(c *sysconfig.Config) {
-		c.Time.Server = sysconfig.TimeServer{Enabled: r.Enabled, OrphanStratum: r.OrphanStratum}
+		c.Time.Server = sysconfig.TimeServer{Enabled: &r.Enabled, OrphanStratum: r.OrphanStratum}
 	})
 }
 

@@ -90,7 +90,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		hosts.Configure(c.HostWatch)
 		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
-		b.SetTimeServer(api.TimeServerSettings{Enabled: c.Time.Server.Enabled, OrphanStratum: c.Time.Server.OrphanStratum})
+		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))

@@ -9,6 +9,7 @@ import type {
   CameraTest,
   CameraTestRequest,
   CameraUsage,
+  ClockHistory,
   Coverage,
   Export,
   ExportRequest,
@@ -43,6 +44,8 @@ import type {
   Status,
   StreamName,
   Timeline,
+  TimeServer,
+  TimeServerSettings,
   Trigger,
   TriggerAnswer,
   TriggerRequest,
@@ -189,7 +192,10 @@ export const api = {
 
   status: (after?: number, signal?: AbortSignal) =>
     json<Status>('GET', after === undefined ? '/status' : `/status?after=${after}`, { signal }),
-  setClock: (body: { ntpServers: string[]; timeZone?: string }) => nothing('PUT', '/clock', { body }),
+  setClock: (body: { ntpServers: string[]; timeZone?: string; setAt?: string[] }) => nothing('PUT', '/clock', { body }),
+  clockHistory: (signal?: AbortSignal) => json<ClockHistory>('GET', '/clock/history', { signal }),
+  timeServer: (signal?: AbortSignal) => json<TimeServer>('GET', '/time-server', { signal }),
+  setTimeServer: (body: TimeServerSettings) => nothing('PUT', '/time-server', { body }),
   network: (signal?: AbortSignal) => json<Network>('GET', '/network', { signal }),
   putNetwork: (body: { settings: NetworkSettings; version: string; dryRun: boolean }) => json<NetworkPlan>('PUT', '/network', { body }),
   confirmNetwork: () => nothing('POST', '/network/confirm'),

@@ -3,6 +3,12 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
+export type ClockHistory = Schemas['ClockHistory'];
+export type ClockPoint = Schemas['ClockPoint'];
+export type ClockSource = Schemas['ClockSource'];
+export type ClockStep = Schemas['ClockStep'];
+export type TimeServer = Schemas['TimeServer'];
+export type TimeServerSettings = Schemas['TimeServerSettings'];
 export type Camera = Schemas['Camera'];
 export type PastCamera = Schemas['PastCamera'];
 export type CameraState = Schemas['CameraState'];

@@ -2505,7 +2505,7 @@ export interface components {
             server?: string;
         };
         TimeServerSettings: {
-            /** @description Answer on UDP port 123 */
+            /** @description Answer on UDP port 123. While nobody chose, it is on once an interface is in the zone of the cameras */
             enabled: boolean;
             /** @description Stratum that is told while this clock is not synchronised, from 2 to 15, so that devices keep one time with each other; 0: they are told that it is not */
             orphanStratum?: number;

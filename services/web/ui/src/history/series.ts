@@ -22,6 +22,8 @@ export type Measure<P extends Instant = HistoryPoint> = {
   of: (point: P) => number | null;
   /** Bars for what is counted in a step, a line for what is measured. */
   bars: boolean;
+  /** Its values may be below zero, too: the scale is even around it. */
+  signed?: boolean;
   /** Where its scale ends; without, where its values do. */
   most?: number;
   text: (value: number) => string;

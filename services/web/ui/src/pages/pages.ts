@@ -45,6 +45,7 @@ export const entries: readonly Entry[] = [
     pages: [
       { path: 'system', title: 'Machine', component: System },
       { path: 'network', title: 'Network', load: () => import('./Network.svelte') },
+      { path: 'time', title: 'Time', load: () => import('./Time.svelte') },
       { path: 'storage', title: 'Storage', load: () => import('./Storage.svelte') },
       { path: 'hosts', title: 'Hosts', load: () => import('./Hosts.svelte') },
       { path: 'relay', title: 'Relay', load: () => import('./Relay.svelte') },
