@@ -102,6 +102,7 @@ type Keeper struct {
 	plan     schedule
 	planned  Settings // of which plan was made
 	due      time.Time
+	owed     bool // other servers were chosen and have not set the clock yet
 	rtc      time.Time
 	failures int
 	unwell   bool // the last round told of an error
@@ -223,8 +224,9 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 		k.state.Status, k.state.Reason = api.ClockStatusNoServer, "No NTP server is known: DHCP gives none, and none is configured."
 		return time.Hour
 	}
-	if wait := k.due.Sub(k.cfg.Clock.Now()); k.synced && !changed && wait > 0 {
-		return min(wait, lookEvery)
+	k.owed = k.owed || changed
+	if wait := k.idle(); wait > 0 {
+		return wait
 	}
 	k.cfg.Publish(k.state)
 	k.ask(ctx)
@@ -232,13 +234,19 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 		return 0
 	}
 	pause := k.act(ctx)
-	if err := k.history.save(k.state); err != nil {
-		k.cfg.Log.Warn("clock", "err", err)
-	}
-	if wait := k.due.Sub(k.cfg.Clock.Now()); k.synced && wait > 0 {
-		pause = min(wait, lookEvery)
+	k.save()
+	if wait := k.idle(); wait > 0 {
+		pause = wait
 	}
 	return pause
+}
+
+// idle is how long nothing is to be asked because a set hour is still to come; 0: now.
+func (k *Keeper) idle() time.Duration {
+	if !k.synced || k.owed || k.plan.always() {
+		return 0
+	}
+	return min(max(k.due.Sub(k.cfg.Clock.Now()), 0), lookEvery)
 }
 
 // meet makes the sources of another list of servers.
@@ -267,14 +275,17 @@ func (k *Keeper) arrange(s Settings) {
 		k.due = time.Time{}
 	}
 	now := k.cfg.Clock.Now()
-	switch {
-	case k.plan.always():
-		k.due = time.Time{}
-	case k.due.IsZero() || now.After(k.due.Add(tryFor)):
-		k.due = k.plan.next(now)
+	k.state.SetAt = s.SetAt
+	if k.due.IsZero() || now.After(k.due.Add(tryFor)) {
+		k.await(now)
 	}
-	k.state.SetAt, k.state.NextMs = s.SetAt, 0
-	if !k.due.IsZero() {
+}
+
+// await finds the next set hour.
+func (k *Keeper) await(now time.Time) {
+	k.due, k.state.NextMs = time.Time{}, 0
+	if !k.plan.always() {
+		k.due = k.plan.next(now)
 		k.state.NextMs = k.due.UnixMilli()
 	}
 }
@@ -387,6 +398,7 @@ func (k *Keeper) lift(floor time.Time) {
 	if k.step(floor.Sub(now), "") == nil {
 		k.cfg.Log.Info("clock lifted", "before", now.UTC(), "after", floor.UTC())
 		k.cfg.Console.Say("clock", "clock: it was %s, which cannot be; lifted to %s", stamp(now), stamp(floor))
+		k.save()
 	}
 }
 
@@ -402,6 +414,12 @@ func (k *Keeper) step(delta time.Duration, server string) error {
 		s.stepped(delta)
 	}
 	return nil
+}
+
+func (k *Keeper) save() {
+	if err := k.history.save(k.state); err != nil {
+		k.cfg.Log.Warn("clock", "err", err)
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -34,10 +34,10 @@ func (k *Keeper) follow(ctx context.Context, c Choice) time.Duration {
 	}
 	if !k.plan.always() {
 		k.poll = minPoll
-		k.due = k.plan.next(k.cfg.Clock.Now())
+		k.await(k.cfg.Clock.Now())
 	}
 	k.settle(left, c)
-	k.synced = true
+	k.synced, k.owed = true, false
 	k.state.Status, k.state.Reason, k.state.Server = api.ClockStatusSynchronised, c.Doubt, c.Server
 	at := k.cfg.Clock.Now()
 	k.state.LastSyncMs = at.UnixMilli()

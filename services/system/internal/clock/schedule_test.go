@@ -94,6 +94,18 @@ func TestServersThatDoNotAnswerAtASetHourAreAskedForAWhile(t *testing.T) {
 	}
 }
 
+func TestOtherServersAreAskedUntilTheyAnswer(t *testing.T) {
+	got := asked(t, func(at time.Time) bool { return at.Day() == 1 && at.Hour() >= 20 && at.Hour() < 23 }, func(k *Keeper, hour int) {
+		if hour == 20 {
+			k.Configure(Settings{Servers: []string{"b"}, SetAt: []string{"03:30", "15:00"}})
+		}
+	})
+	last := slices.DeleteFunc(got, func(at string) bool { return at > "1 20:01" && at < "1 22:58" })
+	if n := len(got) - len(last); n < 100 || !slices.ContainsFunc(last, func(at string) bool { return at >= "1 23:00" && at < "1 23:02" }) || last[len(last)-2] != "2 03:30" {
+		t.Errorf("asked at %q, and %d times more", last, n)
+	}
+}
+
 func TestOtherServersAreAskedAtOnce(t *testing.T) {
 	got := asked(t, nil, func(k *Keeper, hour int) {
 		switch hour {
