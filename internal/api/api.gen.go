@@ -2528,6 +2528,13 @@ type RelaySettings struct {
 	TLS bool `json:"tls"`
 }
 
+// ResetRequest defines model for ResetRequest.
+type ResetRequest struct {
+	// Code As on the console; spaces and dashes do not count
+	Code     string `json:"code"`
+	Password string `json:"password"`
+}
+
 // RestartRequest defines model for RestartRequest.
 type RestartRequest struct {
 	// AtOnce Kill it, without the time to end by itself: for a service that hangs
@@ -2591,8 +2598,11 @@ type ServiceLog struct {
 type Session struct {
 	ExpiresMs int64  `json:"expiresMs"`
 	Hostname  string `json:"hostname"`
-	Username  string `json:"username"`
-	Version   string `json:"version"`
+
+	// PasswordResetMs When the user's password was reset from the machine's console, the last time; absent: never
+	PasswordResetMs int64  `json:"passwordResetMs,omitempty,omitzero"`
+	Username        string `json:"username"`
+	Version         string `json:"version"`
 }
 
 // Setup defines model for Setup.
@@ -2601,6 +2611,9 @@ type Setup struct {
 
 	// Needed No administrator exists yet
 	Needed bool `json:"needed"`
+
+	// Reset The console has asked for the administrator's password to be reset: `POST /setup/reset`
+	Reset bool `json:"reset,omitempty,omitzero"`
 
 	// Waiting The disks are still being looked at for earlier settings; ask again
 	Waiting bool `json:"waiting"`
@@ -2637,6 +2650,11 @@ type Status struct {
 	Hostname   string         `json:"hostname"`
 	Interfaces []Interface    `json:"interfaces"`
 	Kernel     string         `json:"kernel,omitempty,omitzero"`
+
+	// LocalName The name that the machine has by multicast DNS on its networks; absent while it has none
+	//
+	// Example: vigie-4k7x.local
+	LocalName string `json:"localName,omitempty,omitzero"`
 
 	// Media Removable disks with a file system that exports can go to
 	Media        []Medium     `json:"media,omitempty,omitzero"`
@@ -3142,6 +3160,9 @@ type RestartServiceJSONRequestBody = RestartRequest
 
 // PostSetupJSONRequestBody defines body for PostSetup for application/json ContentType.
 type PostSetupJSONRequestBody = SetupRequest
+
+// PostResetJSONRequestBody defines body for PostReset for application/json ContentType.
+type PostResetJSONRequestBody = ResetRequest
 
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"vigie/internal/peer"
 	"vigie/services/system/internal/callers"
 )
 
@@ -22,12 +23,21 @@ const stopPatience = 500 * time.Millisecond
 // apiGroup may use the socket, and of it the user web may ask for more than the state. The numbers are a contract with
 // the image; the group's is used where it has no name.
 const (
-	apiGroup   = "vigie"
-	apiGroupID = 900
-	webUserID  = 902
-	// engineUserID may have a medium mounted besides, to write an export to.
+	apiGroup     = "vigie"
+	apiGroupID   = 900
+	webUserID    = 902
 	engineUserID = 901
+	// consoleUserID is the text console's, which only speaks for who stands in front of the machine.
+	consoleUserID = 904
 )
+
+// rights are what services besides web may ask for.
+func rights() []callers.Right {
+	return []callers.Right{
+		{User: engineUserID, Method: http.MethodPost, Path: "/v1/media/*/mount"}, // to write an export to
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/power"},
+	}
+}
 
 // listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.
 func listen(path string) (net.Listener, error) {
@@ -69,7 +79,7 @@ func groupID() int {
 
 // serve answers on l until ctx is done, then lets running requests end for a moment.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ConnContext: callers.Remember, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	s := &http.Server{Handler: h, ConnContext: peer.Remember, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

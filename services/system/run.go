@@ -122,7 +122,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
-	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), engineUserID, 0, webUserID, uint32(os.Geteuid()))
+	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(), 0, webUserID, uint32(os.Geteuid()))
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })

@@ -21,6 +21,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/services/web/internal/server"
+	"vigie/services/web/webapi"
 )
 
 const (
@@ -172,7 +173,8 @@ type appliance struct {
 	system         *systemService
 	state          string
 	stdout, stderr *output
-	address        string // host:port
+	address        string         // host:port
+	console        *webapi.Client // as the text console has it
 	stop           func()
 }
 
@@ -197,7 +199,8 @@ func start(t *testing.T, s setting) *appliance {
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(ctx, []string{"-listen", "127.0.0.1:0", "-state", s.state,
-			"-system", filepath.Join(dir, "system.sock"), "-engine", filepath.Join(dir, "engine.sock")}, a.stdout, a.stderr)
+			"-system", filepath.Join(dir, "system.sock"), "-engine", filepath.Join(dir, "engine.sock"),
+			"-console", filepath.Join(dir, "console.sock")}, a.stdout, a.stderr)
 	}()
 	a.stop = sync.OnceFunc(func() {
 		cancel()
@@ -216,6 +219,8 @@ func start(t *testing.T, s setting) *appliance {
 			t.Logf("console:\n%s\nlog:\n%s", a.stdout, a.stderr)
 		}
 	})
+	a.console = webapi.New(filepath.Join(dir, "console.sock"))
+	t.Cleanup(a.console.Close)
 	a.address = a.stderr.await(t, `msg=listening address=(\S+)`)
 	return a
 }

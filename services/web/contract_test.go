@@ -105,6 +105,14 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "PUT", "/password", `{"old":"xxxxxxxxxx","new":"yyyyyyyyyy"}`, 401)
 	c.do(b, "POST", "/login", login("admin", "wrong password"), 401)
 	c.do(b, "POST", "/login", login("admin", goodPassword+"2"), 200)
+	c.do(b, "POST", "/setup/reset", fmt.Sprintf(`{"code":"xxxx-xxxx","password":%q}`, goodPassword), 409)
+	reset, err := a.console.ResetPassword(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.do(b, "GET", "/setup", "", 200)
+	c.do(b, "POST", "/setup/reset", fmt.Sprintf(`{"code":%q,"password":%q}`, reset.Code, goodPassword), 200)
+	c.do(b, "GET", "/session", "", 200)
 	// Operations of others, whose errors the web service makes.
 	c.do(b, "GET", "/cameras", "", 503)
 	b.cookie = nil

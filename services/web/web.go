@@ -25,11 +25,13 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/health"
+	"vigie/services/engine/engineapi"
 	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/console"
 	"vigie/services/web/internal/gateway"
 	"vigie/services/web/internal/guard"
+	"vigie/services/web/internal/inperson"
 	"vigie/services/web/internal/keeper"
 	"vigie/services/web/internal/machine"
 	"vigie/services/web/internal/password"
@@ -52,6 +54,7 @@ type options struct {
 	listen              []string
 	engine, system, ntp string
 	state               string
+	console             string
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -68,6 +71,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "unix `socket` of the engine")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.ntp, "ntp", "/run/vigie/ntp/api.sock", "unix `socket` of the time server")
+	fs.StringVar(&o.console, "console", "", "unix `socket` to make for the text console; empty: none")
 	fs.StringVar(&o.state, "state", "/run/vigie/web", "`folder` on tmpfs for the live database and the sessions")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -141,6 +145,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer closeAll(listeners)
 	screen := console.New(stdout)
+	front := &inPerson{srv: srv, engine: engineapi.New(o.engine)}
+	defer front.engine.Close()
 	var store atomic.Pointer[accounts.Store]
 	keep, err = keeper.New(keeper.Config{
 		Dir:     o.state,
@@ -155,12 +161,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Announce: func(fingerprint string, volatile bool) {
 			facts := console.Facts{
 				Addresses:   reachable(listeners, follower.State().Addresses),
+				LocalName:   follower.State().LocalName,
 				Fingerprint: fingerprint,
 				Volatile:    volatile,
 			}
 			if empty, err := store.Load().Empty(); err == nil && empty {
 				facts.SetupCode = code.String()
 			}
+			front.facts.Store(&facts)
 			screen.Announce(facts)
 		},
 		Log: log,
@@ -187,6 +195,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 				return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 			}
 			return nil
+		})
+	}
+	if o.console != "" {
+		group.Go(func() error {
+			return inperson.Serve(running, o.console, inperson.Config{
+				Users: []uint32{0, consoleUserID, uint32(os.Geteuid())}, State: front.state, Reset: front.reset, Log: log,
+			})
 		})
 	}
 	group.Go(func() error { return follower.Run(running, func(*machine.State) { keep.Look() }) })

@@ -1,50 +1,37 @@
-// Package callers knows who is at the other end of the API's socket, and what that one may ask.
+// Package callers knows what each user at the other end of the API's socket may ask.
 //
 // Every service may open the socket, because every service needs the machine's state. Nothing else is for all of them:
 // the engine parses what cameras send, and whoever takes it over that way must not format disks, switch the machine off,
-// or read the set-up code in another service's log. The kernel vouches for the user of a unix socket's peer; a request
-// whose peer is not known is nobody's.
+// or read the set-up code in another service's log. A request whose peer is not known is nobody's.
 package callers
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"path"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"vigie/internal/answer"
+	"vigie/internal/peer"
 )
 
-type userKey struct{}
-
-// Remember is for http.Server.ConnContext: requests on c carry the user of its peer.
-func Remember(ctx context.Context, c net.Conn) context.Context {
-	conn, ok := c.(*net.UnixConn)
-	if !ok {
-		return ctx
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return ctx
-	}
-	var peer *unix.Ucred
-	if ctl := raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); ctl != nil || err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, userKey{}, peer.Uid)
+// Right lets a user ask for something besides the state.
+type Right struct {
+	User   uint32
+	Method string
+	Path   string // a pattern of path.Match
 }
 
-// Limit lets the users given as trusted ask anything of next, writer besides for a medium to be mounted, so that it can write
-// an export to it, and all others only for the machine's state.
-func Limit(next http.Handler, writer uint32, trusted ...uint32) http.Handler {
+// Limit lets the users given as trusted ask anything of next, others what their rights say, and all of them for the
+// machine's state.
+func Limit(next http.Handler, rights []Right, trusted ...uint32) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, known := r.Context().Value(userKey{}).(uint32)
+		user, known := peer.User(r.Context())
 		state := r.Method == http.MethodGet && r.URL.Path == "/v1/status"
-		mount, _ := path.Match("/v1/media/*/mount", r.URL.Path)
-		if known && (state || user == writer && mount && r.Method == http.MethodPost || slices.Contains(trusted, user)) {
+		right := slices.ContainsFunc(rights, func(o Right) bool {
+			fits, _ := path.Match(o.Path, r.URL.Path)
+			return fits && o.User == user && o.Method == r.Method
+		})
+		if known && (state || right || slices.Contains(trusted, user)) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -8,19 +8,21 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"vigie/internal/peer"
 )
 
 // status asks over a unix socket, as this process' user, of a server that trusts the given ones.
-func status(t *testing.T, method, path string, writer uint32, trusted ...uint32) int {
+func status(t *testing.T, method, path string, rights []Right, trusted ...uint32) int {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), writer, trusted...))
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), rights, trusted...))
 	s.Listener.Close()
-	s.Listener, s.Config.ConnContext = l, Remember
+	s.Listener, s.Config.ConnContext = l, peer.Remember
 	s.Start()
 	defer s.Close()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
@@ -54,16 +56,16 @@ func TestOnlyTheTrustedMayAskForMoreThanTheState(t *testing.T) {
 		{"PUT", "/v1/clock", 403},
 		{"POST", "/v1/services/web/restart", 403},
 	} {
-		if got := status(t, c.method, c.path, me+2, me+1, me); got != 200 {
+		if got := status(t, c.method, c.path, nil, me+1, me); got != 200 {
 			t.Errorf("%s %s, trusted: %d", c.method, c.path, got)
 		}
-		if got := status(t, c.method, c.path, me+2, me+1); got != c.others {
+		if got := status(t, c.method, c.path, []Right{{me + 1, c.method, c.path}}, me+2); got != c.others {
 			t.Errorf("%s %s, another: %d, want %d", c.method, c.path, got, c.others)
 		}
 	}
 }
 
-func TestTheWriterMayHaveAMediumMounted(t *testing.T) {
+func TestARightIsForOneThing(t *testing.T) {
 	me := uint32(os.Getuid())
 	for _, c := range []struct {
 		method, path string
@@ -75,15 +77,15 @@ func TestTheWriterMayHaveAMediumMounted(t *testing.T) {
 		{"POST", "/v1/media/usb-x/mount/../../../power", 403},
 		{"POST", "/v1/power", 403},
 	} {
-		if got := status(t, c.method, c.path, me, me+1); got != c.want {
+		if got := status(t, c.method, c.path, []Right{{me, "POST", "/v1/media/*/mount"}}, me+1); got != c.want {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, got, c.want)
 		}
 	}
 }
 
 func TestAPeerThatIsNotKnownIsNobody(t *testing.T) {
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 1, 0, uint32(os.Getuid())))
-	s.Config.ConnContext = Remember
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, 0, uint32(os.Getuid())))
+	s.Config.ConnContext = peer.Remember
 	s.Start() // TCP
 	defer s.Close()
 	resp, err := http.Get(s.URL + "/v1/status")

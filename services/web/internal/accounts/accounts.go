@@ -45,7 +45,8 @@ type User struct {
 	Username  string `json:"username"` // as chosen; compared without regard to case
 	Hash      string `json:"hash"`     // PHC string
 	CreatedMs int64  `json:"createdMs"`
-	ChangedMs int64  `json:"changedMs"` // of the password
+	ChangedMs int64  `json:"changedMs"`         // of the password
+	ResetMs   int64  `json:"resetMs,omitempty"` // when the password was reset from the machine's console, the last time
 }
 
 // Store reads and writes accounts.
@@ -91,6 +92,36 @@ func (s *Store) Find(username string) (u User, err error) {
 		return err
 	})
 	return u, err
+}
+
+// First returns the user who has been there longest: the administrator. It is the zero User when there is none.
+func (s *Store) First() (first User, err error) {
+	err = s.db.View(func(tx Tx) error {
+		first = User{}
+		for _, v := range tx.Range(users, nil, nil) {
+			var u User
+			if err := json.Unmarshal(v, &u); err != nil {
+				return fmt.Errorf("read a user: %w", err)
+			}
+			if first.Username == "" || u.CreatedMs < first.CreatedMs {
+				first = u
+			}
+		}
+		return nil
+	})
+	return first, err
+}
+
+// ResetHash replaces a user's password hash, whatever it was, and notes that the console was asked to.
+func (s *Store) ResetHash(username, hash string, now time.Time) error {
+	return s.db.Update(func(tx Tx) error {
+		u, err := get(tx, username)
+		if err != nil {
+			return err
+		}
+		u.Hash, u.ChangedMs, u.ResetMs = hash, now.UnixMilli(), now.UnixMilli()
+		return put(tx, u)
+	})
 }
 
 // SetHash replaces a user's password hash if it is still the old one; otherwise somebody was faster, and nothing

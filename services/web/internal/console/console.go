@@ -19,6 +19,7 @@ import (
 // Facts are what the announcement is made from.
 type Facts struct {
 	Addresses   []netip.AddrPort // where to reach the web admin
+	LocalName   string           // that the machine has by multicast DNS; "" when it has none
 	Fingerprint string           // pairs of hex digits joined by colons
 	SetupCode   string           // "" when there is an administrator
 	Volatile    bool             // accounts are in memory only
@@ -74,6 +75,9 @@ func news(last *Facts, f Facts) (lines []string) {
 		lines = append(lines, "certificate SHA-256, to compare when the browser warns:",
 			"  "+strings.TrimSuffix(f.Fingerprint[:half], ":"), "  "+f.Fingerprint[half:])
 	}
+	if f.LocalName != "" && (where || last.LocalName != f.LocalName) {
+		lines = append(lines, "or by its name: "+named(f))
+	}
 	if where || last.SetupCode != f.SetupCode {
 		if f.SetupCode != "" {
 			lines = append(lines, "first set-up: enter code "+f.SetupCode+" on that page")
@@ -88,6 +92,30 @@ func news(last *Facts, f Facts) (lines []string) {
 		lines = append(lines, "accounts are kept on a data volume now")
 	}
 	return lines
+}
+
+// URLs is where the web admin is, as one types it, best first: by IPv4, by name, by IPv6.
+func (f Facts) URLs() []string {
+	var four, six []string
+	for _, a := range f.Addresses {
+		if a.Addr().Is4() {
+			four = append(four, URL(a))
+		} else {
+			six = append(six, URL(a))
+		}
+	}
+	if f.LocalName != "" && len(f.Addresses) > 0 {
+		four = append(four, named(f))
+	}
+	return append(four, six...)
+}
+
+// named is the URL by the machine's local name.
+func named(f Facts) string {
+	if port := f.Addresses[0].Port(); port != 443 {
+		return "https://" + net.JoinHostPort(f.LocalName, strconv.Itoa(int(port))) + "/"
+	}
+	return "https://" + f.LocalName + "/"
 }
 
 // URL is the address of the web admin as one types it.

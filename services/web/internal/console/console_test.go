@@ -58,6 +58,9 @@ func TestAnnounceSaysWhatAnInstallerNeedsAndThenOnlyNews(t *testing.T) {
 	f.Volatile = false
 	c.Announce(f)
 	said("with a volume", "accounts are kept on a data volume now")
+	f.LocalName = "vigie-4k7x.local"
+	c.Announce(f)
+	said("a name", "or by its name: https://vigie-4k7x.local/")
 	f.Addresses = f.Addresses[:1]
 	c.Announce(f)
 	said("other addresses",
@@ -65,5 +68,18 @@ func TestAnnounceSaysWhatAnInstallerNeedsAndThenOnlyNews(t *testing.T) {
 		"certificate SHA-256, to compare when the browser warns:",
 		"  00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F",
 		"  10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F",
+		"or by its name: https://vigie-4k7x.local/",
 		"administrator is set")
+}
+
+func TestURLsAreInTheOrderInWhichTheyAreTried(t *testing.T) {
+	f := Facts{LocalName: "vigie-4k7x.local", Addresses: []netip.AddrPort{
+		netip.MustParseAddrPort("192.168.1.20:8443"), netip.MustParseAddrPort("[2001:db8::20]:8443"), netip.MustParseAddrPort("192.168.2.20:8443")}}
+	want := []string{"https://192.168.1.20:8443/", "https://192.168.2.20:8443/", "https://vigie-4k7x.local:8443/", "https://[2001:db8::20]:8443/"}
+	if diff := cmp.Diff(want, f.URLs()); diff != "" {
+		t.Error(diff)
+	}
+	if got := (Facts{LocalName: "vigie-4k7x.local"}).URLs(); len(got) != 0 {
+		t.Errorf("without an address: %q", got)
+	}
 }

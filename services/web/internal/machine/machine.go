@@ -23,6 +23,7 @@ type Source interface {
 // State is the part of the machine's state that the web service acts on. States are not changed once made.
 type State struct {
 	Hostname  string
+	LocalName string       // by multicast DNS; "" while there is none
 	Settled   bool         // every disk present at boot has been looked at
 	Addresses []netip.Addr // where browsers on the network can reach the machine, sorted
 	Volumes   []Volume     // mounted, sorted by id
@@ -75,7 +76,7 @@ func localName() string {
 
 // read picks what matters out of the system service's answer.
 func read(s api.Status) *State {
-	state := &State{Hostname: s.Hostname, Settled: s.StorageSettled}
+	state := &State{Hostname: s.Hostname, LocalName: s.LocalName, Settled: s.StorageSettled}
 	for _, nic := range s.Interfaces {
 		for _, text := range nic.Addresses {
 			if a, ok := reachable(text); ok {

@@ -134,6 +134,8 @@ func (s *Server) describe(session *sessions.Session) api.Session {
 		Hostname:  s.Hostname(),
 		Version:   version.Version,
 		ExpiresMs: s.Sessions.Expires(session).UnixMilli(),
+
+		PasswordResetMs: resetMs(s.accounts.Load(), session.Username),
 	}
 }
 

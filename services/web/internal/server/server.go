@@ -51,7 +51,7 @@ type Config struct {
 	NTP      Upstream
 	Hostname func() string
 	Code     setupcode.Code
-	SetUp    func()          // called once the administrator has been set
+	SetUp    func()          // called when the administrator has been set, or the password reset
 	Stopping context.Context // ends when the service stops: what only reads ends with it, changes are finished
 	Log      *slog.Logger
 }
@@ -62,6 +62,7 @@ type Server struct {
 	accounts atomic.Pointer[accounts.Store]
 	guesses  *lockout.Table
 	known    *known
+	resets   resets
 	own      map[string]operation // by operationId
 	served   atomic.Uint64
 }
@@ -76,6 +77,7 @@ func New(c Config) (*Server, error) {
 	s.own = map[string]operation{
 		"getSetup":     s.getSetup,
 		"postSetup":    s.postSetup,
+		"postReset":    s.postReset,
 		"login":        s.login,
 		"logout":       s.logout,
 		"getSession":   s.getSession,

@@ -28,7 +28,7 @@ func (s *Server) getSetup(w http.ResponseWriter, _ *http.Request, _ *sessions.Se
 		if err != nil {
 			return err
 		}
-		state.Needed = empty
+		state.Needed, state.Reset = empty, s.resets.get() != nil
 	}
 	answer.JSON(w, http.StatusOK, state)
 	return nil

@@ -131,6 +131,16 @@ func (t *Table) EndOthers(s *Session) {
 	t.save()
 }
 
+// EndAll ends every session.
+func (t *Table) EndAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.entries {
+		t.drop(s)
+	}
+	t.save()
+}
+
 // Run ends sessions as they expire and keeps the file current until ctx ends.
 func (t *Table) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)

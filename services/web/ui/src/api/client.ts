@@ -123,6 +123,7 @@ export const api = {
   setup: () => json<Setup>('GET', '/setup', { anonymous: true }),
   createAdmin: (body: { code: string; username: string; password: string }) =>
     json<Session>('POST', '/setup', { body, anonymous: true }),
+  resetPassword: (body: { code: string; password: string }) => json<Session>('POST', '/setup/reset', { body, anonymous: true }),
   login: (body: { username: string; password: string }) =>
     json<Session>('POST', '/login', { body, anonymous: true }),
   logout: () => nothing('POST', '/logout', { anonymous: true }),

@@ -19,6 +19,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/setup/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the administrator's password anew with the one-time code of a reset that was asked for on the console; opens a session
+         * @description It ends all other sessions. `reset` of `GET /setup` says whether a reset is waiting.
+         */
+        post: operations["postReset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/login": {
         parameters: {
             query?: never;
@@ -1189,6 +1209,14 @@ export interface components {
             /** @description The disks are still being looked at for earlier settings; ask again */
             waiting: boolean;
             hostname: string;
+            /** @description The console has asked for the administrator's password to be reset: `POST /setup/reset` */
+            reset?: boolean;
+        };
+        ResetRequest: {
+            /** @description As on the console; spaces and dashes do not count */
+            code: string;
+            /** Format: password */
+            password: string;
         };
         SetupRequest: {
             /** @description As on the console; spaces and dashes do not count */
@@ -1214,6 +1242,11 @@ export interface components {
             version: string;
             /** Format: int64 */
             expiresMs: number;
+            /**
+             * Format: int64
+             * @description When the user's password was reset from the machine's console, the last time; absent: never
+             */
+            passwordResetMs?: number;
         };
         CameraRequest: {
             name: string;
@@ -2098,6 +2131,11 @@ export interface components {
             /** Format: int64 */
             revision: number;
             hostname: string;
+            /**
+             * @description The name that the machine has by multicast DNS on its networks; absent while it has none
+             * @example vigie-4k7x.local
+             */
+            localName?: string;
             version: string;
             kernel?: string;
             /** @enum {string} */
@@ -2867,6 +2905,31 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SetupRequest"];
+            };
+        };
+        responses: {
+            /** @description Done and logged in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetRequest"];
             };
         };
         responses: {

@@ -1,0 +1,72 @@
+package web
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"vigie/services/engine/engineapi"
+	"vigie/services/web/internal/console"
+	"vigie/services/web/internal/server"
+	"vigie/services/web/webapi"
+)
+
+// consoleUserID is whom the text console runs as. The number is a contract with the image.
+const consoleUserID = 904
+
+// engineWithin is how long the console's screen waits for what the engine knows.
+const engineWithin = time.Second
+
+// inPerson gathers what the text console shows, and does what it asks for.
+type inPerson struct {
+	facts  atomic.Pointer[console.Facts] // nil until the accounts are there
+	srv    *server.Server
+	engine *engineapi.Client
+}
+
+func (p *inPerson) state(ctx context.Context) webapi.Console {
+	out := webapi.Console{URLs: []string{}, Warnings: []string{}}
+	if f := p.facts.Load(); f != nil {
+		out.Opened, out.Fingerprint, out.SetupCode = true, f.Fingerprint, f.SetupCode
+		out.URLs = f.URLs()
+		if f.Volatile {
+			out.Warnings = append(out.Warnings, "Accounts are in memory only until a data volume is there.")
+		}
+	}
+	if r := p.srv.PendingReset(); r != nil {
+		out.Reset = told(r)
+	}
+	ctx, cancel := context.WithTimeout(ctx, engineWithin)
+	defer cancel()
+	if cameras, err := p.engine.Cameras(ctx); err == nil {
+		out.Cameras = &webapi.Cameras{Total: len(cameras)}
+		for _, c := range cameras {
+			if !c.Enabled {
+				continue
+			}
+			out.Cameras.Enabled++
+			if c.State.Status == "live" {
+				out.Cameras.Live++
+			}
+			if c.State.Recording {
+				out.Cameras.Recording++
+			}
+		}
+	}
+	if recording, err := p.engine.Recording(ctx); err == nil {
+		out.Warnings = append(out.Warnings, recording.Warnings...)
+	}
+	return out
+}
+
+func (p *inPerson) reset(context.Context) (webapi.Reset, error) {
+	r, err := p.srv.BeginReset()
+	if err != nil {
+		return webapi.Reset{}, err
+	}
+	return *told(r), nil
+}
+
+func told(r *server.Reset) *webapi.Reset {
+	return &webapi.Reset{Username: r.Username, Code: r.Code.String(), ExpiresMs: r.Expires.UnixMilli()}
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/lockout"
+	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/sessions"
+	"vigie/services/web/internal/setupcode"
+)
+
+// resetWithin is how long the code of a reset is good for: the walk from the machine to a browser.
+const resetWithin = 30 * time.Minute
+
+// byReset limits guesses at the code of a reset from one network, as bySetup does for first set-up.
+func byReset() lockout.Rule { return bySetup() }
+
+// Reset is a password reset that somebody in front of the machine asked for and that has not been made use of.
+type Reset struct {
+	Username string
+	Code     setupcode.Code
+	Expires  time.Time
+}
+
+// resets keeps the one reset that may be pending. A newer one takes its place; a restart of the service forgets it.
+type resets struct {
+	mu      sync.Mutex
+	pending *Reset
+}
+
+func (r *resets) set(p *Reset) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = p
+}
+
+// get returns the pending reset, or nil.
+func (r *resets) get() *Reset {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending != nil && !time.Now().Before(r.pending.Expires) {
+		r.pending = nil
+	}
+	return r.pending
+}
+
+// take ends a reset, and says whether it was still the pending one: of two that know the code, one is first.
+func (r *resets) take(p *Reset) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	mine := r.pending == p
+	if mine {
+		r.pending = nil
+	}
+	return mine
+}
+
+// PendingReset returns the reset that waits for its code to be used; nil: none.
+func (s *Server) PendingReset() *Reset { return s.resets.get() }
+
+// BeginReset ends every session and lets whoever knows the new code set the administrator's password. It is for the
+// machine's own console: standing there is the authorisation. The present password stays until another one is set.
+func (s *Server) BeginReset() (*Reset, error) {
+	store := s.accounts.Load()
+	if store == nil {
+		return nil, waiting()
+	}
+	user, err := store.First()
+	if err != nil {
+		return nil, err
+	}
+	if user.Username == "" {
+		return nil, answer.Refuse(http.StatusConflict, "not_set_up", "There is no administrator yet: set one in the browser with the set-up code.")
+	}
+	p := &Reset{Username: user.Username, Code: setupcode.New(), Expires: time.Now().Add(resetWithin)}
+	s.resets.set(p)
+	s.Sessions.EndAll()
+	s.Log.Warn("password reset", "result", "asked for on the console", "user", user.Username)
+	return p, nil
+}
+
+func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.Session) error {
+	var req api.ResetRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	store := s.accounts.Load()
+	if store == nil {
+		return waiting()
+	}
+	pending := s.resets.get()
+	if pending == nil {
+		return noReset()
+	}
+	from := client(r)
+	key := lockout.Key{Name: "reset from " + lockout.Network(from), Rule: byReset()}
+	if err := s.attempt([]lockout.Key{key}); err != nil {
+		s.Log.Warn("password reset", "result", "locked out", "from", from)
+		return err
+	}
+	if !pending.Code.Matches(req.Code) {
+		s.Log.Warn("password reset", "result", "wrong code", "from", from)
+		p := answer.Field("code", "bad_code", "This is not the code on the appliance's console. Read it there again, or ask for a new one there.")
+		p.Status = http.StatusForbidden
+		return p
+	}
+	s.guesses.Succeeded(key)
+	if why := password.Check(pending.Username, req.Password); why != "" {
+		return answer.Field("password", "weak_password", why)
+	}
+	hash, err := s.Hasher.Hash(r.Context(), req.Password)
+	if err != nil {
+		return err
+	}
+	if !s.resets.take(pending) {
+		return noReset()
+	}
+	if err := store.ResetHash(pending.Username, hash, time.Now()); err != nil {
+		return err
+	}
+	s.Sessions.EndAll()
+	s.known.add(pending.Username, from)
+	s.Log.Warn("password reset", "result", "ok", "user", pending.Username, "from", from)
+	s.SetUp()
+	s.openSession(w, r, pending.Username)
+	return nil
+}
+
+func noReset() *answer.Problem {
+	return answer.Refuse(http.StatusConflict, "no_reset", "No password reset is waiting: ask for one on the appliance's console. Its code is good for 30 minutes and for one use.")
+}
+
+// resetMs is when the user's password was last reset from the console, for the user to see; 0: never.
+func resetMs(store *accounts.Store, username string) int64 {
+	if store == nil {
+		return 0
+	}
+	user, err := store.Find(username)
+	if err != nil {
+		return 0
+	}
+	return user.ResetMs
+}

@@ -1,0 +1,71 @@
+// Package webapi speaks to the web service over its unix socket, which is there for the text console alone: what a
+// person in front of the machine may know and do without an account. It is the only package of the web service that
+// others may import. None of it is part of the public API.
+//
+// A Client holds no state but idle connections and may be used from many goroutines.
+package webapi
+
+import (
+	"context"
+	"net/http"
+
+	"vigie/internal/ask"
+)
+
+// Paths of the socket's requests.
+const (
+	ConsolePath = "/v1/console"       // GET: Console
+	ResetPath   = "/v1/console/reset" // POST: Reset
+)
+
+// Console is what the text console shows of the web admin and the cameras.
+type Console struct {
+	Opened      bool     `json:"opened"` // earlier accounts have been looked for; before, nothing below is final
+	URLs        []string `json:"urls"`   // where the web admin is, best first
+	Fingerprint string   `json:"fingerprint"`
+	SetupCode   string   `json:"setupCode,omitempty"` // absent once there is an administrator
+	Reset       *Reset   `json:"reset,omitempty"`     // the reset of a password that waits for its code to be used
+	Cameras     *Cameras `json:"cameras,omitempty"`   // absent while the engine does not answer
+	Warnings    []string `json:"warnings"`
+}
+
+// Cameras counts them.
+type Cameras struct {
+	Total     int `json:"total"`
+	Enabled   int `json:"enabled"`
+	Live      int `json:"live"`      // that send pictures
+	Recording int `json:"recording"` // of which frames are reaching a disk now
+}
+
+// Reset is a one-time code with which the administrator's password can be set anew in the browser.
+type Reset struct {
+	Username  string `json:"username"`
+	Code      string `json:"code"`
+	ExpiresMs int64  `json:"expiresMs"`
+}
+
+// Client calls one web service. What it refuses is an *ask.Error.
+type Client struct {
+	ask *ask.Client
+}
+
+// New returns a client of the web service that listens on the unix socket; nothing is dialled yet.
+func New(socket string) *Client { return &Client{ask.New("web", socket)} }
+
+// Close drops idle connections.
+func (c *Client) Close() { c.ask.Close() }
+
+// Console returns what is to be shown.
+func (c *Client) Console(ctx context.Context) (Console, error) {
+	var out Console
+	err := c.ask.Call(ctx, http.MethodGet, ConsolePath, nil, &out)
+	return out, err
+}
+
+// ResetPassword ends all sessions and makes a code with which the administrator's password can be set anew. The present
+// password stays until then.
+func (c *Client) ResetPassword(ctx context.Context) (Reset, error) {
+	var out Reset
+	err := c.ask.Call(ctx, http.MethodPost, ResetPath, nil, &out)
+	return out, err
+}
