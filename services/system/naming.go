@@ -3,6 +3,7 @@ package system
 import (
 	"log/slog"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,16 @@ type naming struct {
 	boot    string
 	publish func(string)
 	log     *slog.Logger
+
+	given atomic.Pointer[string] // what was configured or given at boot; nil or "": nothing
+}
+
+// chosen is the name that somebody gave the machine; "" when nobody did.
+func (n *naming) chosen() string {
+	if s := n.given.Load(); s != nil {
+		return *s
+	}
+	return ""
 }
 
 func (n *naming) apply(c sysconfig.Config) {
@@ -27,12 +38,14 @@ func (n *naming) apply(c sysconfig.Config) {
 		}
 		return
 	}
+	given := c.Hostname
+	if given == "" {
+		given = n.boot
+	}
+	n.given.Store(&given)
 	name := defaultHostname
-	switch {
-	case c.Hostname != "":
-		name = c.Hostname
-	case n.boot != "":
-		name = n.boot
+	if given != "" {
+		name = given
 	}
 	if err := unix.Sethostname([]byte(name)); err != nil {
 		n.log.Error("host name", "err", err)

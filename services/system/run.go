@@ -117,6 +117,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if start.over() {
 		nics.Release() // the running copy of the configuration is the machine's
 	}
+	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
 	m := &machine{Link: link, networking: admin, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
@@ -131,6 +132,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return hosts.Run(ctx) })
 	if !o.observe { // a developer's host did not ask for it
 		g.Go(func() error { return followGateways(ctx, b, hosts.SetGateways) })
+		g.Go(func() error { return near.Run(ctx) })
 	}
 	g.Go(func() error {
 		if err := blockdev.Listen(ctx, events); err != nil {

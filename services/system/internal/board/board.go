@@ -93,6 +93,9 @@ func list[T any](v []T) []T {
 // SetHostname sets the name of the machine.
 func (b *Board) SetHostname(name string) { set(b, &b.status.Hostname, name) }
 
+// SetLocalName sets the name that the machine has by multicast DNS; empty: none.
+func (b *Board) SetLocalName(name string) { set(b, &b.status.LocalName, name) }
+
 // SetStarted sets when the machine started, by the clock as it is now. Less than a second comes of the clock's being
 // slewed and changes nothing.
 func (b *Board) SetStarted(t time.Time) {
