@@ -12,11 +12,12 @@ import (
 
 // Users and groups, as in the image's /etc/passwd (DESIGN.md, "Processes").
 const (
-	uidRoot   = 0
-	uidEngine = 901
-	uidWeb    = 902
-	uidNTP    = 903
-	gidVigie  = 900
+	uidRoot    = 0
+	uidEngine  = 901
+	uidWeb     = 902
+	uidNTP     = 903
+	uidConsole = 904
+	gidVigie   = 900
 )
 
 const (
@@ -57,7 +58,7 @@ func serviceTable() []supervise.Service {
 		},
 		{
 			Name: "web", Path: program,
-			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-state", runDir + "/web"},
+			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-state", runDir + "/web", "-console", runDir + "/web/console.sock"},
 			UID:  uidWeb, GID: gidVigie,
 			Caps:       []int{unix.CAP_NET_BIND_SERVICE},
 			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 16384,
@@ -75,8 +76,25 @@ func serviceTable() []supervise.Service {
 			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 50, MaxPIDs: 128},
 			StopLimit: 300 * time.Millisecond,
 		},
+		consoleService("screen", "/dev/tty1", "-screen"),
+		consoleService("serial", "/dev/ttyS0"),
+	}
+}
+
+// consoleService is the text console on one terminal. The others start before it: it shows what they say.
+func consoleService(name, terminal string, flags ...string) supervise.Service {
+	return supervise.Service{
+		Name: name, Path: program,
+		Args: append([]string{"console", "-terminal", terminal, "-consoles", "/sys/class/tty/console/active",
+			"-system", runDir + "/system/api.sock", "-web", runDir + "/web/console.sock"}, flags...),
+		UID: uidConsole, GID: gidVigie,
+		Terminal:   terminal,
+		NoNewPrivs: true, OOMScoreAdj: 500, MaxFiles: 256,
+		RuntimeDir: runDir + "/" + name, RuntimeMode: 0o750,
+		Limits:    cgroup.Limits{CPUWeight: 50, IOWeight: 50, MaxPIDs: 64},
+		StopLimit: 50 * time.Millisecond, // it has nothing to finish
 	}
 }
 
 // stopOrder: viewers first, then recording, then what recording stands on.
-func stopOrder() []string { return []string{"web", "ntp", "engine", "system"} }
+func stopOrder() []string { return []string{"screen", "serial", "web", "ntp", "engine", "system"} }

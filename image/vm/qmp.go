@@ -185,6 +185,17 @@ func (v *VM) SetLink(ctx context.Context, nic string, up bool) error {
 	return v.Execute(ctx, "set_link", map[string]any{"name": nic, "up": up}, nil)
 }
 
+// Press presses keys on the machine's keyboard, one after the other, by QEMU's names of them ("ret", "1", "spc").
+func (v *VM) Press(ctx context.Context, keys ...string) error {
+	for _, k := range keys {
+		key := []map[string]any{{"type": "qcode", "data": k}}
+		if err := v.Execute(ctx, "send-key", map[string]any{"keys": key, "hold-time": 50}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Screenshot writes what the machine's screen shows to a PNG file.
 func (v *VM) Screenshot(ctx context.Context, path string) error {
 	return v.Execute(ctx, "screendump", map[string]any{"filename": path, "format": "png"}, nil)

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"vigie/internal/version"
+	"vigie/services/console"
 	"vigie/services/engine"
 	"vigie/services/ntp"
 	"vigie/services/system"
@@ -35,6 +36,7 @@ func commands() []command {
 		{"engine", "cameras, recordings, live, playback", engine.Run},
 		{"ntp", "the time, for cameras and other devices", ntp.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
+		{"console", "the text menu on the machine's screen or serial line", console.Run},
 		{"verify", "tell whether exported files are as they were exported", engine.Verify},
 		{"decode", "become the decoder, confined; started by the engine", engine.Decode},
 		{"version", "print the version", printVersion},

@@ -180,6 +180,25 @@ func MakeRuntimeDir(dir string, uid, gid int, mode fs.FileMode) error {
 	return nil
 }
 
+// GiveTerminal makes a terminal device a user's own, and nobody else's but root's. Whatever is there that is no character
+// device is left alone.
+func GiveTerminal(device string, uid int) error {
+	info, err := os.Lstat(device)
+	if err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	if info.Mode()&fs.ModeCharDevice == 0 {
+		return fmt.Errorf("terminal: %s is no character device", device)
+	}
+	if err := os.Lchown(device, uid, 0); err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	if err := os.Chmod(device, 0o600); err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	return nil
+}
+
 // Environment is the base that every service gets, with what the table adds; the table wins.
 func Environment(runtimeDir string, extra []string) []string {
 	base := map[string]string{"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": runtimeDir, "LANG": "C.UTF-8", "TZ": "UTC"}

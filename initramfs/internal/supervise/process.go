@@ -80,6 +80,11 @@ func (st *starter) start(s *service) (*run, error) {
 			return nil, err
 		}
 	}
+	if def.Terminal != "" {
+		if err := launch.GiveTerminal(def.Terminal, def.UID); err != nil {
+			st.log.Warn("terminal", "service", def.Name, "err", err) // the service waits for one
+		}
+	}
 	spec := launch.Spec{
 		Path: def.Path, Args: append([]string{def.Path}, def.Args...),
 		Env: append(launch.Environment(def.RuntimeDir, def.Env), health.EnvFD+"=3"), Dir: "/",

@@ -31,6 +31,7 @@ type Service struct {
 	Env         []string
 	RuntimeDir  string // made before each start; owner UID:GID, RuntimeMode
 	RuntimeMode fs.FileMode
+	Terminal    string // a terminal device that becomes the service's own, "" for none; one that is not there is left out
 
 	Limits    cgroup.Limits
 	StopLimit time.Duration // from SIGTERM to SIGKILL

@@ -1,0 +1,99 @@
+// Package machine asks the services what the text console shows, and has them do what is chosen there.
+//
+// It speaks to the sockets of system and web only, each question with a limit of its own: a service that hangs costs
+// its part of the screen and nothing else. A Machine keeps no state and may be used from many goroutines.
+package machine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/internal/ask"
+	"vigie/services/system/systemapi"
+	"vigie/services/web/webapi"
+)
+
+// within is how long a service may take to tell its state, actWithin how long to do something.
+const (
+	within    = 2 * time.Second
+	actWithin = 10 * time.Second
+)
+
+// State is what the services say at one moment. A part whose service does not answer is nil.
+type State struct {
+	System *api.Status
+	Web    *webapi.Console
+}
+
+// Machine asks. Make it with New.
+type Machine struct {
+	system *systemapi.Client
+	web    *webapi.Client
+}
+
+// New returns a Machine that asks the services on the two sockets.
+func New(system, web string) *Machine {
+	return &Machine{system: systemapi.New(system), web: webapi.New(web)}
+}
+
+// Close drops idle connections.
+func (m *Machine) Close() {
+	m.system.Close()
+	m.web.Close()
+}
+
+// State asks both services at once.
+func (m *Machine) State(ctx context.Context) State {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var s State
+	var both sync.WaitGroup
+	both.Go(func() {
+		if status, err := m.system.Status(ctx); err == nil {
+			s.System = &status
+		}
+	})
+	both.Go(func() {
+		if console, err := m.web.Console(ctx); err == nil {
+			s.Web = &console
+		}
+	})
+	both.Wait()
+	return s
+}
+
+// Refusal is why something was not done, as a sentence for people.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
+// Power switches the machine off, or restarts it. An error is a Refusal.
+func (m *Machine) Power(ctx context.Context, action api.PowerRequestAction) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.Power(ctx, action) })
+}
+
+// ResetPassword begins a reset of the administrator's password. An error is a Refusal.
+func (m *Machine) ResetPassword(ctx context.Context) (reset webapi.Reset, err error) {
+	err = do(ctx, "web", func(ctx context.Context) (err error) {
+		reset, err = m.web.ResetPassword(ctx)
+		return err
+	})
+	return reset, err
+}
+
+func do(ctx context.Context, service string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, actWithin)
+	defer cancel()
+	err := f(ctx)
+	var refusal *ask.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal):
+		return Refusal(refusal.Detail.Message)
+	}
+	return Refusal("The " + service + " service does not answer. Wait a moment and try again.")
+}

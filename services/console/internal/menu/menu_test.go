@@ -1,0 +1,265 @@
+package menu
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/services/console/internal/machine"
+	"vigie/services/console/internal/terminal"
+	"vigie/services/console/internal/terminaltest"
+	"vigie/services/web/webapi"
+)
+
+// fake is a machine whose answers the test sets.
+type fake struct {
+	mu     sync.Mutex
+	state  machine.State
+	refuse error
+	done   []string
+}
+
+func (f *fake) State(context.Context) machine.State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state
+}
+
+func (f *fake) act(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return f.refuse
+	}
+	f.done = append(f.done, what)
+	return nil
+}
+
+func (f *fake) Power(_ context.Context, a api.PowerRequestAction) error { return f.act(string(a)) }
+
+func (f *fake) ResetPassword(context.Context) (webapi.Reset, error) {
+	return webapi.Reset{Username: "owner", Code: "ABCD-EFGH", ExpiresMs: time.Now().UnixMilli() + 30*60_000}, f.act("reset")
+}
+
+func (f *fake) did() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.done, " ")
+}
+
+func ready() machine.State {
+	return machine.State{
+		System: &api.Status{Version: "1.0", Hostname: "gate", StorageSettled: true, LocalName: "gate.local", DNSServers: []string{"10.77.0.1"},
+			Interfaces: []api.Interface{{Name: "eth0", Mac: "52:54:00:77:00:00", Carrier: true, SpeedMbps: 1000, Addresses: []string{"10.77.0.100/24"},
+				Gateway: "10.77.0.1", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "10.77.0.1"}}, {Name: "eth1", Mac: "52:54:00:77:00:01"}}},
+		Web: &webapi.Console{Opened: true, URLs: []string{"https://10.77.0.100/"}, SetupCode: "K3F9-0V1B",
+			Fingerprint: strings.Repeat("AB:", 31) + "AB", Cameras: &webapi.Cameras{}},
+	}
+}
+
+// sit runs a menu on a terminal until the test ends.
+func sit(t *testing.T, f *fake, screen bool) *terminaltest.Person {
+	t.Helper()
+	p := terminaltest.Sit(t)
+	term, err := terminal.Open(p.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		m := New(Config{Terminal: term, Machine: f, Screen: screen, Said: func(string) {}})
+		m.refresh, m.quiet = 100*time.Millisecond, time.Second
+		done <- m.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the menu ended: %v", err)
+		}
+		if err := term.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func TestAKeyGetsTheMenuAndItsChoicesLeadBack(t *testing.T) {
+	f := &fake{state: ready()}
+	p := sit(t, f, false)
+	p.Read(Hint)
+	p.Type(" ")
+	p.Read(`Vigie 1\.0 on gate`)
+	p.Read(`https://10\.77\.0\.100/`)
+	p.Read(`K3F9-0V1B`)
+	p.Read(`Choice: $`)
+
+	p.Type("1")
+	p.Read(`eth0 +52:54:00:77:00:00 +link of 1000 Mbit/s`)
+	p.Read(`10\.77\.0\.100/24`)
+	p.Read(`eth1 .* no link: check the cable`)
+	p.Read(`gate\.local`)
+	p.Read(`Press a key`)
+	p.Type("\r")
+	p.Read(`Choice: $`)
+
+	p.Type("7")
+	p.Read(`'7' is none of the choices: press 1, 2, 3, 4, Q or X\.`)
+	p.Type("\x1b[B\x1b[B") // down twice
+	p.Read(`\r *\rChoice: 1  Network`)
+	p.Read(`\r *\rChoice: 2  Reset the administrator's password`)
+	p.Type("\r")
+	p.Read(`stays good until`)
+	p.Read(`anything else goes back: $`)
+	p.Type("yess\x7f\r")
+	p.Read(`User    owner\r\n    Code    ABCD-EFGH`)
+	p.Read(`for 30 minutes`)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	p.Type("x")
+	p.Read(Hint)
+	if got := f.did(); got != "reset" {
+		t.Errorf("done: %q", got)
+	}
+	if strings.ContainsFunc(p.All(), func(r rune) bool { return r > '~' || r < ' ' && !strings.ContainsRune("\r\n\b", r) }) {
+		t.Errorf("not fit for a plain terminal: %q", p.All())
+	}
+}
+
+func TestNothingIsDoneWithoutTheWord(t *testing.T) {
+	f := &fake{state: ready()}
+	p := sit(t, f, false)
+	p.Read(Hint)
+	p.Type("\r")
+	for _, c := range []struct{ key, typed string }{{"3", "y\r"}, {"4", "\r"}, {"4", "\x1b"}, {"3", "no\r"}, {"2", "yes\x15\r"}, {"4", "\x03"}} {
+		p.Read(`Choice: $`)
+		p.Type(c.key)
+		p.Read(`anything else goes back: $`)
+		p.Type(c.typed)
+	}
+	p.Read(`Choice: $`)
+	if got := f.did(); got != "" {
+		t.Errorf("done: %q", got)
+	}
+	f.mu.Lock()
+	f.refuse = machine.Refusal("Vigie only observes this machine.")
+	f.mu.Unlock()
+	p.Type("3")
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Vigie only observes this machine\.`)
+	f.mu.Lock()
+	f.refuse = nil
+	f.mu.Unlock()
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	p.Type("4")
+	p.Read(`goes back: $`)
+	p.Type("YES\r")
+	p.Read(`The machine is switching off\.`)
+	if got := f.did(); got != string(api.PowerRequestActionPoweroff) {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestNoiseIsNotAnswered(t *testing.T) {
+	f := &fake{state: ready()}
+	p := sit(t, f, false)
+	p.Read(Hint)
+	p.Type("k")
+	p.Read(`Choice: $`)
+	for range nonsense - 1 {
+		p.Type("\xff")
+		p.Read(`That key is none of the choices`)
+	}
+	p.Type("\xff" + strings.Repeat("3yes\r", 20))
+	p.Read(Hint) // once the line has been quiet; all of that is gone
+	if got := f.did(); got != "" {
+		t.Errorf("done: %q", got)
+	}
+	if n := strings.Count(p.All(), "Choice:"); n > nonsense {
+		t.Errorf("noise was answered %d times", n)
+	}
+}
+
+func TestTheMachinesScreenShowsACodeAndKeepsCurrent(t *testing.T) {
+	f := &fake{state: ready()}
+	p := sit(t, f, true)
+	p.Resize(80, 25)
+	p.Read(Hint)
+	p.Type(" ")
+	p.Read("\x1b\\[H\x1b\\[J")
+	p.Read(`█`)
+	p.Read(`Choice: $`)
+	f.mu.Lock()
+	next := ready()
+	next.Web.URLs = []string{"https://10.77.0.101/"}
+	f.state = next
+	f.mu.Unlock()
+	p.Read("\x1b\\[H\x1b\\[J(?s).*https://10\\.77\\.0\\.101/")
+	p.Read(`Choice: $`)
+	p.Type("q")
+	p.Read(`any key: menu`)
+	p.Type("\x1b")
+	p.Read(`Choice: $`)
+}
+
+// TestTheCodeOfASerialTerminalIsRead is told by a scanner that looks at what a terminal of 80 x 24 would show.
+func TestTheCodeOfASerialTerminalIsRead(t *testing.T) {
+	f := &fake{state: ready()}
+	p := sit(t, f, false)
+	p.Read(Hint)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	p.Type("q")
+	p.Read(`\n`)
+	shown := p.Read(`(?s)(.*)  any key: menu`)[1]
+	lines := strings.Split(strings.Trim(shown, "\r\n"), "\r\n")
+	if len(lines) > 24 {
+		t.Errorf("the code has %d lines, a terminal 24", len(lines))
+	}
+	var b strings.Builder // a picture of one pixel a cell, 2 x 2 to be square, as a scanner likes it 8 times
+	width := 0
+	for _, l := range lines {
+		var row []byte
+		back := false
+		for l != "" {
+			switch {
+			case strings.HasPrefix(l, "\x1b[7m"):
+				back, l = true, l[4:]
+			case strings.HasPrefix(l, "\x1b["):
+				back, l = false, l[strings.IndexByte(l, 'm')+1:]
+			default:
+				v := byte(0)
+				if back {
+					v = 0xaa
+				}
+				for range 8 {
+					row = append(row, v)
+				}
+				l = l[1:]
+			}
+		}
+		width = max(width, len(row))
+		for range 16 {
+			b.Write(row)
+			b.Write(make([]byte, 8*46-min(8*46, len(row))))
+		}
+	}
+	file := filepath.Join(t.TempDir(), "code.pgm")
+	header := "P5\n368 " + strconv.Itoa(16*len(lines)) + "\n255\n"
+	if err := os.WriteFile(file, []byte(header+b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "zbarimg", "-q", "--raw", file).Output()
+	if got := strings.TrimSpace(string(out)); err != nil || got != "HTTPS://10.77.0.100" {
+		t.Errorf("read as %q, %v (width %d)", got, err, width)
+	}
+}
