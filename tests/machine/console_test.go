@@ -90,8 +90,8 @@ func TestTheConsoleLetsIn(t *testing.T) {
 
 	// the serial line
 	typed("\r")
-	read(`Vigie \S+ on \S+`)
-	if url := read(`Open +(https://\S+)`)[1]; url != "https://"+lab.MachineAt(0).Addr.String()+"/" {
+	read(`Vigie \S+ on \S+\s`)
+	if url := read(`Open +(https://\S+)\s`)[1]; url != "https://"+lab.MachineAt(0).Addr.String()+"/" {
 		t.Errorf("the menu names %s", url)
 	}
 	if half := read(`([0-9A-F:]{47})\s`)[1]; !strings.HasPrefix(b.greeting.Fingerprint, half) {
@@ -111,7 +111,7 @@ func TestTheConsoleLetsIn(t *testing.T) {
 	typed("2")
 	read(`goes back: $`)
 	typed("yes\r")
-	code := read(`Code +(\S+)`)[1]
+	code := read(`Code +(\S{4}-\S{4})\s`)[1]
 	if err := b.Call(t.Context(), http.MethodGet, "/session", nil, nil); err == nil {
 		t.Error("the sessions go on after a password reset")
 	}
