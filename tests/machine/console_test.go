@@ -42,7 +42,7 @@ print(who[0], [socket.inet_ntoa(answer[i + 10:i + 14]) for i in range(len(answer
 func TestTheConsoleLetsIn(t *testing.T) {
 	const cable, here = "cable", "169.254.200.1"
 	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30},
-		NICs:    []vm.NIC{{ID: "net1", MAC: "52:54:00:77:01:00", Tap: cable}},
+		Cables:  []vm.NIC{{ID: "net1", MAC: "52:54:00:77:01:00", Tap: cable}},
 		Cameras: []rtspcam.Config{{ID: "gate", Video: video(content.H264, 1, 500_000)}}})
 	for _, args := range [][]string{
 		{"tuntap", "add", cable, "mode", "tap"}, {"addr", "add", here + "/16", "dev", cable}, {"link", "set", cable, "up"},

@@ -41,6 +41,7 @@ type Config struct {
 	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
 	NICs      int // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
+	Cables    []vm.NIC // of the machine, that lead elsewhere than to the bridge of the lab
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
 	Listen    string       // loopback address at which the web admin appears; default 127.0.0.1:0
@@ -116,6 +117,7 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 		// A speed is what cards have; without one no LACP works.
 		cfg.NICs = append(cfg.NICs, vm.NIC{ID: fmt.Sprintf("net%d", i), MAC: m.MAC, Tap: m.Tap, Model: "virtio-net-pci,speed=1000,duplex=full"})
 	}
+	cfg.NICs = append(cfg.NICs, s.cfg.Cables...)
 	if s.Swapped {
 		slices.Reverse(cfg.NICs)
 	}
