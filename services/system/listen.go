@@ -36,6 +36,9 @@ func rights() []callers.Right {
 	return []callers.Right{
 		{User: engineUserID, Method: http.MethodPost, Path: "/v1/media/*/mount"}, // to write an export to
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/power"},
+		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/network"},
+		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/network"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},
 	}
 }
 

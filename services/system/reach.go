@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
@@ -65,12 +66,12 @@ func (r *reach) look(s api.Status) {
 	var bare []linklocal.NIC
 	var on []mdns.Interface
 	for _, n := range s.Interfaces {
-		nic, err := net.InterfaceByName(n.Name)
-		if err != nil || !n.Carrier {
+		nic, err := net.InterfaceByName(cmp.Or(n.Device, n.Name))
+		if err != nil || !n.Carrier || n.Bond != "" {
 			continue
 		}
 		prefixes := addresses(nic)
-		if !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is4() && !p.Addr().IsLinkLocalUnicast() }) {
+		if n.Dhcp.Status != api.DhcpStatusOff && !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is4() && !p.Addr().IsLinkLocalUnicast() }) {
 			bare = append(bare, linklocal.NIC{Index: nic.Index, Name: nic.Name})
 		}
 		if len(prefixes) > 0 {

@@ -44,6 +44,25 @@ func (c *Client) PutClock(ctx context.Context, r api.ClockRequest) error {
 	return c.ask.Call(ctx, http.MethodPut, "/v1/clock", r, nil)
 }
 
+// Network returns how the interfaces are set.
+func (c *Client) Network(ctx context.Context) (api.Network, error) {
+	var out api.Network
+	err := c.ask.Call(ctx, http.MethodGet, "/v1/network", nil, &out)
+	return out, err
+}
+
+// PutNetwork changes the network on trial, or says what that would do.
+func (c *Client) PutNetwork(ctx context.Context, r api.NetworkRequest) (api.NetworkPlan, error) {
+	var out api.NetworkPlan
+	err := c.ask.Call(ctx, http.MethodPut, "/v1/network", r, &out)
+	return out, err
+}
+
+// ConfirmNetwork keeps the network that is on trial.
+func (c *Client) ConfirmNetwork(ctx context.Context) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/network/confirm", nil, nil)
+}
+
 // FormatDisk starts making a disk a data volume; the progress is in the disk's operation.
 func (c *Client) FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/disks/"+url.PathEscape(disk)+"/format", r, nil)

@@ -84,6 +84,34 @@ func (m *Machine) ResetPassword(ctx context.Context) (reset webapi.Reset, err er
 	return reset, err
 }
 
+// Network returns how the interfaces are set. An error is a Refusal.
+func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
+	err = do(ctx, "system", func(ctx context.Context) (err error) {
+		n, err = m.system.Network(ctx)
+		return err
+	})
+	return n, err
+}
+
+// PlanNetwork says what other settings would do. An error is a Refusal.
+func (m *Machine) PlanNetwork(ctx context.Context, n api.Network) (plan api.NetworkPlan, err error) {
+	err = do(ctx, "system", func(ctx context.Context) (err error) {
+		plan, err = m.system.PutNetwork(ctx, api.NetworkRequest{Settings: n.Settings, Version: n.Version, DryRun: true})
+		return err
+	})
+	return plan, err
+}
+
+// SetNetwork changes the settings for good. The trial of a change is for who could lock himself out. An error is a Refusal.
+func (m *Machine) SetNetwork(ctx context.Context, n api.Network) error {
+	return do(ctx, "system", func(ctx context.Context) error {
+		if _, err := m.system.PutNetwork(ctx, api.NetworkRequest{Settings: n.Settings, Version: n.Version}); err != nil {
+			return err
+		}
+		return m.system.ConfirmNetwork(ctx)
+	})
+}
+
 func do(ctx context.Context, service string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, actWithin)
 	defer cancel()

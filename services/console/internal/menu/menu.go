@@ -50,6 +50,9 @@ type Machine interface {
 	State(ctx context.Context) machine.State
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	ResetPassword(ctx context.Context) (webapi.Reset, error)
+	Network(ctx context.Context) (api.Network, error)
+	PlanNetwork(ctx context.Context, n api.Network) (api.NetworkPlan, error)
+	SetNetwork(ctx context.Context, n api.Network) error
 }
 
 // Config is what a Menu is made of.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"vigie/internal/api"
 	"vigie/services/console/internal/machine"
 	"vigie/services/console/internal/terminal"
@@ -20,10 +22,11 @@ import (
 
 // fake is a machine whose answers the test sets.
 type fake struct {
-	mu     sync.Mutex
-	state  machine.State
-	refuse error
-	done   []string
+	mu      sync.Mutex
+	state   machine.State
+	refuse  error
+	network api.Network
+	done    []string
 }
 
 func (f *fake) State(context.Context) machine.State {
@@ -48,6 +51,30 @@ func (f *fake) ResetPassword(context.Context) (webapi.Reset, error) {
 	return webapi.Reset{Username: "owner", Code: "ABCD-EFGH", ExpiresMs: time.Now().UnixMilli() + 30*60_000}, f.act("reset")
 }
 
+func (f *fake) Network(context.Context) (api.Network, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.network, nil
+}
+
+func (f *fake) PlanNetwork(_ context.Context, n api.Network) (api.NetworkPlan, error) {
+	if f.refuse != nil {
+		return api.NetworkPlan{}, f.refuse
+	}
+	return api.NetworkPlan{Steps: []api.NetworkStep{{Kind: api.NetworkStepKindInfo, Text: "lan1 gets other addresses."}, {Kind: api.NetworkStepKindWarning, Text: "10.77.0.100 goes away."}},
+		Urls: []string{"https://10.77.0.5/"}}, nil
+}
+
+func (f *fake) SetNetwork(_ context.Context, n api.Network) error {
+	if err := f.act("network"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.network = n
+	return nil
+}
+
 func (f *fake) did() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,8 +84,8 @@ func (f *fake) did() string {
 func ready() machine.State {
 	return machine.State{
 		System: &api.Status{Version: "1.0", Hostname: "gate", StorageSettled: true, LocalName: "gate.local", DNSServers: []string{"10.77.0.1"},
-			Interfaces: []api.Interface{{Name: "eth0", Mac: "52:54:00:77:00:00", Carrier: true, SpeedMbps: 1000, Addresses: []string{"10.77.0.100/24"},
-				Gateway: "10.77.0.1", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "10.77.0.1"}}, {Name: "eth1", Mac: "52:54:00:77:00:01"}}},
+			Interfaces: []api.Interface{{ID: "52:54:00:77:00:00", Name: "eth0", Mac: "52:54:00:77:00:00", Carrier: true, SpeedMbps: 1000, Addresses: []string{"10.77.0.100/24"},
+				Gateway: "10.77.0.1", Dhcp: api.Dhcp{Status: api.DhcpStatusBound, Server: "10.77.0.1"}}, {ID: "52:54:00:77:00:01", Name: "eth1", Mac: "52:54:00:77:00:01"}}},
 		Web: &webapi.Console{Opened: true, URLs: []string{"https://10.77.0.100/"}, SetupCode: "K3F9-0V1B",
 			Fingerprint: strings.Repeat("AB:", 31) + "AB", Cameras: &webapi.Cameras{}},
 	}
@@ -106,8 +133,9 @@ func TestAKeyGetsTheMenuAndItsChoicesLeadBack(t *testing.T) {
 	p.Read(`10\.77\.0\.100/24`)
 	p.Read(`eth1 .* no link: check the cable`)
 	p.Read(`gate\.local`)
-	p.Read(`Press a key`)
-	p.Type("\r")
+	p.Read(`Choice: $`)
+	p.Type("x")
+	p.Read(`Vigie 1\.0 on gate`)
 	p.Read(`Choice: $`)
 
 	p.Type("7")
@@ -130,6 +158,62 @@ func TestAKeyGetsTheMenuAndItsChoicesLeadBack(t *testing.T) {
 	}
 	if strings.ContainsFunc(p.All(), func(r rune) bool { return r > '~' || r < ' ' && !strings.ContainsRune("\r\n\b", r) }) {
 		t.Errorf("not fit for a plain terminal: %q", p.All())
+	}
+}
+
+func TestAnAddressIsSetByHandAndTheNetworkIsReset(t *testing.T) {
+	f := &fake{state: ready()}
+	f.network.Settings = api.NetworkSettings{Hostname: "gate", Interfaces: []api.NICSettings{{ID: "52:54:00:77:00:00", Name: "lan1"}, {ID: "52:54:00:77:00:01", Name: "lan2", Label: "cameras"}}}
+	p := sit(t, f, false)
+	p.Read(Hint)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	p.Type("1")
+	p.Read(`Choice: $`)
+	p.Type("1")
+	p.Read(`Which interface`)
+	p.Read(`Choice: $`)
+	p.Type("2")
+	p.Read(`192\.168\.1\.20/24: $`)
+	p.Type("10.77.0.999/24\r")
+	p.Read(`"10\.77\.0\.999/24" is no IPv4 address\. Write`)
+	p.Type("10.77.0.5\r")
+	p.Read(`255\.255\.255\.0: $`)
+	p.Type("255.255.0.255\r")
+	p.Read(`is no netmask`)
+	p.Type("255.255.255.0\r")
+	p.Read(`Gateway \(Enter for none\): $`)
+	p.Type("10.77.0.1\r")
+	p.Read(`with spaces\): $`)
+	p.Type("10.77.0.1, 9.9.9.9\r")
+	p.Read(`(?s)- lan1 gets other addresses\..*! 10\.77\.0\.100 goes away\.`)
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Done\. The web admin is at https://10\.77\.0\.5/ now\.`)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	got, _ := f.Network(t.Context())
+	want := api.IPv4Settings{Method: "static", Addresses: []string{"10.77.0.5/24"}, Gateway: "10.77.0.1"}
+	if diff := cmp.Diff(want, got.Settings.Interfaces[1].Ipv4); diff != "" || got.Settings.Interfaces[1].Label != "cameras" || strings.Join(got.Settings.DNSServers, " ") != "10.77.0.1 9.9.9.9" {
+		t.Errorf("%+v %s", got.Settings, diff)
+	}
+	p.Type("2")
+	p.Read(`Choice: $`)
+	p.Type("2")
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Done\.`)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	if got, _ := f.Network(t.Context()); got.Settings.Interfaces[1].Ipv4.Method != "dhcp" {
+		t.Errorf("%+v", got.Settings)
+	}
+	p.Type("3")
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Done\.`)
+	if got, _ := f.Network(t.Context()); got.Settings.Hostname != "gate" || got.Settings.Interfaces != nil || got.Settings.DNSServers != nil {
+		t.Errorf("%+v", got.Settings)
 	}
 }
 

@@ -2,27 +2,187 @@ package menu
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"vigie/internal/api"
+	"vigie/services/console/internal/machine"
 	"vigie/services/console/internal/screen"
 )
 
-// network shows the NICs.
+// network shows the interfaces, and has them set.
 func (m *Menu) network(ctx context.Context) error {
-	s := m.Machine.State(ctx)
-	if s.System == nil {
-		return m.done(ctx, nil, "The system service does not answer. Wait a moment and try again.")
+	choices := []choice{
+		{'1', "Set an address by hand", m.setAddress},
+		{'2', "Take an address by DHCP", m.setDHCP},
+		{'3', "Reset the network to factory settings", m.resetNetwork},
+		{'x', "Back", func(context.Context) error { return errBack }},
 	}
-	lines := nics(s.System)
-	if err := m.Terminal.Write("\n" + strings.Join(lines, "\n") + "\n"); err != nil {
-		return err
+	view := func() []string {
+		if s := m.Machine.State(ctx); s.System != nil {
+			return nics(s.System)
+		}
+		return []string{"The system service does not answer. Wait a moment and try again."}
 	}
-	return m.pause(ctx)
+	for {
+		chosen, err := m.choose(ctx, view, choices)
+		if err != nil {
+			return err
+		}
+		err = chosen.run(ctx)
+		if chosen.key == 'x' || err != nil && !errors.Is(err, errBack) {
+			return err
+		}
+	}
 }
 
-// nics describes the NICs, the name servers and the local name.
+// setAddress asks for a fixed IPv4 address of one interface.
+func (m *Menu) setAddress(ctx context.Context) error {
+	n, id, err := m.edit(ctx)
+	if err != nil {
+		return err
+	}
+	address, err := answer(ctx, m, "IPv4 address, for example 192.168.1.20/24:", "", readAddress)
+	if err != nil {
+		return err
+	}
+	if address.Bits() == noMask {
+		bits, err := answer(ctx, m, "Netmask, for example 255.255.255.0:", "", readMask)
+		if err != nil {
+			return err
+		}
+		address = netip.PrefixFrom(address.Addr(), bits)
+	}
+	gateway, err := answer(ctx, m, "Gateway (Enter for none):", "", readGateway)
+	if err != nil {
+		return err
+	}
+	dns, err := answer(ctx, m, "DNS servers (Enter for none; several with spaces):", "", readServers)
+	if err != nil {
+		return err
+	}
+	ip := api.IPv4Settings{Method: api.IPv4SettingsMethodStatic, Addresses: []string{address.String()}, Gateway: gateway}
+	if err := setIPv4(&n.Settings, id, ip); err != nil {
+		return m.done(ctx, err, "")
+	}
+	n.Settings.DNSServers = dns
+	return m.apply(ctx, n)
+}
+
+// setDHCP has one interface take its IPv4 address by DHCP.
+func (m *Menu) setDHCP(ctx context.Context) error {
+	n, id, err := m.edit(ctx)
+	if err != nil {
+		return err
+	}
+	if err := setIPv4(&n.Settings, id, api.IPv4Settings{Method: api.IPv4SettingsMethodDhcp}); err != nil {
+		return m.done(ctx, err, "")
+	}
+	return m.apply(ctx, n)
+}
+
+// resetNetwork forgets all settings of the network but the machine's name.
+func (m *Menu) resetNetwork(ctx context.Context) error {
+	n, err := m.Machine.Network(ctx)
+	if err != nil {
+		return m.done(ctx, err, "")
+	}
+	n.Settings = api.NetworkSettings{Hostname: n.Settings.Hostname}
+	return m.apply(ctx, n)
+}
+
+// edit takes the settings up and asks which interface is meant.
+func (m *Menu) edit(ctx context.Context) (n api.Network, id string, err error) {
+	s := m.Machine.State(ctx)
+	if n, err = m.Machine.Network(ctx); err != nil || s.System == nil {
+		if err == nil {
+			err = machine.Refusal("The system service does not answer. Wait a moment and try again.")
+		}
+		return n, "", errors.Join(errBack, m.done(ctx, err, ""))
+	}
+	var choices []choice
+	for _, i := range s.System.Interfaces {
+		if i.Bond != "" || i.ID == "" || len(choices) == 9 {
+			continue // a member of a bond has no address; nine are what there are digits for
+		}
+		text := screen.Printable(strings.Join(slices.DeleteFunc([]string{i.Name, i.Label, i.Mac}, func(s string) bool { return s == "" }), " "))
+		choices = append(choices, choice{key: byte('1' + len(choices)), text: text, run: func(context.Context) error { id = i.ID; return nil }})
+	}
+	switch len(choices) {
+	case 0:
+		return n, "", errors.Join(errBack, m.done(ctx, nil, "This machine has no network interface that Vigie knows how to use."))
+	case 1:
+		return n, s.System.Interfaces[slices.IndexFunc(s.System.Interfaces, func(i api.Interface) bool { return i.Bond == "" && i.ID != "" })].ID, nil
+	}
+	chosen, err := m.choose(ctx, func() []string { return []string{"Which interface?"} }, choices)
+	if err != nil {
+		return n, "", err
+	}
+	return n, id, chosen.run(ctx)
+}
+
+// setIPv4 sets one interface's IPv4 in the settings.
+func setIPv4(s *api.NetworkSettings, id string, ip api.IPv4Settings) error {
+	for i := range s.Interfaces {
+		if s.Interfaces[i].ID == id {
+			s.Interfaces[i].Ipv4, s.Interfaces[i].Disabled = ip, false
+			return nil
+		}
+	}
+	for i := range s.Bonds {
+		if s.Bonds[i].Name == id {
+			s.Bonds[i].Ipv4 = ip
+			return nil
+		}
+	}
+	for i := range s.Vlans {
+		if s.Vlans[i].Name == id {
+			s.Vlans[i].Ipv4 = ip
+			return nil
+		}
+	}
+	return machine.Refusal("That interface is gone. Look at the list again.")
+}
+
+// apply shows what a change does, and makes it: whoever stands here need not be asked from a browser whether it works.
+func (m *Menu) apply(ctx context.Context, n api.Network) error {
+	plan, err := m.Machine.PlanNetwork(ctx, n)
+	if err != nil {
+		return m.done(ctx, err, "")
+	}
+	if len(plan.Steps) == 0 {
+		return m.done(ctx, nil, "Nothing would change: the network is set like this already.")
+	}
+	if err := m.say("This will be done:"); err != nil {
+		return err
+	}
+	for _, s := range plan.Steps {
+		mark := " - "
+		if s.Kind != api.NetworkStepKindInfo {
+			mark = " ! "
+		}
+		if err := m.say(mark + s.Text); err != nil {
+			return err
+		}
+	}
+	if err := m.confirm(ctx, "Viewers and other programs may lose their connection."); err != nil {
+		return err
+	}
+	m.Said("network")
+	if err := m.Machine.SetNetwork(ctx, n); err != nil {
+		return m.done(ctx, err, "")
+	}
+	text := "Done."
+	if len(plan.Urls) > 0 {
+		text = fmt.Sprintf("Done. The web admin is at %s now.", strings.Join(plan.Urls, " or "))
+	}
+	return m.done(ctx, nil, text)
+}
+
+// nics describes the interfaces, the name servers and the local name.
 func nics(s *api.Status) []string {
 	var lines []string
 	item := func(name, text string) {
@@ -35,24 +195,36 @@ func nics(s *api.Status) []string {
 	}
 	for _, n := range s.Interfaces {
 		link := "no link: check the cable"
-		if n.Carrier {
+		switch {
+		case n.Disabled:
+			link = "switched off"
+		case n.Carrier && n.SpeedMbps > 0:
+			link = fmt.Sprintf("link of %d Mbit/s", n.SpeedMbps)
+		case n.Carrier:
 			link = "link is up"
-			if n.SpeedMbps > 0 {
-				link = fmt.Sprintf("link of %d Mbit/s", n.SpeedMbps)
-			}
 		}
-		lines = append(lines, screen.Printable(fmt.Sprintf("%s  %s  %s", n.Name, n.Mac, link)))
-		if len(n.Addresses) > 0 {
-			item("Address", strings.Join(n.Addresses, ", "))
+		title := n.Name
+		if n.Label != "" {
+			title += " (" + n.Label + ")"
 		}
-		if n.Gateway != "" {
-			item("Gateway", n.Gateway)
+		lines = append(lines, screen.Printable(fmt.Sprintf("%s  %s  %s", title, n.Mac, link)))
+		if addresses := slices.DeleteFunc(append(slices.Clone(n.Addresses), n.LinkLocal), func(s string) bool { return s == "" }); len(addresses) > 0 {
+			item("Address", strings.Join(addresses, ", "))
+		}
+		if gateways := slices.DeleteFunc([]string{n.Gateway, n.Gateway6}, func(s string) bool { return s == "" }); len(gateways) > 0 {
+			item("Gateway", strings.Join(gateways, ", "))
 		}
 		switch {
 		case n.Dhcp.Status == api.DhcpStatusBound:
 			item("DHCP", "an address from "+orElse(n.Dhcp.Server, "a server"))
 		case n.Dhcp.Reason != "":
 			item("DHCP", n.Dhcp.Reason)
+		}
+		if n.Bond != "" {
+			item("Member of", n.Bond)
+		}
+		if n.Problem != "" {
+			item("Problem", n.Problem)
 		}
 	}
 	if len(s.Interfaces) == 0 {

@@ -75,7 +75,6 @@ func (m *Manager) describeAddresses(n *nic, out *api.Interface) {
 		switch {
 		case addr.IP.IsLinkLocalUnicast() && addr.IP.To4() == nil:
 			out.LinkLocal = addr.IP.String()
-		case addr.IP.IsLinkLocalUnicast():
 		default:
 			out.Addresses = append(out.Addresses, addr.IPNet.String())
 		}
