@@ -103,8 +103,8 @@ func TestTheConsoleLetsIn(t *testing.T) {
 	typed("1")
 	read(lab.MachineAt(0).Addr.String() + `/24`)
 	name := read(`(\S+\.local)\s`)[1]
-	read(`Press a key`)
-	typed(" ")
+	read(`Choice: $`)
+	typed("x")
 	read(`Choice: $`)
 
 	// a new password
