@@ -40,7 +40,7 @@ type Config struct {
 	DiskBytes []int64  // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
 	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
-	NICs      int // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
+	NICs      int      // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
 	Cables    []vm.NIC // of the machine, that lead elsewhere than to the bridge of the lab
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
