@@ -313,10 +313,14 @@ func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 
 func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
 	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: []int64{2 << 30}})
+	b.RTC = deadBattery
 	b.boot(t)
+	b.RTC = ""
 	b.setUp(t)
 	b.recording(t)
 	b.checkMachine(t, api.StatusFirmwareUefi, 1)
+	b.clockWasSet(t)
+	b.servesTime(t)
 	started := time.Now()
 	acknowledged := make(map[string]time.Time)
 	for own, id := range b.cameras {

@@ -54,6 +54,8 @@ type Site struct {
 	VM      *vm.VM // nil while the machine is off
 	// Swapped has the machine find its NICs in the opposite order, from the next boot on.
 	Swapped bool
+	// RTC is what the machine's battery clock says when it is switched on next, as 2019-03-01T12:00:00; empty: the time.
+	RTC string
 
 	cfg    Config
 	log    *slog.Logger
@@ -120,6 +122,9 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	cfg.NICs = append(cfg.NICs, s.cfg.Cables...)
 	if s.Swapped {
 		slices.Reverse(cfg.NICs)
+	}
+	if s.RTC != "" {
+		cfg.Extra = append(cfg.Extra, "-rtc", "base="+s.RTC)
 	}
 	for i, size := range s.cfg.DiskBytes {
 		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)})
