@@ -54,12 +54,11 @@ type Responder struct {
 	open    func(Interface, chan<- packet) (link, error)
 
 	// The rest belongs to Run.
-	name       string
-	attempt    int // the how manieth name
-	conflicts  []time.Time
-	pauseUntil time.Time
-	links      map[int]*active
-	told       string
+	name      string
+	attempt   int // the how manieth name
+	conflicts []time.Time
+	links     map[int]*active
+	told      string
 }
 
 type wish struct {
