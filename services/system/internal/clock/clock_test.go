@@ -82,8 +82,8 @@ func TestPollIntervalFollowsTheOffset(t *testing.T) {
 		offset, jitter float64
 		want           time.Duration
 	}{
-		{16 * time.Second, 0.5, 0, 32 * time.Second}, {512 * time.Second, -0.9, 0, 1024 * time.Second}, {1024 * time.Second, 0, 0, 1024 * time.Second},
-		{256 * time.Second, 1.5, 0, 256 * time.Second}, {256 * time.Second, 3, 0, 128 * time.Second}, {16 * time.Second, -3, 0, 16 * time.Second},
+		{16 * time.Second, 0.4, 0, 32 * time.Second}, {512 * time.Second, -0.4, 0, 1024 * time.Second}, {1024 * time.Second, 0, 0, 1024 * time.Second},
+		{256 * time.Second, 0.8, 0, 256 * time.Second}, {256 * time.Second, 3, 0, 128 * time.Second}, {16 * time.Second, -3, 0, 16 * time.Second},
 		{256 * time.Second, -11, 0, 16 * time.Second}, {256 * time.Second, -11, 6, 512 * time.Second}, {256 * time.Second, 60, 6, 16 * time.Second},
 	} {
 		if got := nextPoll(c.poll, ms(c.offset), ms(c.jitter)); got != c.want {
@@ -187,8 +187,8 @@ func TestTheFirstSynchronisationStepsAndLaterOnesSlew(t *testing.T) {
 	if r.now.Status != api.ClockStatusSynchronised || r.now.Server != "a" || r.now.LastSyncMs == 0 || !strings.Contains(r.said.String(), "(it was 72h0m0s behind) by a") {
 		t.Errorf("got %+v, said %q", r.now, r.said.String())
 	}
-	truth["a"] = ms(0.8)
-	if pause := r.round(t.Context()); pause != 2*minPoll || len(h.steps) != 1 || h.slews[len(h.slews)-1] != ms(0.8) || r.now.OffsetMs != 0.8 {
+	truth["a"] = ms(0.4)
+	if pause := r.round(t.Context()); pause != 2*minPoll || len(h.steps) != 1 || h.slews[len(h.slews)-1] != ms(0.4) || r.now.OffsetMs != 0.4 {
 		t.Errorf("pause %v, %+v, %+v", pause, h, r.now)
 	}
 	truth["a"] = 2 * time.Second

@@ -13,7 +13,7 @@ const (
 
 	// calm and rough are the offsets below and above which servers are asked less and more often, where the jitter is
 	// not so large that they mean nothing.
-	calm  = time.Millisecond
+	calm  = 500 * time.Microsecond
 	rough = 10 * time.Millisecond
 
 	// slewMost is the most by which the clock runs fast or slow while it is slewed, as a fraction.
