@@ -62,7 +62,6 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type rig struct {
 	*machine
 	api  *ask.Client
-	port int
 }
 
 func start(t *testing.T, port int) *rig {
