@@ -61,7 +61,7 @@ func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // rig is a running service with the machine that it belongs to.
 type rig struct {
 	*machine
-	api  *ask.Client
+	api *ask.Client
 }
 
 func start(t *testing.T, port int) *rig {
