@@ -198,6 +198,7 @@ func (a *appliance) loadDrivers(ctx context.Context) {
 		a.out.Stepf("drivers", "%v", err)
 		return
 	}
+	a.loadFilters()
 	for _, event := range power.Events("/sys") {
 		a.watchButton(event)
 	}
@@ -220,6 +221,21 @@ func (a *appliance) loadDrivers(ctx context.Context) {
 		a.out.Stepf("drivers", "%d kinds of device, %d modules, in %v", devices, a.loader.Count(), took)
 	} else {
 		a.out.Stepf("drivers", "%d modules so far, some device is slow; the services start without it", a.loader.Count())
+	}
+}
+
+// filters are modules that no device asks for: the packet filter's, and those of bandwidth limits. The kernel would ask for each
+// by itself, with a modprobe for every one, while the system service waits, and no interface is switched on before the filter
+// stands.
+func filters() []string {
+	return []string{"nf_tables", "nf_conntrack", "nft_ct", "nft_limit", "nft_fib_inet", "sch_htb", "sch_fq_codel", "cls_u32"}
+}
+
+func (a *appliance) loadFilters() {
+	for _, name := range filters() {
+		if err := a.loader.Load(name); err != nil {
+			a.log.Error("packet filter", "module", name, "err", err)
+		}
 	}
 }
 

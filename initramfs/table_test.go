@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	kernelconfig "vigie/kernel-config"
 )
 
 func TestServicesAreConfined(t *testing.T) {
@@ -61,5 +63,17 @@ func TestAShutdownFitsIntoTenSeconds(t *testing.T) {
 	}
 	if unmountBy >= atLatest || atLatest >= 10*time.Second {
 		t.Errorf("unmounting by %v, at latest %v", unmountBy, atLatest)
+	}
+}
+
+func TestTheFiltersModulesAreInTheImage(t *testing.T) {
+	list, err := kernelconfig.Modules("network")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range filters() {
+		if !slices.Contains(list, name) {
+			t.Errorf("%s is not carried", name)
+		}
 	}
 }

@@ -282,6 +282,36 @@ func (e DiskUse) Valid() bool {
 	}
 }
 
+// Defines values for DroppedPacketsReason.
+const (
+	DroppedPacketsReasonAstray  DroppedPacketsReason = "astray"
+	DroppedPacketsReasonDenied  DroppedPacketsReason = "denied"
+	DroppedPacketsReasonLeaving DroppedPacketsReason = "leaving"
+	DroppedPacketsReasonLimited DroppedPacketsReason = "limited"
+	DroppedPacketsReasonPassing DroppedPacketsReason = "passing"
+	DroppedPacketsReasonSpoofed DroppedPacketsReason = "spoofed"
+)
+
+// Valid indicates whether the value is a known member of the DroppedPacketsReason enum.
+func (e DroppedPacketsReason) Valid() bool {
+	switch e {
+	case DroppedPacketsReasonAstray:
+		return true
+	case DroppedPacketsReasonDenied:
+		return true
+	case DroppedPacketsReasonLeaving:
+		return true
+	case DroppedPacketsReasonLimited:
+		return true
+	case DroppedPacketsReasonPassing:
+		return true
+	case DroppedPacketsReasonSpoofed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportStatus.
 const (
 	ExportStatusDone      ExportStatus = "done"
@@ -348,6 +378,54 @@ func (e ExportFileBecause) Valid() bool {
 	case ExportFileBecauseSplit:
 		return true
 	case ExportFileBecauseStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallServiceID.
+const (
+	FirewallServiceIDMdns   FirewallServiceID = "mdns"
+	FirewallServiceIDNtp    FirewallServiceID = "ntp"
+	FirewallServiceIDRelay  FirewallServiceID = "relay"
+	FirewallServiceIDWeb    FirewallServiceID = "web"
+	FirewallServiceIDWebrtc FirewallServiceID = "webrtc"
+)
+
+// Valid indicates whether the value is a known member of the FirewallServiceID enum.
+func (e FirewallServiceID) Valid() bool {
+	switch e {
+	case FirewallServiceIDMdns:
+		return true
+	case FirewallServiceIDNtp:
+		return true
+	case FirewallServiceIDRelay:
+		return true
+	case FirewallServiceIDWeb:
+		return true
+	case FirewallServiceIDWebrtc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallZoneID.
+const (
+	FirewallZoneIDBoth    FirewallZoneID = "both"
+	FirewallZoneIDCameras FirewallZoneID = "cameras"
+	FirewallZoneIDOffice  FirewallZoneID = "office"
+)
+
+// Valid indicates whether the value is a known member of the FirewallZoneID enum.
+func (e FirewallZoneID) Valid() bool {
+	switch e {
+	case FirewallZoneIDBoth:
+		return true
+	case FirewallZoneIDCameras:
+		return true
+	case FirewallZoneIDOffice:
 		return true
 	default:
 		return false
@@ -687,6 +765,24 @@ func (e OperationStatus) Valid() bool {
 	case OperationStatusFailed:
 		return true
 	case OperationStatusRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortRangeProtocol.
+const (
+	PortRangeProtocolTCP PortRangeProtocol = "tcp"
+	PortRangeProtocolUDP PortRangeProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the PortRangeProtocol enum.
+func (e PortRangeProtocol) Valid() bool {
+	switch e {
+	case PortRangeProtocolTCP:
+		return true
+	case PortRangeProtocolUDP:
 		return true
 	default:
 		return false
@@ -1047,6 +1143,24 @@ func (e VolumeRebuildPhase) Valid() bool {
 	}
 }
 
+// Defines values for Zone.
+const (
+	ZoneCameras Zone = "cameras"
+	ZoneOffice  Zone = "office"
+)
+
+// Valid indicates whether the value is a known member of the Zone enum.
+func (e Zone) Valid() bool {
+	switch e {
+	case ZoneCameras:
+		return true
+	case ZoneOffice:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetKeyframeParamsFormat.
 const (
 	GetKeyframeParamsFormatAnnexb GetKeyframeParamsFormat = "annexb"
@@ -1105,6 +1219,40 @@ func (e LiveParamsMedia) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Bandwidth defines model for Bandwidth.
+type Bandwidth struct {
+	// Dropped Packets that did not fit since the limit was set
+	Dropped int64          `json:"dropped"`
+	Limit   BandwidthLimit `json:"limit"`
+	Name    string         `json:"name"`
+
+	// Problem Why the limit is not kept, for people; empty: it is
+	Problem     string `json:"problem"`
+	ReceivedBps int64  `json:"receivedBps"`
+
+	// Router A default route leaves by it
+	Router bool `json:"router"`
+
+	// RouterBps Of what is sent; known where there is a limit
+	RouterBps int64 `json:"routerBps"`
+
+	// SentBps Bits a second at the moment
+	SentBps int64 `json:"sentBps"`
+	Up      bool  `json:"up"`
+}
+
+// BandwidthLimit defines model for BandwidthLimit.
+type BandwidthLimit struct {
+	// Interface Its id: the MAC address of a card, the name of a bond or VLAN
+	Interface string `json:"interface"`
+
+	// Kbps What it may send in all, in kbit/s, from 128 to 25,000,000; absent: no limit
+	Kbps int `json:"kbps,omitempty,omitzero"`
+
+	// RouterKbps What of it may go to addresses outside the interface's own networks; absent: no limit
+	RouterKbps int `json:"routerKbps,omitempty,omitzero"`
 }
 
 // BondMember defines model for BondMember.
@@ -1613,6 +1761,22 @@ type Disk struct {
 // DiskUse `other` holds something that is not ours
 type DiskUse string
 
+// DroppedPackets defines model for DroppedPackets.
+type DroppedPackets struct {
+	Bytes   int64 `json:"bytes"`
+	Packets int64 `json:"packets"`
+
+	// Reason spoofed: the sender is not in a network that is reached by this interface. astray: for an address that this interface does
+	// not have. denied: for what is not open. limited: for what is open, but too many. passing: to be passed on to another
+	// network. leaving: the machine's own, with the address of another interface
+	Reason DroppedPacketsReason `json:"reason"`
+}
+
+// DroppedPacketsReason spoofed: the sender is not in a network that is reached by this interface. astray: for an address that this interface does
+// not have. denied: for what is not open. limited: for what is open, but too many. passing: to be passed on to another
+// network. leaving: the machine's own, with the address of another interface
+type DroppedPacketsReason string
+
 // Error defines model for Error.
 type Error struct {
 	// Code Stable; for programs
@@ -1733,6 +1897,61 @@ type ExportRequest struct {
 	// Zip A ZIP with index page and checksums, even of a single file
 	Zip bool `json:"zip,omitempty,omitzero"`
 }
+
+// Firewall defines model for Firewall.
+type Firewall struct {
+	// Active Rules are kept; not where Vigie only observes
+	Active bool `json:"active"`
+
+	// Problem Why it does not protect as it should, for people; empty: it does
+	Problem string `json:"problem"`
+
+	// Restored Settings of the kernel that somebody had changed, and that were made right; the newest last
+	Restored []RestoredSetting `json:"restored"`
+	Services []FirewallService `json:"services"`
+	Zones    []FirewallZone    `json:"zones"`
+}
+
+// FirewallRequest defines model for FirewallRequest.
+type FirewallRequest struct {
+	Services []struct {
+		ID string `json:"id"`
+
+		// Zones Empty: nowhere
+		Zones []string `json:"zones"`
+	} `json:"services"`
+}
+
+// FirewallService defines model for FirewallService.
+type FirewallService struct {
+	ID FirewallServiceID `json:"id"`
+
+	// Listening A process waits at one of them now
+	Listening bool `json:"listening"`
+
+	// Ports That are opened; none where it is switched off
+	Ports      []PortRange `json:"ports"`
+	UsualZones []Zone      `json:"usualZones"`
+
+	// Zones In which it is open
+	Zones []Zone `json:"zones"`
+}
+
+// FirewallServiceID defines model for FirewallService.ID.
+type FirewallServiceID string
+
+// FirewallZone defines model for FirewallZone.
+type FirewallZone struct {
+	// Dropped Since the machine started; empty while that is not known
+	Dropped []DroppedPackets `json:"dropped"`
+	ID      FirewallZoneID   `json:"id"`
+
+	// Interfaces Names of those in it; those of no zone are in both
+	Interfaces []string `json:"interfaces"`
+}
+
+// FirewallZoneID defines model for FirewallZone.ID.
+type FirewallZoneID string
 
 // FootageDay defines model for FootageDay.
 type FootageDay struct {
@@ -2268,6 +2487,16 @@ type PastCamera struct {
 	Name   string `json:"name"`
 }
 
+// PortRange defines model for PortRange.
+type PortRange struct {
+	First    int               `json:"first"`
+	Last     int               `json:"last"`
+	Protocol PortRangeProtocol `json:"protocol"`
+}
+
+// PortRangeProtocol defines model for PortRange.Protocol.
+type PortRangeProtocol string
+
 // PowerRequest defines model for PowerRequest.
 type PowerRequest struct {
 	Action PowerRequestAction `json:"action"`
@@ -2466,6 +2695,12 @@ type RelayAccountSecret struct {
 	Password string       `json:"password"`
 }
 
+// RelayPorts defines model for RelayPorts.
+type RelayPorts struct {
+	TCP []int `json:"tcp"`
+	UDP []int `json:"udp"`
+}
+
 // RelayReader defines model for RelayReader.
 type RelayReader struct {
 	// Account The account's name
@@ -2539,6 +2774,14 @@ type ResetRequest struct {
 type RestartRequest struct {
 	// AtOnce Kill it, without the time to end by itself: for a service that hangs
 	AtOnce bool `json:"atOnce,omitempty,omitzero"`
+}
+
+// RestoredSetting defines model for RestoredSetting.
+type RestoredSetting struct {
+	AtMs int64 `json:"atMs"`
+
+	// Setting Example: net/ipv4/ip_forward was 1
+	Setting string `json:"setting"`
 }
 
 // Retention How long recordings are kept. Absent in a request - as it was; a new camera - no bound but the disks' size.
@@ -2970,6 +3213,9 @@ type WatchedHost struct {
 	Status HostStatus `json:"status"`
 }
 
+// Zone defines model for Zone.
+type Zone string
+
 // Zones The worlds that an interface belongs to; empty: both
 type Zones = []string
 
@@ -2978,6 +3224,9 @@ type CameraID = string
 
 // ServiceName defines model for serviceName.
 type ServiceName = string
+
+// PutBandwidthJSONBody defines parameters for PutBandwidth.
+type PutBandwidthJSONBody = []BandwidthLimit
 
 // GetCoverageParams defines parameters for GetCoverage.
 type GetCoverageParams struct {
@@ -3083,6 +3332,9 @@ type GetStatusParams struct {
 	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
 }
 
+// PutBandwidthJSONRequestBody defines body for PutBandwidth for application/json ContentType.
+type PutBandwidthJSONRequestBody = PutBandwidthJSONBody
+
 // AddCalendarJSONRequestBody defines body for AddCalendar for application/json ContentType.
 type AddCalendarJSONRequestBody = CalendarRequest
 
@@ -3112,6 +3364,12 @@ type FormatDiskJSONRequestBody = FormatRequest
 
 // AddExportJSONRequestBody defines body for AddExport for application/json ContentType.
 type AddExportJSONRequestBody = ExportRequest
+
+// PutFirewallJSONRequestBody defines body for PutFirewall for application/json ContentType.
+type PutFirewallJSONRequestBody = FirewallRequest
+
+// PutRelayPortsJSONRequestBody defines body for PutRelayPorts for application/json ContentType.
+type PutRelayPortsJSONRequestBody = RelayPorts
 
 // PutHolidaysJSONRequestBody defines body for PutHolidays for application/json ContentType.
 type PutHolidaysJSONRequestBody = PutHolidaysJSONBody

@@ -41,6 +41,10 @@ type Config struct {
 	Time Time `json:"time,omitzero"`
 	// Network is how the interfaces are used.
 	Network Network `json:"network,omitzero"`
+	// Firewall is what may be reached in which zone.
+	Firewall Firewall `json:"firewall,omitzero"`
+	// Bandwidth limits what interfaces send.
+	Bandwidth []BandwidthLimit `json:"bandwidth,omitempty"`
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -49,6 +53,8 @@ func (c Config) Clone() Config {
 	c.HostWatch = c.HostWatch.clone()
 	c.Time = c.Time.clone()
 	c.Network = c.Network.Clone()
+	c.Firewall = c.Firewall.Clone()
+	c.Bandwidth = slices.Clone(c.Bandwidth)
 	return c
 }
 
@@ -88,7 +94,13 @@ func (c Config) Validate() error {
 	if err := c.HostWatch.validate(); err != nil {
 		return err
 	}
-	return c.Network.Validate()
+	if err := c.Network.Validate(); err != nil {
+		return err
+	}
+	if err := c.Firewall.Validate(); err != nil {
+		return err
+	}
+	return validateBandwidth(c.Bandwidth)
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.

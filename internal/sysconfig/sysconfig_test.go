@@ -110,7 +110,7 @@ func encode(t testing.TB, d Document) []byte {
 }
 
 func TestDecodeOpensWhatEncodeSealed(t *testing.T) {
-	for _, d := range []Document{whole, {Config: Config{NTPServers: []string{}}}, {Config: Config{NTPServers: []string{}, Network: busy()}}} {
+	for _, d := range []Document{whole, {Config: Config{NTPServers: []string{}}}, {Config: Config{NTPServers: []string{}, Network: busy()}}, {Config: guarded()}} {
 		got, err := Decode(encode(t, d))
 		if err != nil {
 			t.Fatal(err)
@@ -160,6 +160,7 @@ func TestDecodeRefuses(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(encode(f, whole))
 	f.Add(encode(f, Document{Config: Config{Network: busy()}}))
+	f.Add(encode(f, Document{Config: guarded()}))
 	for _, text := range refused {
 		f.Add([]byte(text))
 	}

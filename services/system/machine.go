@@ -21,6 +21,7 @@ import (
 type machine struct {
 	*supervisor.Link
 	*networking
+	*guarding
 	observe bool
 	keeper  *config.Keeper
 	clock   *clock.Keeper

@@ -84,7 +84,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
+	guard := newGuarding(o, log)
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
+		guard.apply(c) // before any interface is switched on
 		names.apply(c)
 		nics.Configure(c.Network)
 		hosts.Configure(c.HostWatch)
@@ -92,6 +94,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		b.SetTimeZone(c.TimeZone)
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
+	guard.keeper = keeper
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))
 		keeper.Attach(id, path)
@@ -119,7 +122,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
-	m := &machine{Link: link, networking: admin, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
+	m := &machine{Link: link, networking: admin, guarding: guard, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
@@ -128,6 +131,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return nics.Run(ctx) })
+	g.Go(func() error { return guard.run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })
 	g.Go(func() error { return hosts.Run(ctx) })
 	if !o.observe { // a developer's host did not ask for it

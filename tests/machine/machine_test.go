@@ -69,6 +69,9 @@ func open(t *testing.T, cfg site.Config) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{Site: s, cameras: make(map[string]string), nics: max(cfg.NICs, 1)}
+	if cfg.Island {
+		b.nics++
+	}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

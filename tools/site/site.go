@@ -44,6 +44,7 @@ type Config struct {
 	Cables    []vm.NIC // of the machine, that lead elsewhere than to the bridge of the lab
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
+	Island    bool         // the machine has a second NIC, on a network of its own (see lab.Island)
 	Listen    string       // loopback address at which the web admin appears; default 127.0.0.1:0
 }
 
@@ -59,6 +60,7 @@ type Site struct {
 
 	cfg    Config
 	log    *slog.Logger
+	island lab.Machine
 	web    net.Addr
 	booted context.CancelFunc
 }
@@ -87,6 +89,11 @@ func Open(ctx context.Context, log *slog.Logger, cfg Config) (_ *Site, err error
 	}
 	if s.Lab, err = lab.Open(ctx, log, cfg.Dir, max(cfg.NICs, 1)); err != nil {
 		return nil, err
+	}
+	if cfg.Island {
+		if s.island, err = s.Lab.Island(cfg.Dir); err != nil {
+			return nil, err
+		}
 	}
 	cameras.Listen = s.Lab.Listen
 	if err := cameras.Open(netip.AddrPortFrom(lab.Host(), rtspPort).String()); err != nil {
@@ -120,6 +127,9 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 		cfg.NICs = append(cfg.NICs, vm.NIC{ID: fmt.Sprintf("net%d", i), MAC: m.MAC, Tap: m.Tap, Model: "virtio-net-pci,speed=1000,duplex=full"})
 	}
 	cfg.NICs = append(cfg.NICs, s.cfg.Cables...)
+	if s.cfg.Island {
+		cfg.NICs = append(cfg.NICs, vm.NIC{ID: "island", MAC: s.island.MAC, Tap: s.island.Tap})
+	}
 	if s.Swapped {
 		slices.Reverse(cfg.NICs)
 	}

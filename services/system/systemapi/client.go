@@ -73,6 +73,11 @@ func (c *Client) MountMedium(ctx context.Context, medium string) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/media/"+url.PathEscape(medium)+"/mount", nil, nil)
 }
 
+// AnnounceRelay says at which ports the relay listens, so that the firewall opens them where the relay is open.
+func (c *Client) AnnounceRelay(ctx context.Context, p api.RelayPorts) error {
+	return c.ask.Call(ctx, http.MethodPut, "/v1/firewall/relay", p, nil)
+}
+
 // Power switches the machine off or restarts it.
 func (c *Client) Power(ctx context.Context, action api.PowerRequestAction) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/power", api.PowerRequest{Action: action}, nil)

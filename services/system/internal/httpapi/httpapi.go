@@ -37,6 +37,11 @@ type Machine interface {
 	Hosts() api.HostWatch
 	SetHosts(ctx context.Context, r api.HostWatchRequest) error
 	HostHistory(address string) (api.HostHistory, error)
+	Firewall(ctx context.Context) (api.Firewall, error)
+	SetFirewall(ctx context.Context, r api.FirewallRequest) error
+	SetRelayPorts(ctx context.Context, p api.RelayPorts) error
+	Bandwidth(ctx context.Context) ([]api.Bandwidth, error)
+	SetBandwidth(ctx context.Context, limits []api.BandwidthLimit) error
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	RestartService(ctx context.Context, name string, atOnce bool) error
 	StopService(ctx context.Context, name string) error
@@ -71,6 +76,11 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"PUT /v1/network":                     s.putNetwork,
 		"POST /v1/network/confirm":            s.confirmNetwork,
 		"POST /v1/network/rollback":           s.rollBackNetwork,
+		"GET /v1/firewall":                    s.firewall,
+		"PUT /v1/firewall":                    s.setFirewall,
+		"PUT /v1/firewall/relay":              s.setRelayPorts,
+		"GET /v1/bandwidth":                   s.bandwidth,
+		"PUT /v1/bandwidth":                   s.setBandwidth,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
 		"POST /v1/services/{service}/stop":    s.stopService,

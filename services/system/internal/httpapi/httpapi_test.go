@@ -56,6 +56,26 @@ func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("e
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
 	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
 }
+func (f *fakes) Firewall(context.Context) (api.Firewall, error) {
+	return api.Firewall{
+		Active:   true,
+		Services: []api.FirewallService{{ID: "web", Zones: []api.Zone{"office"}, UsualZones: []api.Zone{}, Ports: []api.PortRange{{Protocol: "tcp", First: 443, Last: 443}}, Listening: true}},
+		Zones:    []api.FirewallZone{{ID: "both", Interfaces: []string{"lan1"}, Dropped: []api.DroppedPackets{{Reason: "denied", Packets: 3, Bytes: 180}}}},
+		Restored: []api.RestoredSetting{{AtMs: 5, Setting: "net/ipv4/ip_forward was 1"}},
+	}, f.do("firewall")
+}
+func (f *fakes) SetFirewall(_ context.Context, r api.FirewallRequest) error {
+	return f.do(fmt.Sprintf("firewall %v", r.Services))
+}
+func (f *fakes) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
+	return f.do(fmt.Sprintf("relay %v %v", p.TCP, p.UDP))
+}
+func (f *fakes) Bandwidth(context.Context) ([]api.Bandwidth, error) {
+	return []api.Bandwidth{{Limit: api.BandwidthLimit{Interface: "02:00:00:00:00:01", Kbps: 500}, Name: "lan1", Up: true, SentBps: 1}}, f.do("bandwidth")
+}
+func (f *fakes) SetBandwidth(_ context.Context, l []api.BandwidthLimit) error {
+	return f.do(fmt.Sprintf("limits %v", l))
+}
 func (f *fakes) Power(_ context.Context, a api.PowerRequestAction) error {
 	return f.do("power " + string(a))
 }
@@ -183,6 +203,17 @@ var requests = []struct {
 	{"stopService", "POST", "/v1/services/bad/stop", "", 409, "", "refused"},
 	{"startService", "POST", "/v1/services/engine/start", "", 202, "start engine", ""},
 	{"startService", "POST", "/v1/services/bad/start", "", 409, "", "refused"},
+	{"getFirewall", "GET", "/v1/firewall", "", 200, "firewall", ""},
+	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"web","zones":["office"]}]}`, 204, "firewall [{web [office]}]", ""},
+	{"putFirewall", "PUT", "/v1/firewall", `{"services":[]}`, 204, "firewall []", ""},
+	{"putFirewall", "PUT", "/v1/firewall", `{}`, 400, "", "missing"},
+	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"bad","zones":[]}]}`, 409, "", "refused"},
+	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":[554,322],"udp":[]}`, 204, "relay [554 322] []", ""},
+	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":"all"}`, 400, "", "bad_json"},
+	{"getBandwidth", "GET", "/v1/bandwidth", "", 200, "bandwidth", ""},
+	{"putBandwidth", "PUT", "/v1/bandwidth", `[{"interface":"bond0","kbps":1000}]`, 204, "limits [{bond0 1000 0}]", ""},
+	{"putBandwidth", "PUT", "/v1/bandwidth", `null`, 400, "", "missing"},
+	{"putBandwidth", "PUT", "/v1/bandwidth", `[{"interface":"bad"}]`, 409, "", "refused"},
 	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},

@@ -2,6 +2,8 @@
 // the one listener, wherever in the app it shows.
 import { ApiError, errorOf, noAnswer } from './error';
 import type {
+  Bandwidth,
+  BandwidthLimit,
   Calendar,
   CalendarRequest,
   Camera,
@@ -13,6 +15,8 @@ import type {
   Coverage,
   Export,
   ExportRequest,
+  Firewall,
+  FirewallRequest,
   FootageDay,
   History,
   Holiday,
@@ -197,6 +201,10 @@ export const api = {
   clockHistory: (signal?: AbortSignal) => json<ClockHistory>('GET', '/clock/history', { signal }),
   timeServer: (signal?: AbortSignal) => json<TimeServer>('GET', '/time-server', { signal }),
   setTimeServer: (body: TimeServerSettings) => nothing('PUT', '/time-server', { body }),
+  firewall: (signal?: AbortSignal) => json<Firewall>('GET', '/firewall', { signal }),
+  setFirewall: (body: FirewallRequest) => nothing('PUT', '/firewall', { body }),
+  bandwidth: (signal?: AbortSignal) => json<Bandwidth[]>('GET', '/bandwidth', { signal }),
+  setBandwidth: (body: BandwidthLimit[]) => nothing('PUT', '/bandwidth', { body }),
   network: (signal?: AbortSignal) => json<Network>('GET', '/network', { signal }),
   putNetwork: (body: { settings: NetworkSettings; version: string; dryRun: boolean }) => json<NetworkPlan>('PUT', '/network', { body }),
   confirmNetwork: () => nothing('POST', '/network/confirm'),

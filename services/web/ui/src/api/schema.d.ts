@@ -990,6 +990,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/firewall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be reached in which zone, what listens, and what was dropped */
+        get: operations["getFirewall"];
+        /**
+         * Choose in which zones services are open
+         * @description Services that are left out are open in their usual zones. Connections that stand are not cut. A change that would leave
+         *     the web admin open on no interface of the machine is refused.
+         */
+        put: operations["putFirewall"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/firewall/relay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** For the engine: at which ports the relay listens, so that they can be opened where the relay is */
+        put: operations["putRelayPorts"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bandwidth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Limits of what interfaces send, beside what they do send */
+        get: operations["getBandwidth"];
+        /** Replace all limits */
+        put: operations["putBandwidth"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/disks/{disk}/format": {
         parameters: {
             query?: never;
@@ -2597,6 +2654,107 @@ export interface components {
             firstMs: number;
             /** Format: int64 */
             lastMs: number;
+        };
+        /** @enum {string} */
+        Zone: "office" | "cameras";
+        Firewall: {
+            /** @description Rules are kept; not where Vigie only observes */
+            active: boolean;
+            /** @description Why it does not protect as it should, for people; empty: it does */
+            problem: string;
+            services: components["schemas"]["FirewallService"][];
+            zones: components["schemas"]["FirewallZone"][];
+            /** @description Settings of the kernel that somebody had changed, and that were made right; the newest last */
+            restored: components["schemas"]["RestoredSetting"][];
+        };
+        FirewallService: {
+            /** @enum {string} */
+            id: "web" | "webrtc" | "relay" | "ntp" | "mdns";
+            /** @description In which it is open */
+            zones: components["schemas"]["Zone"][];
+            usualZones: components["schemas"]["Zone"][];
+            /** @description That are opened; none where it is switched off */
+            ports: components["schemas"]["PortRange"][];
+            /** @description A process waits at one of them now */
+            listening: boolean;
+        };
+        PortRange: {
+            /** @enum {string} */
+            protocol: "tcp" | "udp";
+            first: number;
+            last: number;
+        };
+        FirewallZone: {
+            /** @enum {string} */
+            id: "office" | "cameras" | "both";
+            /** @description Names of those in it; those of no zone are in both */
+            interfaces: string[];
+            /** @description Since the machine started; empty while that is not known */
+            dropped: components["schemas"]["DroppedPackets"][];
+        };
+        DroppedPackets: {
+            /**
+             * @description spoofed: the sender is not in a network that is reached by this interface. astray: for an address that this interface does
+             *     not have. denied: for what is not open. limited: for what is open, but too many. passing: to be passed on to another
+             *     network. leaving: the machine's own, with the address of another interface
+             * @enum {string}
+             */
+            reason: "spoofed" | "astray" | "denied" | "limited" | "passing" | "leaving";
+            /** Format: int64 */
+            packets: number;
+            /** Format: int64 */
+            bytes: number;
+        };
+        RestoredSetting: {
+            /** Format: int64 */
+            atMs: number;
+            /** @example net/ipv4/ip_forward was 1 */
+            setting: string;
+        };
+        FirewallRequest: {
+            services: {
+                id: string;
+                /** @description Empty: nowhere */
+                zones: string[];
+            }[];
+        };
+        RelayPorts: {
+            tcp: number[];
+            udp: number[];
+        };
+        BandwidthLimit: {
+            /** @description Its id: the MAC address of a card, the name of a bond or VLAN */
+            interface: string;
+            /** @description What it may send in all, in kbit/s, from 128 to 25,000,000; absent: no limit */
+            kbps?: number;
+            /** @description What of it may go to addresses outside the interface's own networks; absent: no limit */
+            routerKbps?: number;
+        };
+        Bandwidth: {
+            limit: components["schemas"]["BandwidthLimit"];
+            name: string;
+            up: boolean;
+            /** @description A default route leaves by it */
+            router: boolean;
+            /**
+             * Format: int64
+             * @description Bits a second at the moment
+             */
+            sentBps: number;
+            /** Format: int64 */
+            receivedBps: number;
+            /**
+             * Format: int64
+             * @description Of what is sent; known where there is a limit
+             */
+            routerBps: number;
+            /**
+             * Format: int64
+             * @description Packets that did not fit since the limit was set
+             */
+            dropped: number;
+            /** @description Why the limit is not kept, for people; empty: it is */
+            problem: string;
         };
         Disk: {
             /** @description Stable: from WWN or serial */
@@ -4561,6 +4719,117 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description As it was */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getFirewall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The firewall as it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firewall"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putFirewall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirewallRequest"];
+            };
+        };
+        responses: {
+            /** @description The rules are in force */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putRelayPorts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelayPorts"];
+            };
+        };
+        responses: {
+            /** @description The rules are in force */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getBandwidth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry an interface */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bandwidth"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putBandwidth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BandwidthLimit"][];
+            };
+        };
+        responses: {
+            /** @description The limits are in force */
             204: {
                 headers: {
                     [name: string]: unknown;

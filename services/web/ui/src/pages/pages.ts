@@ -46,6 +46,7 @@ export const entries: readonly Entry[] = [
       { path: 'system', title: 'Machine', component: System },
       { path: 'network', title: 'Network', load: () => import('./Network.svelte') },
       { path: 'time', title: 'Time', load: () => import('./Time.svelte') },
+      { path: 'access', title: 'Access', load: () => import('./Access.svelte') },
       { path: 'storage', title: 'Storage', load: () => import('./Storage.svelte') },
       { path: 'hosts', title: 'Hosts', load: () => import('./Hosts.svelte') },
       { path: 'relay', title: 'Relay', load: () => import('./Relay.svelte') },

@@ -1,0 +1,335 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"vigie/internal/answer"
+	"vigie/internal/api"
+	"vigie/internal/atomicfile"
+	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/config"
+	"vigie/services/system/internal/firewall"
+	"vigie/services/system/internal/links"
+	"vigie/services/system/internal/shaper"
+)
+
+// The ports of services that are always the same.
+var fixedPorts = map[string][]api.PortRange{
+	"web":    {{Protocol: api.PortRangeProtocolTCP, First: 443, Last: 443}},
+	"webrtc": {{Protocol: api.PortRangeProtocolUDP, First: 56000, Last: 56099}},
+	"mdns":   {{Protocol: api.PortRangeProtocolUDP, First: 5353, Last: 5353}},
+	"ntp":    {{Protocol: api.PortRangeProtocolUDP, First: 123, Last: 123}},
+}
+
+// reserved are ports that the engine may not have opened as the relay's: whoever takes it over must not get at what else
+// might listen there.
+var reserved = []int{22, 80, 123, 161, 443, 5353}
+
+// guarding is what keeps networks apart and limits what they are sent: the configuration, as rules and limits.
+type guarding struct {
+	observe bool
+	file    string // what the engine said last about the relay's ports; lives as long as the machine runs
+	keeper  *config.Keeper
+	rules   *firewall.Keeper
+	limits  *shaper.Keeper
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	config sysconfig.Config // as applied last
+	relay  api.RelayPorts
+	links  []links.Link
+}
+
+func newGuarding(o options, log *slog.Logger) *guarding {
+	g := &guarding{observe: o.observe, file: filepath.Join(o.runDir, "relay-ports.json"), rules: firewall.New("/proc/sys", log), limits: shaper.New(log), log: log}
+	if err := g.remember(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("relay's ports", "err", err)
+	}
+	return g
+}
+
+// remember reads what the engine said to an earlier run of the service.
+func (g *guarding) remember() error {
+	b, err := os.ReadFile(g.file)
+	if err != nil {
+		return err
+	}
+	var ports api.RelayPorts
+	if err := json.Unmarshal(b, &ports); err != nil {
+		return err
+	}
+	if err := checkRelayPorts(ports); err != nil {
+		return err
+	}
+	g.relay = ports
+	return nil
+}
+
+// apply makes rules and limits of a configuration. The rules are in force when it returns, for all interfaces that there are:
+// a service that is restarted must not take one of the cameras' for one that it does not know.
+func (g *guarding) apply(c sysconfig.Config) {
+	if list, err := links.List(); err != nil {
+		g.log.Warn("interfaces", "err", err)
+	} else {
+		g.setLinks(list)
+	}
+	g.mu.Lock()
+	g.config = c
+	limits := map[string]shaper.Limit{}
+	for _, l := range c.Bandwidth {
+		limits[l.Interface] = shaper.Limit{Kbps: l.Kbps, RouterKbps: l.RouterKbps}
+	}
+	settings := g.settings()
+	g.mu.Unlock()
+	if g.observe {
+		return
+	}
+	g.rules.Configure(settings)
+	g.rules.Apply()
+	g.limits.Configure(limits)
+}
+
+// settings are the firewall's; the caller holds mu.
+func (g *guarding) settings() firewall.Settings {
+	s := firewall.Settings{Zones: map[string]firewall.Zone{}}
+	for id, zones := range g.config.Network.ZonesOf() {
+		s.Zones[id] = firewall.ZoneOf(zones)
+	}
+	for _, service := range sysconfig.Services() {
+		for _, p := range g.ports(service) {
+			for _, z := range g.config.Firewall.OpenIn(service) {
+				s.Openings = append(s.Openings, firewall.Opening{
+					Protocol: firewall.Protocol(p.Protocol), First: uint16(p.First), Last: uint16(p.Last), Zone: firewall.Zone(z),
+				})
+			}
+		}
+	}
+	return s
+}
+
+// ports are those of a service; the caller holds mu.
+func (g *guarding) ports(service string) []api.PortRange {
+	switch {
+	case service == "ntp" && !g.config.ServesTime():
+		return nil
+	case service != "relay":
+		return slices.Clone(fixedPorts[service])
+	}
+	var list []api.PortRange
+	for _, p := range g.relay.TCP {
+		list = append(list, api.PortRange{Protocol: api.PortRangeProtocolTCP, First: p, Last: p})
+	}
+	for _, p := range g.relay.UDP {
+		list = append(list, api.PortRange{Protocol: api.PortRangeProtocolUDP, First: p, Last: p})
+	}
+	return list
+}
+
+// run follows the interfaces until ctx is cancelled.
+func (g *guarding) run(ctx context.Context) error {
+	if g.observe {
+		return nil
+	}
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { _ = g.rules.Run(ctx) })
+	parts.Go(func() { _ = g.limits.Run(ctx) })
+	links.Watch(ctx, g.setLinks, func(err error) { g.log.Warn("interfaces", "err", err) })
+	return nil
+}
+
+func (g *guarding) setLinks(list []links.Link) {
+	g.mu.Lock()
+	g.links = list
+	g.mu.Unlock()
+	g.rules.SetLinks(list)
+	g.limits.SetLinks(list)
+}
+
+// name is what people call an interface; the caller holds mu.
+func (g *guarding) name(l links.Link) string {
+	for _, c := range g.config.Network.Interfaces {
+		if c.ID == l.ID && c.Name != "" {
+			return c.Name
+		}
+	}
+	return l.Name
+}
+
+// Firewall is how the firewall is.
+func (g *guarding) Firewall(context.Context) (api.Firewall, error) {
+	state := firewall.State{}
+	if !g.observe {
+		state = g.rules.State()
+	}
+	listening, err := firewall.Listening("/proc/net")
+	if err != nil {
+		g.log.Warn("what listens", "err", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := api.Firewall{Active: !g.observe, Problem: state.Problem, Services: []api.FirewallService{}, Zones: []api.FirewallZone{}, Restored: []api.RestoredSetting{}}
+	for _, id := range sysconfig.Services() {
+		s := api.FirewallService{ID: api.FirewallServiceID(id), Zones: zones(g.config.Firewall.OpenIn(id)), UsualZones: zones(sysconfig.UsualZones(id)), Ports: []api.PortRange{}}
+		for _, p := range g.ports(id) {
+			s.Ports = append(s.Ports, p)
+			for n := p.First; n <= p.Last; n++ {
+				s.Listening = s.Listening || listening[firewall.Port{Protocol: firewall.Protocol(p.Protocol), Number: uint16(n)}]
+			}
+		}
+		out.Services = append(out.Services, s)
+	}
+	for _, z := range firewall.Zones() {
+		zone := api.FirewallZone{ID: api.FirewallZoneID(z), Interfaces: []string{}, Dropped: []api.DroppedPackets{}}
+		for _, l := range state.Links {
+			if of := state.Zones[l.ID]; !l.Member && (of == z || of == "" && z == firewall.Both) {
+				zone.Interfaces = append(zone.Interfaces, g.name(l))
+			}
+		}
+		if counts := state.Counts[z]; counts != nil {
+			for _, r := range firewall.Reasons() {
+				zone.Dropped = append(zone.Dropped, api.DroppedPackets{Reason: api.DroppedPacketsReason(r), Packets: int64(counts[r].Packets), Bytes: int64(counts[r].Bytes)})
+			}
+		}
+		out.Zones = append(out.Zones, zone)
+	}
+	for _, r := range state.Restored {
+		out.Restored = append(out.Restored, api.RestoredSetting{AtMs: r.At.UnixMilli(), Setting: r.Setting})
+	}
+	return out, nil
+}
+
+func zones(names []string) []api.Zone {
+	out := []api.Zone{}
+	for _, n := range names {
+		out = append(out, api.Zone(n))
+	}
+	return out
+}
+
+// SetFirewall chooses in which zones services are open.
+func (g *guarding) SetFirewall(_ context.Context, r api.FirewallRequest) error {
+	if g.observe {
+		return observing("its firewall is not changed")
+	}
+	f := sysconfig.Firewall{}
+	for _, s := range r.Services {
+		if _, twice := f.Services[s.ID]; twice {
+			return answer.Field("services", "bad_services", fmt.Sprintf("%s is there twice.", s.ID))
+		}
+		if f.Services == nil {
+			f.Services = map[string][]string{}
+		}
+		f.Services[s.ID] = append([]string{}, s.Zones...)
+	}
+	if err := refused(f.Validate()); err != nil {
+		return err
+	}
+	if !g.reachable(f) {
+		return answer.Field("firewall.services.web", "unreachable", "No network card of this machine is in a zone in which the web admin would be open. Open it in another zone, or put a card into this one first.")
+	}
+	return refused(g.keeper.Change(func(c *sysconfig.Config) { c.Firewall = f }))
+}
+
+// reachable tells whether the web admin would be open on any interface.
+func (g *guarding) reachable(f sysconfig.Firewall) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	zones := g.config.Network.ZonesOf()
+	return len(g.links) == 0 || slices.ContainsFunc(g.links, func(l links.Link) bool {
+		z := firewall.ZoneOf(zones[l.ID])
+		return !l.Member && (z == firewall.Both || slices.Contains(f.OpenIn(sysconfig.ServiceWeb), string(z)))
+	})
+}
+
+// SetRelayPorts takes the engine's word for where the relay listens.
+func (g *guarding) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
+	if err := checkRelayPorts(p); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	same := slices.Equal(p.TCP, g.relay.TCP) && slices.Equal(p.UDP, g.relay.UDP)
+	g.relay = p
+	c := g.config
+	g.mu.Unlock()
+	if same {
+		return nil
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(g.file, b, 0o640); err != nil {
+		return fmt.Errorf("remember the relay's ports: %w", err)
+	}
+	g.apply(c)
+	return nil
+}
+
+func checkRelayPorts(p api.RelayPorts) error {
+	if len(p.TCP) > 4 || len(p.UDP) > 8 {
+		return answer.Field("tcp", "bad_ports", "The relay has four ports of TCP and eight of UDP at most.")
+	}
+	for field, list := range map[string][]int{"tcp": p.TCP, "udp": p.UDP} {
+		for _, n := range list {
+			if n < 1 || n > 65535 || slices.Contains(reserved, n) {
+				return answer.Field(field, "bad_ports", fmt.Sprintf("The relay cannot have port %d.", n))
+			}
+		}
+	}
+	return nil
+}
+
+// Bandwidth is what interfaces send, and may send.
+func (g *guarding) Bandwidth(context.Context) ([]api.Bandwidth, error) {
+	figures := g.limits.Figures()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := []api.Bandwidth{}
+	for _, f := range figures {
+		if f.Link.Member {
+			continue
+		}
+		out = append(out, api.Bandwidth{
+			Limit: api.BandwidthLimit{Interface: f.Link.ID, Kbps: f.Limit.Kbps, RouterKbps: f.Limit.RouterKbps},
+			Name:  g.name(f.Link), Up: f.Link.Up, Router: f.Link.Gateway, SentBps: f.TxBits, ReceivedBps: f.RxBits, RouterBps: f.RouterBits,
+			Dropped: f.Dropped, Problem: f.Problem,
+		})
+	}
+	return out, nil
+}
+
+// SetBandwidth replaces all limits.
+func (g *guarding) SetBandwidth(_ context.Context, list []api.BandwidthLimit) error {
+	if g.observe {
+		return observing("its bandwidth is not limited")
+	}
+	var limits []sysconfig.BandwidthLimit
+	for _, l := range list {
+		limits = append(limits, sysconfig.BandwidthLimit{Interface: l.Interface, Kbps: l.Kbps, RouterKbps: l.RouterKbps})
+	}
+	return refused(g.keeper.Change(func(c *sysconfig.Config) { c.Bandwidth = limits }))
+}
+
+func observing(what string) error {
+	return answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; "+what+".")
+}
+
+// refused words a refusal of the configuration for the API.
+func refused(err error) error {
+	var field *sysconfig.FieldError
+	if errors.As(err, &field) {
+		return answer.Field(field.Field, "bad_value", field.Reason)
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { closes, dropped, kbps, megabits, portText, serviceState, used } from './words';
+
+test('ports are written as people write them', () => {
+  expect(portText([{ protocol: 'tcp', first: 443, last: 443 }, { protocol: 'udp', first: 56000, last: 56099 }])).toBe('TCP 443, UDP 56000–56099');
+  expect(portText([])).toBe('');
+});
+
+test('what was dropped, the most frequent first', () => {
+  expect(dropped({ id: 'office', interfaces: [], dropped: [{ reason: 'spoofed', packets: 2, bytes: 1 }, { reason: 'limited', packets: 0, bytes: 0 }, { reason: 'denied', packets: 7, bytes: 1 }] })).toBe('7 for what is not open, 2 with a false sender');
+  expect(dropped({ id: 'both', interfaces: [], dropped: [] })).toBe('nothing');
+});
+
+test('a service says whether anybody can reach it', () => {
+  const service = { id: 'relay', zones: ['office'], usualZones: ['office'], ports: [{ protocol: 'tcp', first: 554, last: 554 }], listening: true } as const;
+  const of = (change: object) => serviceState({ ...service, zones: [...service.zones], usualZones: [], ports: [...service.ports], ...change }).word;
+  expect(of({})).toBe('listens');
+  expect(of({ listening: false })).toBe('does not listen');
+  expect(of({ zones: [] })).toBe('closed');
+  expect(of({ ports: [] })).toBe('off');
+});
+
+test('limits are typed in Mbit/s', () => {
+  expect(kbps('')).toBe(null);
+  expect(kbps(' 2,5 ')).toBe(2500);
+  expect(kbps('0.128')).toBe(128);
+  expect(kbps('25000')).toBe(25_000_000);
+  for (const bad of ['0.1', '25001', '-1', '1e3', 'fast', '1.2345']) expect(kbps(bad)).toBe(undefined);
+  expect(megabits(2500)).toBe('2.5');
+  expect(megabits(undefined)).toBe('');
+});
+
+test('what is used of a limit', () => {
+  const one = { limit: { interface: 'a', kbps: 1000 }, name: 'lan1', up: true, router: false, sentBps: 250_000, receivedBps: 0, routerBps: 0, dropped: 0, problem: '' };
+  expect(used(one)).toEqual({ all: 0.25, router: null });
+  expect(used({ ...one, sentBps: 5_000_000 }).all).toBe(1);
+});
+
+test('zones that are closed', () => {
+  expect(closes(['office', 'cameras'], ['cameras'])).toEqual(['office']);
+});

@@ -1,0 +1,69 @@
+import type { Bandwidth, DropReason, Firewall, FirewallService, PortRange, Zone } from '../api/model';
+
+export const zones: readonly Zone[] = ['office', 'cameras'];
+
+export const serviceNames: Record<FirewallService['id'], string> = {
+  web: 'Web admin and live pictures',
+  webrtc: 'Live pictures by WebRTC',
+  relay: 'Relay (RTSP)',
+  ntp: 'Time for cameras (NTP)',
+  mdns: 'Name on the network (mDNS)',
+};
+
+export const zoneNames: Record<Firewall['zones'][number]['id'], string> = {
+  office: 'Office',
+  cameras: 'Cameras',
+  both: 'In both',
+};
+
+const reasons: Record<DropReason, string> = {
+  spoofed: 'with a false sender',
+  astray: 'for another network',
+  denied: 'for what is not open',
+  limited: 'too many at once',
+  passing: 'to be passed on',
+  leaving: 'own, by the wrong way',
+};
+
+/** What was dropped, the most frequent first: `1,204 for what is not open`. */
+export function dropped(zone: Firewall['zones'][number]): string {
+  const counted = zone.dropped.filter((one) => one.packets > 0).toSorted((a, b) => b.packets - a.packets);
+  return counted.length === 0 ? 'nothing' : counted.map((one) => `${one.packets.toLocaleString()} ${reasons[one.reason]}`).join(', ');
+}
+
+/** Ports as people write them: `TCP 443, UDP 56000–56099`. */
+export function portText(ports: readonly PortRange[]): string {
+  return ports.map((range) => `${range.protocol.toUpperCase()} ${range.first === range.last ? range.first : `${range.first}–${range.last}`}`).join(', ');
+}
+
+/** What is said beside a service. */
+export function serviceState(service: FirewallService): { word: string; kind: 'good' | 'quiet' | 'warn' } {
+  if (service.ports.length === 0) return { word: 'off', kind: 'quiet' };
+  if (service.zones.length === 0) return { word: 'closed', kind: 'quiet' };
+  return service.listening ? { word: 'listens', kind: 'good' } : { word: 'does not listen', kind: 'quiet' };
+}
+
+/** Zones that a service was opened in and is no longer: those who are connected from there keep what they have, but cannot come again. */
+export function closes(before: readonly Zone[], after: readonly Zone[]): Zone[] {
+  return before.filter((zone) => !after.includes(zone));
+}
+
+/** kbit/s as typed in Mbit/s; null is no limit, undefined what cannot be read. */
+export function kbps(text: string): number | null | undefined {
+  const trimmed = text.trim().replace(',', '.');
+  if (trimmed === '') return null;
+  if (!/^\d{1,6}(\.\d{1,3})?$/.test(trimmed)) return undefined;
+  const value = Math.round(Number(trimmed) * 1000);
+  return value >= 128 && value <= 25_000_000 ? value : undefined;
+}
+
+/** The reverse: kbit/s as Mbit/s. */
+export function megabits(limit: number | undefined): string {
+  return limit ? String(limit / 1000) : '';
+}
+
+/** How much of its limit an interface uses, from 0 to 1; null without one. */
+export function used(one: Bandwidth): { all: number | null; router: number | null } {
+  const share = (bps: number, limit: number | undefined) => (limit ? Math.min(1, bps / (limit * 1000)) : null);
+  return { all: share(one.sentBps, one.limit.kbps), router: share(one.routerBps, one.limit.routerKbps) };
+}
