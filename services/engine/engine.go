@@ -55,6 +55,8 @@ import (
 const (
 	// settleWithin is how long to wait for the word that all disks have been looked at.
 	settleWithin = 20 * time.Second
+	// networkWithin is how long the cameras wait for the machine's first address.
+	networkWithin = 3 * time.Second
 	// repairWithin is how long the cameras wait for what a crash left open to be repaired, so that gaps get their true
 	// length. A disk that hangs must not keep the others from recording.
 	repairWithin = 5 * time.Second
@@ -229,6 +231,9 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	cancel()
 	if err := resume(idx); err != nil {
 		log.Error("outages of the time before cannot be told to their end", "err", err)
+	}
+	if !m.networked(ctx, networkWithin) && ctx.Err() == nil {
+		log.Warn("the machine has no address yet; the cameras start all the same")
 	}
 	if err := cameras.Start(); err != nil {
 		return err

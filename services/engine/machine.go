@@ -48,11 +48,26 @@ func (m *machine) get() (api.Status, <-chan struct{}) {
 
 // settled waits until every disk present at boot has been looked at; false when that takes too long or ctx ends.
 func (m *machine) settled(ctx context.Context, within time.Duration) bool {
+	return m.until(ctx, within, func(s api.Status) bool { return s.StorageSettled })
+}
+
+// networked waits until the machine has an address, or no link that one could come by; false when that takes too long or ctx
+// ends. At boot the network comes a moment after the disks: a camera that is tried before is tried again only seconds later,
+// and the ledger would blame the network.
+func (m *machine) networked(ctx context.Context, within time.Duration) bool {
+	return m.until(ctx, within, func(s api.Status) bool {
+		link := func(n api.Interface) bool { return n.Carrier }
+		address := func(n api.Interface) bool { return len(n.Addresses) > 0 }
+		return slices.ContainsFunc(s.Interfaces, address) || !slices.ContainsFunc(s.Interfaces, link)
+	})
+}
+
+func (m *machine) until(ctx context.Context, within time.Duration, ok func(api.Status) bool) bool {
 	late := time.NewTimer(within)
 	defer late.Stop()
 	for {
 		s, changed := m.get()
-		if s.StorageSettled {
+		if ok(s) {
 			return true
 		}
 		select {

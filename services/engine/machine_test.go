@@ -2,6 +2,8 @@ package engine
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"vigie/internal/api"
 )
@@ -28,4 +30,34 @@ func TestARestartedSystemServiceTakesNoVolumeAway(t *testing.T) {
 	if m.set(api.Status{Hostname: "y"}); m.hostname() != "y" {
 		t.Error("the rest of the word is not taken")
 	}
+}
+
+func TestCamerasWaitForAnAddressWhileOneMayCome(t *testing.T) {
+	link, plugged := api.Interface{Carrier: true}, api.Interface{Carrier: true, Addresses: []string{"192.0.2.1/24"}}
+	for _, c := range []struct {
+		what string
+		list []api.Interface
+		want bool
+	}{
+		{"nothing is known of any", nil, true},
+		{"no cable", []api.Interface{{}}, true},
+		{"a link without an address", []api.Interface{{}, link}, false},
+		{"one of two has an address", []api.Interface{link, plugged}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMachine()
+			m.set(api.Status{Interfaces: c.list})
+			if got := m.networked(t.Context(), networkWithin); got != c.want {
+				t.Errorf("%s: %v", c.what, got)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		m, began := newMachine(), time.Now()
+		m.set(api.Status{Interfaces: []api.Interface{link}})
+		time.AfterFunc(time.Second, func() { m.set(api.Status{Interfaces: []api.Interface{plugged}}) })
+		if !m.networked(t.Context(), networkWithin) || time.Since(began) != time.Second {
+			t.Errorf("an address came after a second, noticed after %v", time.Since(began))
+		}
+	})
 }

@@ -12,6 +12,10 @@ import (
 // usualMonitorMs is how often the members' links are looked at.
 const usualMonitorMs = 100
 
+// notices are how often the others on the network are told, 100 ms apart, that another member answers for the bond now:
+// of one that is lost nobody would learn before the machine sends something by itself.
+const notices = 5
+
 // newBond is a bond as it is made: what can be told before there are members.
 func (m *Manager) newBond(b sysconfig.Bond) *netlink.Bond {
 	attrs := netlink.NewLinkAttrs()
@@ -28,6 +32,9 @@ func (m *Manager) newBond(b sysconfig.Bond) *netlink.Bond {
 	}
 	if b.Mode == sysconfig.BondLACP {
 		bond.LacpRate = rate(b)
+	}
+	if b.Mode == sysconfig.BondActiveBackup || b.Mode == sysconfig.BondTLB || b.Mode == sysconfig.BondALB {
+		bond.NumPeerNotif = notices
 	}
 	if b.HashPolicy != "" {
 		bond.XmitHashPolicy = netlink.StringToBondXmitHashPolicy(b.HashPolicy)
