@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"vigie/internal/hostname"
@@ -159,6 +158,5 @@ func (n Network) resolving() error {
 
 // validLabel accepts a short text that can be printed.
 func validLabel(s string) bool {
-	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxLabel && strings.TrimSpace(s) == s &&
-		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return printable(s) && utf8.RuneCountInString(s) <= maxLabel && strings.TrimSpace(s) == s
 }
