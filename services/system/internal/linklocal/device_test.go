@@ -1,6 +1,7 @@
 package linklocal
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"vigie/services/system/internal/netnstest"
 )
 
 // TestMain runs the manager itself when the test binary is started inside a namespace.
@@ -40,6 +43,7 @@ func child(names []string) {
 	m.Configure(nics)
 	better := make(chan os.Signal, 1)
 	signal.Notify(better, syscall.SIGUSR1)
+	fmt.Println("ready") // for the signal, which is nobody's before
 	go func() {
 		<-better
 		m.Configure(nil)
@@ -70,36 +74,38 @@ func until(t *testing.T, what string, ok func() bool) {
 
 // TestTwoNICsGetAddressesAndAnswerByThem has a machine with two cables, and a host at the end of each.
 func TestTwoNICsGetAddressesAndAnswerByThem(t *testing.T) {
-	machine := fmt.Sprintf("vigie-ll-%d", os.Getpid())
-	var hosts []string
-	for _, ns := range []string{machine, machine + "-0", machine + "-1"} {
-		run(t, "ip", "netns", "add", ns)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", ns).Run() })
-	}
+	machine := netnstest.New(t, "ll")
+	var hosts []*netnstest.Namespace
 	for i := range 2 {
-		host, nic := fmt.Sprintf("%s-%d", machine, i), fmt.Sprintf("eth%d", i)
+		host, nic := netnstest.New(t, fmt.Sprintf("host%d", i)), fmt.Sprintf("eth%d", i)
 		hosts = append(hosts, host)
-		run(t, "ip", "-n", host, "link", "add", "up0", "type", "veth", "peer", "name", nic, "netns", machine)
-		run(t, "ip", "-n", host, "addr", "add", "169.254.200.1/16", "dev", "up0")
-		run(t, "ip", "-n", host, "link", "set", "up0", "up")
-		run(t, "ip", "-n", machine, "link", "set", nic, "up")
+		netnstest.Wire(t, host, "up0", machine, nic)
+		host.Up(t, "up0", "169.254.200.1/16")
+		machine.Up(t, nic)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin := func() *exec.Cmd {
-		cmd := exec.Command("ip", "netns", "exec", machine, self)
+		cmd := exec.Command("ip", "netns", "exec", machine.Name, self)
 		cmd.Env = append(os.Environ(), "LINKLOCAL_TEST_NICS=eth0,eth1")
 		cmd.Stderr = t.Output()
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatalf("the manager says %q: %v", line, err)
+		}
 		return cmd
 	}
 	address := func(nic string) string {
-		out := run(t, "ip", "-n", machine, "-4", "-o", "addr", "show", "dev", nic, "scope", "link")
+		out := run(t, "ip", "-n", machine.Name, "-4", "-o", "addr", "show", "dev", nic, "scope", "link")
 		for _, f := range strings.Fields(out) {
 			if a, ok := strings.CutSuffix(f, "/16"); ok {
 				return a
@@ -112,7 +118,7 @@ func TestTwoNICsGetAddressesAndAnswerByThem(t *testing.T) {
 	a, b := address("eth0"), address("eth1")
 	for i, target := range []string{a, b} { // both hosts have the same address: only the right NIC leads back
 		// nobody listens there, which the machine's kernel says, if both ways lead through
-		out, _ := exec.CommandContext(t.Context(), "ip", "netns", "exec", hosts[i], "timeout", "10", "bash", "-c", "exec 3<>/dev/tcp/"+target+"/9").CombinedOutput()
+		out, _ := exec.CommandContext(t.Context(), "ip", "netns", "exec", hosts[i].Name, "timeout", "10", "bash", "-c", "exec 3<>/dev/tcp/"+target+"/9").CombinedOutput()
 		if !strings.Contains(string(out), "refused") {
 			t.Errorf("%s does not answer: %s", target, out)
 		}
@@ -127,12 +133,12 @@ func TestTwoNICsGetAddressesAndAnswerByThem(t *testing.T) {
 	}
 	cmd = begin()
 	until(t, "the next run has taken the addresses up", func() bool {
-		return strings.Count(run(t, "ip", "-n", machine, "rule"), "20169:") == 2 && address("eth0") == a && address("eth1") == b
+		return strings.Count(run(t, "ip", "-n", machine.Name, "rule"), "20169:") == 2 && address("eth0") == a && address("eth1") == b
 	})
 	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the addresses are gone, with their rules", func() bool {
-		return address("eth0") == "" && address("eth1") == "" && !strings.Contains(run(t, "ip", "-n", machine, "rule"), "20169:")
+		return address("eth0") == "" && address("eth1") == "" && !strings.Contains(run(t, "ip", "-n", machine.Name, "rule"), "20169:")
 	})
 }

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"vigie/services/system/internal/netnstest"
 )
 
 // TestMain runs a responder itself when the test binary is started inside a namespace.
@@ -49,15 +51,6 @@ func child(name string) {
 	}
 }
 
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
 // background starts a program that ends with the test.
 func background(t *testing.T, env []string, name string, args ...string) *bufio.Scanner {
 	t.Helper()
@@ -79,18 +72,12 @@ func background(t *testing.T, env []string, name string, args ...string) *bufio.
 
 // TestAvahiFindsTheMachine has another implementation at the other end of a cable, which has the wanted name already.
 func TestAvahiFindsTheMachine(t *testing.T) {
-	machine := fmt.Sprintf("vigie-mdns-%d", os.Getpid())
-	peer := machine + "-p"
-	for _, ns := range []string{machine, peer} {
-		run(t, "ip", "netns", "add", ns)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", ns).Run() })
-		run(t, "ip", "netns", "exec", ns, "sh", "-c", "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad")
-	}
-	run(t, "ip", "-n", peer, "link", "add", "peer0", "type", "veth", "peer", "name", "eth0", "netns", machine)
-	run(t, "ip", "-n", peer, "addr", "add", "10.9.0.2/24", "dev", "peer0")
-	run(t, "ip", "-n", machine, "addr", "add", "10.9.0.1/24", "dev", "eth0")
-	run(t, "ip", "-n", peer, "link", "set", "peer0", "up")
-	run(t, "ip", "-n", machine, "link", "set", "eth0", "up")
+	machine, peer := netnstest.New(t, "mdns"), netnstest.New(t, "peer")
+	netnstest.Wire(t, peer, "peer0", machine, "eth0")
+	peer.Up(t, "peer0", "10.9.0.2/24")
+	machine.Up(t, "eth0", "10.9.0.1/24")
+	peer.Await(t, "peer0")
+	machine.Await(t, "eth0")
 
 	// Avahi with a bus of its own: its folder below /run is in a mount namespace of its own too.
 	dir := t.TempDir()
@@ -111,12 +98,12 @@ func TestAvahiFindsTheMachine(t *testing.T) {
 		t.Fatal("no bus")
 	}
 	env := []string{"DBUS_SYSTEM_BUS_ADDRESS=" + bus}
-	background(t, env, "ip", "netns", "exec", peer, "unshare", "-m", "sh", "-c",
+	background(t, env, "ip", "netns", "exec", peer.Name, "unshare", "-m", "sh", "-c",
 		"mount -t tmpfs none /run && exec avahi-daemon -f "+avahiConfig+" --no-drop-root --no-chroot --no-rlimits")
 	ask := func(args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", peer}, args...)...)
+		cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", peer.Name}, args...)...)
 		cmd.Env = append(os.Environ(), env...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -140,7 +127,7 @@ func TestAvahiFindsTheMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := background(t, []string{"MDNS_TEST_NAME=gate"}, "ip", "netns", "exec", machine, self)
+	said := background(t, []string{"MDNS_TEST_NAME=gate"}, "ip", "netns", "exec", machine.Name, self)
 	for said.Scan() {
 		if said.Text() == "name gate-2.local" {
 			break

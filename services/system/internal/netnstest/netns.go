@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -108,6 +109,29 @@ func (n *Namespace) Up(tb testing.TB, name string, addresses ...string) {
 			}
 		}
 		return nil
+	})
+}
+
+// Await waits until an interface has a link and an IPv6 link-local address, both of which the kernel gives in its own time.
+func (n *Namespace) Await(tb testing.TB, name string) {
+	tb.Helper()
+	n.Do(tb, func() error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+			list, err := netlink.AddrList(l, netlink.FAMILY_V6)
+			if err != nil {
+				return err
+			}
+			for _, a := range list {
+				if a.IP.IsLinkLocalUnicast() && a.Flags&unix.IFA_F_TENTATIVE == 0 {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("%s never has a link-local address", name)
 	})
 }
 
