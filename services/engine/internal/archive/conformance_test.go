@@ -147,6 +147,7 @@ func newSite(t *testing.T) *site {
 				add(camera, "main", index.Alarm, at, 1), add(camera, "main", index.Standard, at.Add(3*time.Second), 2))
 		}
 		if i == 0 {
+			await(t, "the copy has all of it", func() bool { return s.db.Copies()[0].Generation == s.db.Generation() })
 			s.before = filepath.Join(t.TempDir(), "before")
 			if err := os.CopyFS(s.before, os.DirFS(s.copies[0].Path)); err != nil {
 				t.Fatal(err)
