@@ -14,7 +14,7 @@ import (
 
 // The end of the machine, in this order and in less than ten seconds whatever hangs:
 //
-//  1. services, each with its limit, viewers first        servicesLimit
+//  1. services by levels, each with its limit             servicesLimit
 //  2. every process that is left is killed                killLimit
 //  3. data volumes are unmounted, side by side            until unmountBy
 //  4. the watchdog: disarmed for power-off, put off for a restart

@@ -377,7 +377,7 @@ func (a *appliance) Log(service string) ([]string, error) {
 	}
 	lines, err := a.supervisor.Log(service)
 	if errors.Is(err, supervise.ErrNoService) {
-		err = fmt.Errorf("%w; there are %s", err, strings.Join(append(stopOrder(), "init"), ", "))
+		err = fmt.Errorf("%w; there are %s", err, strings.Join(append(slices.Concat(stopOrder()...), "init"), ", "))
 	}
 	return lines, err
 }

@@ -27,7 +27,7 @@ const (
 
 // serviceTable is every service, in the order in which they start.
 //
-// The stop limits together are what services may take of the ten seconds of a shutdown.
+// The longest stop limits of all levels (stopOrder) together are what services may take of the ten seconds of a shutdown.
 func serviceTable() []supervise.Service {
 	return []supervise.Service{
 		{
@@ -96,5 +96,8 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 	}
 }
 
-// stopOrder: viewers first, then recording, then what recording stands on.
-func stopOrder() []string { return []string{"screen", "serial", "web", "ntp", "engine", "system"} }
+// stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
+// that nothing else stands on belongs to the first level, and costs a shutdown no time.
+func stopOrder() [][]string {
+	return [][]string{{"screen", "serial", "web", "ntp"}, {"engine"}, {"system"}}
+}

@@ -10,8 +10,8 @@ import (
 func stopping(t *testing.T) (s *Supervisor, web, engine *service) {
 	t.Helper()
 	s = New(Config{
-		Log: slog.New(slog.DiscardHandler), Timing: DefaultTiming(), StopOrder: []string{"web", "engine"},
-		Services: []Service{{Name: "engine", StopLimit: 4 * time.Second}, {Name: "web", StopLimit: time.Second}},
+		Log: slog.New(slog.DiscardHandler), Timing: DefaultTiming(), StopOrder: [][]string{{"web", "ntp"}, {"engine"}},
+		Services: []Service{{Name: "engine", StopLimit: 4 * time.Second}, {Name: "web", StopLimit: time.Second}, {Name: "ntp", StopLimit: time.Second}},
 	})
 	for _, sv := range s.services {
 		sv.machine = newMachine(t0, s.cfg.Timing, sv.def.StopLimit)
@@ -25,8 +25,12 @@ func stopping(t *testing.T) (s *Supervisor, web, engine *service) {
 // TestAServiceThatCannotBeKilledHoldsUpNoStop: one that hangs in the kernel, on a disk, never ends.
 func TestAServiceThatCannotBeKilledHoldsUpNoStop(t *testing.T) {
 	s, web, engine := stopping(t)
+	ntp := s.find("ntp")
 	s.stopNext(at(10))
 	expect(t, &web.machine, 10, actTerminate)
+	expect(t, &ntp.machine, 10, actTerminate) // beside web: a level takes as long as its slowest
+	ntp.run = nil
+	ntp.machine.ended(at(10.1), "ended")
 	s.stopNext(at(10.9))
 	expect(t, &web.machine, 11, actKill)
 	s.stopNext(at(11.1))

@@ -31,8 +31,9 @@ var ErrNeeded = errors.New("without this service nobody could start it again")
 type Config struct {
 	Log      *slog.Logger
 	Services []Service
-	// StopOrder names the services in the order in which they are stopped.
-	StopOrder []string
+	// StopOrder names the services in the order in which they are stopped: those of a level at once, the next level once
+	// they have ended.
+	StopOrder [][]string
 	Timing    Timing
 	Reaper    *reap.Reaper
 	Tree      *cgroup.Tree // nil: no control groups
@@ -276,22 +277,22 @@ func (s *Supervisor) find(name string) *service {
 	return nil
 }
 
-// firstToStop is the first service in the stop order that was not asked to stop; nil: all were.
-func (s *Supervisor) firstToStop() *service {
-	for _, name := range s.cfg.StopOrder {
-		if sv := s.find(name); sv != nil && !sv.machine.stopped {
-			return sv
+// nextToStop are the services of the first level in the stop order that were not asked to stop; none: all were.
+func (s *Supervisor) nextToStop() (next []*service) {
+	for _, level := range s.cfg.StopOrder {
+		for _, name := range level {
+			if sv := s.find(name); sv != nil && !sv.machine.stopped {
+				next = append(next, sv)
+			}
 		}
-	}
-	for _, sv := range s.services {
-		if !sv.machine.stopped {
-			return sv
+		if next != nil {
+			return next
 		}
 	}
 	return nil
 }
 
-// stopNext goes on with a stop: to the next service, once those asked before have ended, or cannot even be killed. A
+// stopNext goes on with a stop: to the next level, once those asked before have ended, or cannot even be killed. A
 // service that hangs on a dead disk must not cost the others their orderly end.
 func (s *Supervisor) stopNext(now time.Time) {
 	if !s.stopping {
@@ -302,7 +303,7 @@ func (s *Supervisor) stopNext(now time.Time) {
 			return
 		}
 	}
-	if sv := s.firstToStop(); sv != nil {
+	for _, sv := range s.nextToStop() {
 		sv.machine.stop(now)
 	}
 }

@@ -143,7 +143,7 @@ func newRig(t *testing.T, timing Timing, services ...string) *rig {
 			Name: name, Path: path, Env: []string{"SUPERVISED=" + mode}, MaxFiles: 256, RuntimeDir: filepath.Join(t.TempDir(), name),
 			RuntimeMode: 0o750, StopLimit: stopLimit, Recording: name == "engine", Stoppable: name == "engine",
 		})
-		cfg.StopOrder = append(cfg.StopOrder, name)
+		cfg.StopOrder = append(cfg.StopOrder, []string{name})
 	}
 	r.Supervisor = New(cfg)
 	go func() { r.done <- r.Run() }()
