@@ -1,10 +1,11 @@
-// Package blockdev is the inventory of disks, read from sysfs alone: there is no udev on the appliance. It also hears
-// the kernel's uevents, as hints that the inventory is worth reading again; they carry no truth of their own, because
-// they can be lost.
+// Package blockdev is the inventory of disks, read from sysfs and procfs alone: there is no udev on the appliance. It
+// also hears the kernel's uevents, as hints that the inventory is worth reading again; they carry no truth of their own,
+// because they can be lost.
 //
 // What a disk says about itself (model, serial) is foreign text: it leaves this package printable and trimmed. A
 // disk's id is stable over boots and ports when it has a WWN or a serial, and names the port otherwise; two disks
-// never share one. Reading sysfs does not touch the disk, so a dead disk does not block List.
+// never share one. The kernel's name of a disk (sda) is for the node in /dev and means nothing after a restart: people
+// are never told it. Nothing that is read here asks the disk (temperatures would), so a dead one does not block List.
 package blockdev
 
 import (
@@ -23,22 +24,31 @@ import (
 type Disk struct {
 	Name       string // kernel name, such as sda; the node is /dev/<Name>
 	Seq        uint64 // the kernel's number of this appearance: a disk pulled and put back gets another
+	Number     string // major:minor
 	ID         string
 	Model      string
 	Serial     string // as the disk says it; ID when it says none
+	WWN        string // in hexadecimal; empty when there is none
+	Firmware   string
 	Bus        string // sata, scsi, nvme, usb, virtio, mmc, xen, hyper-v; empty when not known
+	Slot       string // where it is plugged in, for people
+	Adapter    string // PCI address of what it is attached to; empty when that is none
 	SizeBytes  int64
 	Rotational bool
 	Removable  bool
 	ReadOnly   bool
 	Optical    bool
 	Parts      []Part
+	Users      []User
+
+	path string // its port, as part of an id
 }
 
 // Part is a partition as the kernel sees it.
 type Part struct {
 	Name        string
-	Start, Size int64 // bytes
+	Start, Size int64  // bytes
+	Number      string // major:minor
 }
 
 // Node is the path of a device node.
@@ -75,14 +85,22 @@ func List(root string) ([]Disk, error) {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
+	distinguish(out)
+	return out, addUsers(root, out)
+}
+
+// distinguish gives disks of one id different ones: enclosures that give all their disks one number exist.
+func distinguish(list []Disk) {
 	seen := map[string]bool{}
-	for i := range out {
-		if seen[out[i].ID] { // enclosures that give all their disks one number exist
-			out[i].ID += "-" + out[i].Name
+	for i := range list {
+		if d := &list[i]; seen[d.ID] {
+			d.ID += "-" + d.path
+			if seen[d.ID] {
+				d.ID += "-" + d.Name
+			}
 		}
-		seen[out[i].ID] = true
+		seen[list[i].ID] = true
 	}
-	return out, nil
 }
 
 // Read describes one disk by its kernel name.
@@ -98,12 +116,13 @@ func Read(root, name string) (Disk, error) {
 		return Disk{}, fmt.Errorf("disk %s: size: %w", name, err)
 	}
 	d := Disk{
-		Name: name, Model: model(s), Serial: serial(s), Bus: bus(name, real), SizeBytes: size * 512,
+		Name: name, Number: s.text("dev"), Model: model(s), Serial: serial(s), WWN: wwn(s), Firmware: firmware(s),
+		Bus: bus(name, real), Adapter: adapter(real), SizeBytes: size * 512, path: path(name, real),
 		Rotational: s.text("queue/rotational") == "1", ReadOnly: s.text("ro") == "1", Optical: strings.HasPrefix(name, "sr"),
 	}
 	d.Seq, _ = strconv.ParseUint(s.text("diskseq"), 10, 64)
 	d.Removable = s.text("removable") == "1" || d.Bus == "usb" || d.Bus == "mmc" && s.text("device/type") == "SD"
-	d.ID = id(s, d, real)
+	d.ID, d.Slot = id(s, d), slot(root, s, d.Bus, real)
 	if d.Serial == "" {
 		d.Serial = d.ID
 	}
@@ -127,7 +146,7 @@ func parts(real, name string) ([]Part, error) {
 		start, err1 := strconv.ParseInt(s.text("start"), 10, 64)
 		size, err2 := strconv.ParseInt(s.text("size"), 10, 64)
 		if err1 == nil && err2 == nil {
-			out = append(out, Part{e.Name(), start * 512, size * 512})
+			out = append(out, Part{e.Name(), start * 512, size * 512, s.text("dev")})
 		}
 	}
 	return out, nil

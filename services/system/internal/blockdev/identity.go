@@ -79,32 +79,68 @@ var (
 	lun    = regexp.MustCompile(`/\d+:(\d+:\d+:\d+)/`)
 )
 
-// id is made of characters that need no escaping in a URL.
-func id(s sysDir, d Disk, real string) string {
-	wwid := s.text("wwid")
-	if wwid == "" {
-		wwid = s.text("device/wwid")
+// wwid is what the kernel calls a disk's world-wide name: "naa.…", "eui.…", or else text of the disk's.
+func wwid(s sysDir) string {
+	if v := s.text("wwid"); v != "" { // NVMe
+		return v
 	}
-	var from string
-	switch {
-	case wwid != "":
-		from = wwid
-	case d.Serial != "":
-		from = d.Bus + "-" + d.Model + "-" + d.Serial
-	default:
-		from = "path"
-		if all := pci.FindAllString(real, -1); len(all) > 0 {
-			from += "-" + all[len(all)-1]
-		}
-		if m := ata.FindStringSubmatch(real); m != nil {
-			from += "-" + m[1]
-		}
-		if m := lun.FindStringSubmatch(real); m != nil {
-			from += "-" + m[1]
-		}
-		if from == "path" {
-			from += "-" + d.Name
-		}
-	}
-	return strings.Trim(unsafe.ReplaceAllString(from, "-"), "-")
+	return s.text("device/wwid")
 }
+
+// wwn is the world-wide name as it is printed on a disk's label; text that merely identifies it is none.
+func wwn(s sysDir) string {
+	for _, kind := range []string{"naa.", "eui."} {
+		if v, ok := strings.CutPrefix(wwid(s), kind); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func firmware(s sysDir) string {
+	for _, name := range []string{"device/firmware_rev", "device/fwrev", "device/rev"} { // NVMe, MMC, SCSI
+		if v := s.text(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// id is made of characters that need no escaping in a URL.
+func id(s sysDir, d Disk) string {
+	switch w := wwid(s); {
+	case w != "":
+		return safe(w)
+	case d.Serial != "":
+		return safe(d.Bus + "-" + d.Model + "-" + d.Serial)
+	}
+	return d.path
+}
+
+// path names the port of a disk.
+func path(name, real string) string {
+	from := "path"
+	if a := adapter(real); a != "" {
+		from += "-" + a
+	}
+	if m := ata.FindStringSubmatch(real); m != nil {
+		from += "-" + m[1]
+	}
+	if m := lun.FindStringSubmatch(real); m != nil {
+		from += "-" + m[1]
+	}
+	if from == "path" {
+		from += "-" + name
+	}
+	return safe(from)
+}
+
+// adapter is the last PCI device on the way to a disk.
+func adapter(real string) string {
+	if all := pci.FindAllString(real, -1); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return ""
+}
+
+func safe(s string) string { return strings.Trim(unsafe.ReplaceAllString(s, "-"), "-") }

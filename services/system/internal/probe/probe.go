@@ -31,6 +31,7 @@ type Part struct {
 	Number      int
 	Start, Size int64
 	Contents    []Content
+	Member      *Member // of an array, where the partition is one
 }
 
 // Result is what a disk holds.
@@ -38,6 +39,7 @@ type Result struct {
 	Contents []Content // on the disk itself, partition tables included
 	Parts    []Part
 	Blank    bool
+	Member   *Member // of an array, where the whole disk is one
 }
 
 // maxParts bounds the partitions looked at.
@@ -47,12 +49,12 @@ const maxParts = 128
 func Probe(r io.ReaderAt, size int64) (Result, error) {
 	d := &disk{r: r, size: size}
 	var res Result
-	res.Contents = d.superblocks()
+	res.Contents, res.Member = d.superblocks(), d.member
 	table, parts := d.partitions(res.Contents)
 	res.Contents = append(table, res.Contents...)
 	for _, p := range parts {
 		section := &disk{r: io.NewSectionReader(r, p.Start, p.Size), size: p.Size}
-		p.Contents = section.superblocks()
+		p.Contents, p.Member = section.superblocks(), section.member
 		if section.err != nil && d.err == nil {
 			d.err = fmt.Errorf("partition %d: %w", p.Number, section.err)
 		}
@@ -81,11 +83,26 @@ func (r Result) Find(match func(Content) bool) (c Content, p *Part, ok bool) {
 	return Content{}, nil, false
 }
 
+// Members returns the members of arrays on the disk: itself, or its partitions.
+func (r Result) Members() []*Member {
+	var all []*Member
+	if r.Member != nil {
+		all = append(all, r.Member)
+	}
+	for i := range r.Parts {
+		if r.Parts[i].Member != nil {
+			all = append(all, r.Parts[i].Member)
+		}
+	}
+	return all
+}
+
 // disk reads windows and keeps the first error.
 type disk struct {
-	r    io.ReaderAt
-	size int64
-	err  error
+	r      io.ReaderAt
+	size   int64
+	err    error
+	member *Member // set by what recognises one
 }
 
 // at returns n bytes at off, or nil where the disk does not reach or cannot be read.

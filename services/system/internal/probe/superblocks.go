@@ -1,9 +1,7 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
 )
 
 var (
@@ -130,37 +128,6 @@ func (d *disk) lvm() (Content, bool) {
 	for off := 0; off+512 <= len(b); off += 512 {
 		if string(b[off:off+8]) == "LABELONE" && string(b[off+24:off+32]) == "LVM2 001" {
 			return Content{Kind: "lvm", Name: "LVM physical volume", UUID: text(b[off+32 : off+64])}, true
-		}
-	}
-	return Content{}, false
-}
-
-const mdMagic = 0xa92b4efc
-
-// md1: version 1.0 near the end, 1.1 at the start, 1.2 at 4 KiB (md_p.h); the superblock knows its own place.
-func (d *disk) md1() (Content, bool) {
-	sector := d.size / 512
-	for minor, off := range []int64{(sector - 16) &^ 7 * 512, 0, 4096} {
-		b := d.at(off, 256)
-		if b == nil || le.Uint32(b) != mdMagic || le.Uint32(b[4:]) != 1 || int64(le.Uint64(b[144:])) != off/512 {
-			continue
-		}
-		name := fmt.Sprintf("Linux RAID member (level %d, metadata 1.%d)", int32(le.Uint32(b[72:])), minor)
-		return Content{"md", name, text(b[32:64]), uuid(b[16:32])}, true
-	}
-	return Content{}, false
-}
-
-// md0: version 0.90, in the last whole 64 KiB block but one end, in the writer's byte order.
-func (d *disk) md0() (Content, bool) {
-	b := d.at(d.size&^(64<<10-1)-64<<10, 64)
-	if b == nil {
-		return Content{}, false
-	}
-	for _, order := range []binary.ByteOrder{le, be} {
-		if order.Uint32(b) == mdMagic && order.Uint32(b[4:]) == 0 {
-			id := append(bytes.Clone(b[20:24]), b[52:64]...)
-			return Content{Kind: "md", Name: "Linux RAID member (metadata 0.90)", UUID: uuid(id)}, true
 		}
 	}
 	return Content{}, false
