@@ -22,6 +22,7 @@ type machine struct {
 	*supervisor.Link
 	*networking
 	*guarding
+	*diskcare
 	observe bool
 	keeper  *config.Keeper
 	clock   *clock.Keeper

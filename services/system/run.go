@@ -24,6 +24,7 @@ import (
 	"vigie/services/system/internal/clock"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/console"
+	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/facts"
 	"vigie/services/system/internal/hostwatch"
 	"vigie/services/system/internal/httpapi"
@@ -95,14 +96,22 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	guard.keeper = keeper
+	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
+	book.Open(log)
+	care := newDiskcare(o.observe, book, b.SetRaidCards, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))
 		keeper.Attach(id, path)
+		book.Attach(id, path, log)
+	}
+	detach := func(id string) {
+		keeper.Detach(id)
+		book.Detach(id)
 	}
 	disks := storage.New(storage.Config{
 		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
-		Attach: attach, Detach: keeper.Detach,
+		Attach: attach, Detach: detach, Seen: care.follow, Health: care.health,
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
@@ -122,7 +131,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
-	m := &machine{Link: link, networking: admin, guarding: guard, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
+	m := &machine{Link: link, networking: admin, guarding: guard, diskcare: care, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
@@ -130,6 +139,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
+	g.Go(func() error { return care.watch.Run(ctx) })
+	g.Go(func() error { return book.Run(ctx, log) })
 	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error { return guard.run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })

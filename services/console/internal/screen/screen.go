@@ -140,11 +140,7 @@ func (b *builder) disks(s *api.Status) {
 		if d.Removable && d.Use != api.DiskUseVolume {
 			continue
 		}
-		name := d.Serial
-		if name == "" {
-			name = d.Device
-		}
-		parts = append(parts, fmt.Sprintf("%s %s %s", name, size(d.SizeBytes), uses(d, s.Volumes)))
+		parts = append(parts, fmt.Sprintf("%s %s %s", d.Serial, size(d.SizeBytes), uses(d, s.Volumes)))
 	}
 	const most = 6
 	switch {

@@ -142,6 +142,9 @@ func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
 // SetVolumes replaces the volumes; the list then belongs to the board.
 func (b *Board) SetVolumes(v []api.Volume) { set(b, &b.status.Volumes, list(v)) }
 
+// SetRaidCards replaces the RAID cards; the list then belongs to the board.
+func (b *Board) SetRaidCards(v []api.RaidCard) { set(b, &b.status.RaidCards, list(v)) }
+
 // SetMedia replaces the removable disks that exports can go to; the list then belongs to the board.
 func (b *Board) SetMedia(v []api.Medium) { set(b, &b.status.Media, list(v)) }
 

@@ -31,7 +31,6 @@ type Machine interface {
 	SetClock(ctx context.Context, r api.ClockRequest) error
 	ClockHistory() api.ClockHistory
 	SetTimeServer(ctx context.Context, r api.TimeServerSettings) error
-	FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error
 	MountMedium(ctx context.Context, medium string) error
 	EjectMedium(ctx context.Context, medium string) error
 	Hosts() api.HostWatch
@@ -49,6 +48,7 @@ type Machine interface {
 	ServiceLog(ctx context.Context, name string) ([]string, error)
 	Memory() (api.Memory, error)
 	NetworkMachine
+	DiskMachine
 }
 
 type server struct {
@@ -67,6 +67,9 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"GET /v1/clock/history":               s.clockHistory,
 		"PUT /v1/time-server":                 s.timeServer,
 		"POST /v1/disks/{disk}/format":        s.format,
+		"GET /v1/disks/{disk}/health":         s.diskHealth,
+		"POST /v1/disks/{disk}/self-test":     s.testDisk,
+		"GET /v1/disk-events":                 s.diskEvents,
 		"POST /v1/media/{medium}/mount":       s.mountMedium,
 		"POST /v1/media/{medium}/eject":       s.ejectMedium,
 		"GET /v1/hosts":                       s.hosts,
@@ -147,14 +150,6 @@ func (s *server) timeServer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, s.machine.SetTimeServer(r.Context(), req))
-}
-
-func (s *server) format(w http.ResponseWriter, r *http.Request) error {
-	var req api.FormatRequest
-	if err := answer.Read(w, r, &req); err != nil {
-		return err
-	}
-	return accepted(w, s.machine.FormatDisk(r.Context(), r.PathValue("disk"), req))
 }
 
 func (s *server) mountMedium(w http.ResponseWriter, r *http.Request) error {

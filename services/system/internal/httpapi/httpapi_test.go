@@ -56,6 +56,19 @@ func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("e
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
 	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
 }
+func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {
+	degrees := 41.5
+	return api.DiskReport{
+		Health: api.DiskHealth{Status: api.DiskHealthStatusWarning, Reasons: []string{"It is hot."}, Test: api.SelfTest{Kind: "short", Percent: 10}},
+		Tests:  []api.DiskTest{{Kind: "Short", Result: "Completed", Hours: 7}}, ByHour: []api.DiskPoint{{AtMs: 1, Temperature: &degrees}}, ByDay: []api.DiskPoint{},
+	}, f.do("health " + d)
+}
+func (f *fakes) TestDisk(_ context.Context, d string, kind api.SelfTestRequestKind) error {
+	return f.do("test " + d + " " + string(kind))
+}
+func (f *fakes) DiskEvents() []api.DiskEvent {
+	return []api.DiskEvent{{AtMs: 1, Disk: "d", Serial: "S", Severity: api.DiskEventSeverityWarning, Text: "It is hot."}}
+}
 func (f *fakes) Firewall(context.Context) (api.Firewall, error) {
 	return api.Firewall{
 		Active:   true,
@@ -147,8 +160,8 @@ func full() *board.Board {
 	b.SetTimeServer(api.TimeServerSettings{Enabled: true, OrphanStratum: 10})
 	b.SetTimeZone("Europe/Paris")
 	b.SetDisks([]api.Disk{
-		{ID: "a", Device: "sda", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
-		{ID: "b", Device: "sdb", Serial: "T", Use: api.DiskUseBlank},
+		{ID: "a", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
+		{ID: "b", Serial: "T", Use: api.DiskUseArray, Slot: "port 2", UsedBy: []string{"an array that runs"}, Found: []api.DiskContent{{Kind: "md", Name: "member", Member: api.ArrayMember{Array: "u", Level: "RAID 1", Members: 2, Role: api.ArrayMemberRoleMember, Position: 1}}}},
 	})
 	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1}})
 	b.SetMedia([]api.Medium{{ID: "u", Name: "STICK", Filesystem: "FAT", SizeBytes: 9, FreeBytes: 8, FileLimitBytes: 7, Status: api.MediumStatusMounted, Path: "/volumes/medium-u/Vigie exports"}})
@@ -189,6 +202,12 @@ var requests = []struct {
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
+	{"getDiskHealth", "GET", "/v1/disks/sd-1/health", "", 200, "health sd-1", ""},
+	{"getDiskHealth", "GET", "/v1/disks/bad/health", "", 409, "", "refused"},
+	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"long"}`, 202, "test sd-1 long", ""},
+	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"erase"}`, 400, "", "bad_kind"},
+	{"testDisk", "POST", "/v1/disks/bad/self-test", `{"kind":"stop"}`, 409, "", "refused"},
+	{"getDiskEvents", "GET", "/v1/disk-events", "", 200, "", ""},
 	{"mountMedium", "POST", "/v1/media/usb-1/mount", "", 204, "mount usb-1", ""},
 	{"mountMedium", "POST", "/v1/media/bad/mount", "", 409, "", "refused"},
 	{"ejectMedium", "POST", "/v1/media/usb-1/eject", "", 204, "eject usb-1", ""},

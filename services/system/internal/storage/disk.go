@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +26,7 @@ type disk struct {
 	since    time.Time // of the phase
 	use      api.DiskUse
 	contents string
+	found    probe.Result
 	hidden   bool   // a drive without a medium
 	volume   string // id of the volume on it
 	op       api.Operation
@@ -81,11 +85,14 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	}
 	m.enter(d, idle)
 	d.hidden = errors.Is(err, unix.ENOMEDIUM)
-	d.contents = found.Describe()
+	d.found, d.contents = found, found.Describe()
 	boot := func(c probe.Content) bool { return c.Kind == "iso9660" && c.Label == m.cfg.BootLabel }
 	ours := func(c probe.Content) bool { return c.Kind == "xfs" && c.Label == volume.Label && c.UUID != "" }
 	_, _, isBoot := found.Find(boot)
 	c, part, isOurs := found.Find(ours)
+	if isOurs && (part == nil && found.Member != nil || part != nil && part.Member != nil) {
+		isOurs = false // one side of a mirror whose superblock stands at the end: the file system is the array's
+	}
 	if v := m.volumes[d.volume]; v != nil && v.disk == d && err != nil {
 		m.fail(v, "The disk cannot be read: "+plain(err)+".")
 		m.retry(v)
@@ -98,12 +105,14 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	switch {
 	case err != nil:
 		d.use, d.contents = api.DiskUseOther, "cannot be read: "+plain(err)
-		m.cfg.Log.Warn("disk cannot be read", "disk", d.name, "err", err)
+		m.cfg.Log.Warn("disk cannot be read", "disk", d.dev.Serial, "err", plain(err))
 	case isBoot:
 		d.use = api.DiskUseBoot
 	case isOurs && !m.cfg.Observe:
 		m.mount(ctx, d, c.UUID, part)
 		return
+	case len(found.Members()) > 0:
+		d.use = api.DiskUseArray
 	case found.Blank:
 		d.use = api.DiskUseBlank
 	default:
@@ -120,8 +129,8 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 // gone deals with a disk that was pulled or died.
 func (m *Manager) gone(ctx context.Context, d *disk) {
 	if !d.hidden && !d.dev.Optical {
-		m.cfg.Log.Warn("disk is gone", "disk", d.name, "serial", d.dev.Serial)
-		m.cfg.Console.Say("disk "+d.name, "disk %s: gone (%s, serial %s)", d.name, orUnknown(d.dev.Model), d.dev.Serial)
+		m.cfg.Log.Warn("disk is gone", "disk", d.dev.Serial, "slot", d.dev.Slot)
+		m.say(d, "gone (%s)", orUnknown(d.dev.Model))
 	}
 	if v := m.volumes[d.volume]; v != nil && v.disk == d {
 		m.lose(ctx, v, gone)
@@ -136,13 +145,46 @@ func (m *Manager) announce(d *disk) {
 	}
 	use := map[api.DiskUse]string{
 		api.DiskUseBlank: "blank", api.DiskUseBoot: "the boot medium", api.DiskUseOther: "not ours: " + d.contents,
-		api.DiskUseVolume: "data volume",
-	}[d.use]
-	if d.use == api.DiskUseBoot {
-		m.cfg.Console.Say("disk "+d.name, "disk %s: %s, %s, %s", d.name, orUnknown(d.dev.Model), size(d.dev.SizeBytes), use)
-		return
+		api.DiskUseVolume: "data volume", api.DiskUseArray: d.contents, api.DiskUseBusy: "in use: " + strings.Join(m.users(d), ", "),
+	}[m.use(d)]
+	where := ""
+	if d.dev.Slot != "" {
+		where = ", " + d.dev.Slot
 	}
-	m.cfg.Console.Say("disk "+d.name, "disk %s: %s, serial %s, %s, %s", d.name, orUnknown(d.dev.Model), d.dev.Serial, size(d.dev.SizeBytes), use)
+	m.say(d, "%s, %s%s, %s", orUnknown(d.dev.Model), size(d.dev.SizeBytes), where, use)
+}
+
+// say puts a line about a disk on the console. People know it by its serial: the kernel's name for it says nothing about
+// which one to pull.
+func (m *Manager) say(d *disk, format string, args ...any) {
+	m.cfg.Console.Say("disk "+d.dev.ID, "disk %s: %s", d.dev.Serial, fmt.Sprintf(format, args...))
+}
+
+// use is what a disk is for at the moment: what was found on it, unless something that is not ours uses it.
+func (m *Manager) use(d *disk) api.DiskUse {
+	if (d.use == api.DiskUseBlank || d.use == api.DiskUseOther) && len(m.users(d)) > 0 {
+		return api.DiskUseBusy
+	}
+	return d.use
+}
+
+// users says in words what uses a disk, but for mounts of this service.
+func (m *Manager) users(d *disk) []string {
+	var out []string
+	for _, u := range d.dev.Users {
+		switch {
+		case u.Kind == blockdev.Swap:
+			out = append(out, "swap space")
+		case u.Kind == blockdev.Holder && strings.HasPrefix(u.Name, "md"):
+			out = append(out, "an array that runs")
+		case u.Kind == blockdev.Holder:
+			out = append(out, "an encrypted or logical volume")
+		case filepath.Dir(u.Name) != m.cfg.Root:
+			out = append(out, "mounted at "+u.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // device returns the name of the node that holds a partition, or the disk itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -62,9 +63,11 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 	v := m.volumes[d.volume]
 	switch {
 	case a.serial != d.dev.Serial:
-		return answer.Field("confirmSerial", "wrong_serial", "The serial is not that of the disk "+d.name+". Nothing was changed.")
+		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the disk. Nothing was changed.")
 	case d.use == api.DiskUseBoot:
 		return refuse("boot_medium", "Vigie was started from this disk; it cannot be a data volume.")
+	case d.volume == "" && len(m.users(d)) > 0:
+		return refuse("in_use", fmt.Sprintf("The disk is in use (%s). Nothing was changed.", strings.Join(m.users(d), ", ")))
 	case d.phase == formatting || d.op.Status == api.OperationStatusRunning:
 		return refuse("busy", "This disk is already being formatted.")
 	case d.busy():
@@ -94,8 +97,8 @@ func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
 	old := d.volume
 	d.volume = ""
 	d.op = api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning, Message: "Starting."}
-	m.cfg.Log.Info("format", "disk", d.name, "serial", d.dev.Serial, "volume", id)
-	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting as volume %s", d.name, name)
+	m.cfg.Log.Info("format", "disk", d.dev.Serial, "volume", id)
+	m.say(d, "formatting as volume %s", name)
 	node, seq, rotational := m.cfg.Node(d.name), d.dev.Seq, d.dev.Rotational
 	step := func(what string) {
 		select {
@@ -147,6 +150,6 @@ func (m *Manager) finish(d *disk, err error) {
 	case errors.Is(err, volume.ErrSwapped):
 		d.op.Message = "Another disk has taken this one's place. Nothing was changed."
 	}
-	m.cfg.Log.Error("format", "disk", d.name, "err", err)
-	m.cfg.Console.Say("disk "+d.name, "disk %s: formatting failed: %s", d.name, firstLine(err))
+	m.cfg.Log.Error("format", "disk", d.dev.Serial, "err", err)
+	m.say(d, "formatting failed: %s", firstLine(err))
 }

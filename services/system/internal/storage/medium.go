@@ -82,7 +82,7 @@ func (m *Manager) pulled(ctx context.Context, d *disk) {
 	}
 	x.reply(answer.Refuse(http.StatusConflict, "gone", "The USB disk was pulled."))
 	if x.used() {
-		m.cfg.Log.Warn("medium was pulled while it was mounted", "disk", d.name)
+		m.cfg.Log.Warn("medium was pulled while it was mounted", "disk", d.dev.Serial)
 		m.letGo(ctx, m.mediumPath(d))
 	}
 }
@@ -166,12 +166,12 @@ func (m *Manager) mediumMounted(ctx context.Context, x *med, folder string, use 
 	}
 	if err != nil {
 		x.status, x.reason = api.MediumStatusFailed, "It cannot be used: "+firstLine(err)+"."
-		m.cfg.Log.Warn("medium cannot be mounted", "disk", x.disk.name, "err", err)
+		m.cfg.Log.Warn("medium cannot be mounted", "disk", x.disk.dev.Serial, "err", err)
 		x.reply(answer.Refuse(http.StatusConflict, "unusable", x.reason))
 		return
 	}
 	x.status, x.folder, x.use, x.checked = api.MediumStatusMounted, folder, use, m.cfg.Now()
-	m.cfg.Log.Info("medium", "disk", x.disk.name, "filesystem", x.found.System, "status", "mounted")
+	m.cfg.Log.Info("medium", "disk", x.disk.dev.Serial, "filesystem", x.found.System, "status", "mounted")
 	x.reply(nil)
 }
 
@@ -179,7 +179,7 @@ func (m *Manager) mediumMounted(ctx context.Context, x *med, folder string, use 
 func (m *Manager) eject(ctx context.Context, x *med) {
 	was := x.status
 	x.status = api.MediumStatusEjecting
-	node, name, path := m.cfg.Node(x.disk.name), x.disk.name, m.mediumPath(x.disk)
+	node, name, serial, path := m.cfg.Node(x.disk.name), x.disk.name, x.disk.dev.Serial, m.mediumPath(x.disk)
 	m.job(ctx, func() func() {
 		err := medium.Unmount(path)
 		return func() {
@@ -191,7 +191,7 @@ func (m *Manager) eject(ctx context.Context, x *med) {
 			m.job(ctx, func() func() {
 				err := m.cfg.PowerOff(node, name)
 				return func() {
-					m.cfg.Log.Info("medium", "disk", name, "status", "ejected", "stopped", err == nil)
+					m.cfg.Log.Info("medium", "disk", serial, "status", "ejected", "stopped", err == nil)
 					x.reply(nil)
 				}
 			})
@@ -205,7 +205,7 @@ func (m *Manager) notEjected(x *med, was api.MediumStatus, err error) {
 		x.reply(answer.Refuse(http.StatusConflict, "in_use", "An export is being written to this USB disk. Wait for its end, or stop it first."))
 		return
 	}
-	m.cfg.Log.Error("medium cannot be ejected", "disk", x.disk.name, "err", err)
+	m.cfg.Log.Error("medium cannot be ejected", "disk", x.disk.dev.Serial, "err", err)
 	x.reply(answer.Refuse(http.StatusConflict, "unusable", "The USB disk cannot be ejected: "+firstLine(err)+"."))
 }
 
@@ -238,7 +238,7 @@ func (m *Manager) watchMedia(ctx context.Context) {
 func (m *Manager) mediumList() []api.Medium {
 	var out []api.Medium
 	for _, x := range m.media {
-		a := api.Medium{ID: x.disk.dev.ID, Name: medium.Name(x.found.Label, x.disk.dev.Model), Device: x.disk.name, Filesystem: x.found.System,
+		a := api.Medium{ID: x.disk.dev.ID, Name: medium.Name(x.found.Label, x.disk.dev.Model), Filesystem: x.found.System,
 			SizeBytes: x.disk.dev.SizeBytes, FileLimitBytes: x.found.Limit, Status: x.status, Reason: x.reason}
 		if x.found.Part != nil {
 			a.SizeBytes = x.found.Part.Size

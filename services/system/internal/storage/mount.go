@@ -47,7 +47,7 @@ const gone = "The disk was removed or has stopped answering."
 func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Part) {
 	if v := m.volumes[id]; v != nil && v.disk != nil && v.disk != d {
 		d.use = api.DiskUseOther
-		d.contents = fmt.Sprintf("a copy of volume %q, which is on disk %s", v.name, v.disk.name)
+		d.contents = fmt.Sprintf("a copy of volume %q, which is on disk %s", v.name, v.disk.dev.Serial)
 		m.announce(d)
 		return
 	}
@@ -98,7 +98,7 @@ func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part
 	}
 	m.enter(d, idle)
 	if errors.Is(err, volume.ErrForeign) {
-		m.cfg.Log.Warn("volume refused", "disk", d.name, "volume", v.id, "err", err)
+		m.cfg.Log.Warn("volume refused", "disk", d.dev.Serial, "volume", v.id, "err", err)
 		d.use, d.volume = api.DiskUseOther, ""
 		d.contents += " (" + firstLine(err) + ")"
 		m.finish(d, err)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"vigie/internal/api"
+	"vigie/services/system/internal/probe"
 	"vigie/services/system/internal/volume"
 )
 
@@ -18,22 +20,51 @@ func (m *Manager) publish() {
 }
 
 func (m *Manager) diskList() []api.Disk {
-	var out []api.Disk
+	var shown []*disk
 	for _, d := range m.disks {
 		if d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
 			continue // a drive is not a disk unless the machine came from it
 		}
+		shown = append(shown, d)
+	}
+	// The kernel counts controllers and ports in their order; its names are used for nothing else here.
+	slices.SortFunc(shown, func(a, b *disk) int {
+		return cmp.Or(len(a.name)-len(b.name), strings.Compare(a.name, b.name), cmp.Compare(a.seq, b.seq))
+	})
+	out := make([]api.Disk, 0, len(shown))
+	for _, d := range shown {
 		out = append(out, api.Disk{
-			ID: d.dev.ID, Device: d.name, Model: d.dev.Model, Serial: d.dev.Serial, Bus: d.dev.Bus, SizeBytes: d.dev.SizeBytes,
-			Rotational: d.dev.Rotational, Removable: d.dev.Removable, Use: d.use, Contents: d.contents, Volume: d.volume, Operation: d.op,
+			ID: d.dev.ID, Model: d.dev.Model, Serial: d.dev.Serial, Wwn: d.dev.WWN, Firmware: d.dev.Firmware, Bus: d.dev.Bus,
+			Slot: d.dev.Slot, SizeBytes: d.dev.SizeBytes, Rotational: d.dev.Rotational, Removable: d.dev.Removable, Use: m.use(d),
+			Contents: d.contents, Found: pieces(d.found), UsedBy: m.users(d), Volume: d.volume, Operation: d.op, Health: m.cfg.Health(d.dev.ID),
 		})
 	}
-	slices.SortFunc(out, func(a, b api.Disk) int {
-		if len(a.Device) != len(b.Device) {
-			return len(a.Device) - len(b.Device)
+	return out
+}
+
+// pieces are what was found on a disk, one by one.
+func pieces(found probe.Result) []api.DiskContent {
+	var out []api.DiskContent
+	add := func(contents []probe.Content, member *probe.Member, number int, size int64) {
+		for _, c := range contents {
+			piece := api.DiskContent{Kind: c.Kind, Name: c.Name, Label: c.Label, Partition: number, SizeBytes: size}
+			if c.Kind == "md" && member != nil {
+				piece.Member = api.ArrayMember{Array: member.Array, Name: member.Name, Machine: member.Host, Level: probe.LevelName(member.Level),
+					Members: member.Devices, Role: api.ArrayMemberRole(member.Role)}
+				if member.Role == probe.Active {
+					piece.Member.Position = member.Position + 1
+				}
+			}
+			out = append(out, piece)
 		}
-		return strings.Compare(a.Device, b.Device)
-	})
+	}
+	add(found.Contents, found.Member, 0, 0)
+	for _, p := range found.Parts {
+		if len(p.Contents) == 0 {
+			p.Contents = []probe.Content{{Kind: "unknown", Name: "nothing that is known"}}
+		}
+		add(p.Contents, p.Member, p.Number, p.Size)
+	}
 	return out
 }
 

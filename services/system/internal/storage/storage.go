@@ -62,6 +62,9 @@ type Config struct {
 	// called by Run when a volume is gone or unusable.
 	Attach func(id, path string)
 	Detach func(id string)
+	// Seen is told the disks whenever they were listed; Health returns how one is, by its id. Neither waits for a disk.
+	Seen   func([]blockdev.Disk)
+	Health func(id string) api.DiskHealth
 	// PowerOff stops a removable disk that is mounted no more; it may be pulled then.
 	PowerOff func(node, name string) error
 
@@ -198,6 +201,7 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 		return
 	}
 	m.sick = false
+	m.cfg.Seen(list)
 	present := map[key]bool{}
 	for _, dev := range list {
 		k := key{dev.Name, dev.Seq}

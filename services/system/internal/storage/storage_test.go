@@ -39,10 +39,11 @@ type machine struct {
 	attached map[string]bool
 	said     strings.Builder
 	events   chan blockdev.Event
+	patience time.Duration // with a disk that does not answer
 }
 
 func lab(t *testing.T) *machine {
-	l := &machine{t: t, root: t.TempDir(), nodes: map[string]string{}, attached: map[string]bool{}, events: make(chan blockdev.Event)}
+	l := &machine{t: t, root: t.TempDir(), nodes: map[string]string{}, attached: map[string]bool{}, events: make(chan blockdev.Event), patience: 10 * time.Second}
 	return l
 }
 
@@ -80,7 +81,7 @@ func (l *machine) plug(name, node string, size int64, change ...func(*blockdev.D
 			l.t.Fatal(err)
 		}
 	}
-	d := blockdev.Disk{Name: name, Seq: seq, ID: "id-" + name, Model: "Lab", Serial: "S-" + name, SizeBytes: size}
+	d := blockdev.Disk{Name: name, Seq: seq, ID: "id-" + name, Model: "Lab", Serial: "S-" + name, Slot: "bay 3", SizeBytes: size}
 	for _, c := range change {
 		c(&d)
 	}
@@ -112,6 +113,7 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 			}
 			l.attached[id] = true
 		},
+		Seen: func([]blockdev.Disk) {}, Health: func(string) api.DiskHealth { return api.DiskHealth{} },
 		Settled: func() {}, PowerOff: func(string, string) error { return nil },
 		Detach: func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
 	}
@@ -119,7 +121,7 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 		c(&cfg)
 	}
 	l.m = New(cfg, l.board)
-	l.m.pace = pace{tick: 5 * time.Millisecond, rescan: time.Hour, check: 20 * time.Millisecond, patience: 300 * time.Millisecond,
+	l.m.pace = pace{tick: 5 * time.Millisecond, rescan: time.Hour, check: 20 * time.Millisecond, patience: l.patience,
 		quiet: 50 * time.Millisecond, quietNone: 50 * time.Millisecond, retryMount: 50 * time.Millisecond}
 	ctx, cancel := context.WithCancel(l.t.Context())
 	done := make(chan error, 1)
@@ -157,7 +159,7 @@ func (l *machine) until(what string, ok func(api.Status) bool) api.Status {
 
 func disk1(s api.Status, name string) api.Disk {
 	for _, d := range s.Disks {
-		if d.Device == name {
+		if d.Serial == "S-"+name {
 			return d
 		}
 	}
@@ -236,7 +238,7 @@ func TestADiskBecomesAVolumeOnTheAdminsWordOnly(t *testing.T) {
 			t.Errorf("got %+v", again)
 		}
 		said := l.said.String()
-		for _, want := range []string{"disk sda: Lab, serial S-sda, 335.5 MB, blank\n", "volume Gate: mounted at ", "disk sda: gone"} {
+		for _, want := range []string{"disk S-sda: Lab, 335.5 MB, bay 3, blank\n", "volume Gate: mounted at ", "disk S-sda: gone (Lab)"} {
 			if strings.Count(said, want) == 0 {
 				t.Errorf("the console lacks %q:\n%s", want, said)
 			}
@@ -368,6 +370,7 @@ func TestADiskThatHangsStopsNobody(t *testing.T) {
 	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	l.patience = time.Second
 	l.plug("sda", fifo, 320*mib)
 	l.plug("sdb", l.loop(320*mib), 320*mib)
 	l.start(func(c *Config) { c.FormatBlank = true })
@@ -462,4 +465,50 @@ func TestObserveChangesNothingButItsOwnFolders(t *testing.T) {
 	if err := l.ask("id-sda", "S-sda", ""); err == nil || !strings.Contains(err.Error(), "observes") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestADiskThatSomethingUsesIsNotFormatted: what uses it is said, and nobody is told the kernel's name of a disk.
+func TestADiskThatSomethingUsesIsNotFormatted(t *testing.T) {
+	l := lab(t)
+	uses := func(kind blockdev.UserKind, name string) func(*blockdev.Disk) {
+		return func(d *blockdev.Disk) { d.Users = append(d.Users, blockdev.User{Kind: kind, Name: name}) }
+	}
+	l.plug("sda", l.loop(320*mib), 320*mib, uses(blockdev.Swap, ""), uses(blockdev.Mounted, "/boot"))
+	l.plug("sdb", l.loop(320*mib), 320*mib, uses(blockdev.Holder, "md127"))
+	member := l.loop(320 * mib)
+	if err := os.WriteFile(member, mirrorMember(), 0); err != nil {
+		t.Fatal(err)
+	}
+	l.plug("sdc", member, 320*mib)
+	l.start()
+	s := l.until("settled", settled)
+	if d := disk1(s, "sda"); d.Use != api.DiskUseBusy || !slices.Equal(d.UsedBy, []string{"mounted at /boot", "swap space"}) || d.Slot != "bay 3" {
+		t.Errorf("got %+v", d)
+	}
+	if d := disk1(s, "sdb"); d.Use != api.DiskUseBusy || !slices.Equal(d.UsedBy, []string{"an array that runs"}) {
+		t.Errorf("got %+v", d)
+	}
+	d := disk1(s, "sdc")
+	if d.Use != api.DiskUseArray || len(d.Found) != 1 || d.Found[0].Member.Position != 2 || d.Found[0].Member.Machine != "box" || d.Found[0].Member.Level != "RAID 1" {
+		t.Errorf("got %+v", d)
+	}
+	for _, name := range []string{"sda", "sdb"} {
+		if err := l.ask("id-"+name, "S-"+name, ""); err == nil || !strings.Contains(err.Error(), "in use") || strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Idle, and so the administrator's to give.
+	if err := l.ask("id-sdc", "S-sdc", ""); err != nil {
+		t.Error(err)
+	}
+	l.until("a volume", mountedOn("sdc"))
+}
+
+// mirrorMember is the begin of a disk that is the second one of a mirror (metadata 1.2; see package probe).
+func mirrorMember() []byte {
+	b := make([]byte, 8192)
+	for off, v := range map[int]string{0: "\xfc\x4e\x2b\xa9\x01", 16: "0123456789abcdef", 32: "box:films", 72: "\x01", 92: "\x02", 144: "\x08", 160: "\x01", 220: "\x02", 256: "\x00\x00\x01\x00"} {
+		copy(b[4096+off:], v)
+	}
+	return b
 }

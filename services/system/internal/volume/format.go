@@ -62,9 +62,9 @@ func hold(node string, seq uint64) (*os.File, error) {
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.BLKGETDISKSEQ, uintptr(unsafe.Pointer(&got)))
 	switch {
 	case errno != 0:
-		err = fmt.Errorf("ask which disk %s is: %w", node, errno)
+		err = fmt.Errorf("ask which disk it is: %w", errno)
 	case got != seq:
-		err = fmt.Errorf("%s: %w", node, ErrSwapped)
+		err = ErrSwapped
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -90,7 +90,7 @@ func wipe(node string) error {
 	f, err := os.OpenFile(node, os.O_RDWR|os.O_EXCL, 0)
 	if err != nil {
 		if errors.Is(err, unix.EBUSY) {
-			return fmt.Errorf("open %s: %w", node, ErrInUse)
+			return ErrInUse
 		}
 		return err
 	}
@@ -128,11 +128,11 @@ func rereadPartitions(f *os.File) error {
 		case err == nil || errors.Is(err, unix.EINVAL):
 			return nil
 		case !errors.Is(err, unix.EBUSY):
-			return fmt.Errorf("read the partition table of %s again: %w", f.Name(), err)
+			return fmt.Errorf("read the partition table again: %w", err)
 		}
 		time.Sleep(time.Duration(try) * 10 * time.Millisecond)
 	}
-	return fmt.Errorf("read the partition table of %s again: %w", f.Name(), ErrInUse)
+	return fmt.Errorf("read the partition table again: %w", ErrInUse)
 }
 
 // firstLine is what a program says before it explains its usage.

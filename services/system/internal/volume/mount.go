@@ -69,7 +69,7 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 	}
 	if err != nil {
 		os.Remove(path)
-		return mountError(node, err)
+		return mountError(err)
 	}
 	failFast(node)
 	return nil
@@ -78,7 +78,7 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 // moduleTime is how long the kernel may take to load XFS, with what that needs.
 const moduleTime = 5 * time.Second
 
-func mountError(node string, err error) error {
+func mountError(err error) error {
 	var why string
 	switch {
 	case errors.Is(err, unix.ENODEV):
@@ -90,9 +90,9 @@ func mountError(node string, err error) error {
 	case errors.Is(err, unix.EIO):
 		why = "the disk returns errors"
 	default:
-		return fmt.Errorf("mount %s: %w", node, err)
+		return fmt.Errorf("mount: %w", err)
 	}
-	return fmt.Errorf("mount %s: %s: %w", node, why, err)
+	return fmt.Errorf("mount: %s: %w", why, err)
 }
 
 // failFast makes XFS give up metadata writes that a disk refuses, after 30 s instead of never: a file system that is

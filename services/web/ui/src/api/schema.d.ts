@@ -1067,6 +1067,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/disks/{disk}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a disk, or of a drive behind a RAID card */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        /** What a disk said of itself last, its self-tests, and how it was over time */
+        get: operations["getDiskHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disks/{disk}/self-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a disk, or of a drive behind a RAID card */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a disk test itself, or stop the test that runs. It serves on meanwhile; progress is in its health */
+        post: operations["testDisk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disk-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to disks: the newest 500 events, newest first */
+        get: operations["getDiskEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/media/{medium}/mount": {
         parameters: {
             query?: never;
@@ -2213,6 +2270,8 @@ export interface components {
             timeServer?: components["schemas"]["TimeServerSettings"];
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
+            /** @description RAID cards and SAS adapters; they are watched, not configured */
+            raidCards?: components["schemas"]["RaidCard"][];
             /** @description Removable disks with a file system that exports can go to */
             media?: components["schemas"]["Medium"][];
             services: components["schemas"]["Service"][];
@@ -2759,27 +2818,235 @@ export interface components {
         Disk: {
             /** @description Stable: from WWN or serial */
             id: string;
-            /** @example sda */
-            device: string;
             model: string;
-            /** @description As the disk says it; the id when it says none */
+            /** @description As the disk says it, and what people know it by; the id when it says none */
             serial: string;
+            /**
+             * @description World-wide name or EUI-64, in hexadecimal
+             * @example 50014ee2b1234567
+             */
+            wwn?: string;
+            /** @description The version of the disk's own */
+            firmware?: string;
             /** @example sata */
             bus?: string;
+            /**
+             * @description Where it is plugged in, for people
+             * @example port 3
+             */
+            slot?: string;
             /** Format: int64 */
             sizeBytes: number;
             rotational?: boolean;
             removable?: boolean;
             /**
-             * @description `other` holds something that is not ours
+             * @description `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
              * @enum {string}
              */
-            use: "blank" | "volume" | "boot" | "other";
+            use: "blank" | "volume" | "array" | "boot" | "busy" | "other";
             /** @description What was found, in words: partition table, filesystem, label */
             contents?: string;
+            /** @description The same piece by piece */
+            found?: components["schemas"]["DiskContent"][];
+            /** @description What uses it now, in words: a mount, swap space, an array */
+            usedBy?: string[];
             /** @description The volume on it */
             volume?: string;
             operation?: components["schemas"]["Operation"];
+            health?: components["schemas"]["DiskHealth"];
+        };
+        /** @description How a disk is, by what it says of itself (SMART). Absent - of this kind of disk nothing is known */
+        DiskHealth: {
+            /**
+             * @description unknown: it has not answered yet, or cannot say
+             * @enum {string}
+             */
+            status: "unknown" | "ok" | "warning" | "failing";
+            /** @description What is wrong, or why nothing is known, in sentences */
+            reasons?: string[];
+            /** @description It sleeps and is not woken; the rest is from before */
+            asleep?: boolean;
+            /**
+             * Format: int64
+             * @description When it answered last
+             */
+            checkedMs?: number;
+            /** @description °C */
+            temperature?: number;
+            /** @description How much of what it can be written is used up, in percent; may be more than 100 */
+            wear?: number;
+            /**
+             * Format: int64
+             * @description Switched on in its life
+             */
+            hours?: number;
+            test?: components["schemas"]["SelfTest"];
+        };
+        /** @description A self-test that runs */
+        SelfTest: {
+            /**
+             * @description Absent: not known
+             * @enum {string}
+             */
+            kind?: "short" | "long";
+            /** @description Done */
+            percent: number;
+        };
+        SelfTestRequest: {
+            /**
+             * @description stop: end the test that runs
+             * @enum {string}
+             */
+            kind: "short" | "long" | "stop";
+        };
+        DiskReport: {
+            health: components["schemas"]["DiskHealth"];
+            /** @description Turns a minute; absent: nothing turns */
+            rpm?: number;
+            /**
+             * Format: int64
+             * @description Sectors replaced by spare ones
+             */
+            reallocated?: number;
+            /**
+             * Format: int64
+             * @description Sectors that cannot be read
+             */
+            pending?: number;
+            /**
+             * Format: int64
+             * @description Errors that could not be mended
+             */
+            uncorrected?: number;
+            /**
+             * Format: int64
+             * @description Transfer errors, mostly a cable's
+             */
+            linkErrors?: number;
+            /** @description Spare blocks left, in percent */
+            spare?: number;
+            /** @description It can test itself */
+            canTest: boolean;
+            /** @description How long a short self-test takes; 0: not said */
+            shortMinutes?: number;
+            longMinutes?: number;
+            /** @description Those that have ended, newest first */
+            tests: components["schemas"]["DiskTest"][];
+            /** @description A month, oldest first */
+            byHour: components["schemas"]["DiskPoint"][];
+            /** @description Three years, oldest first */
+            byDay: components["schemas"]["DiskPoint"][];
+        };
+        DiskTest: {
+            kind: string;
+            result: string;
+            failed: boolean;
+            /**
+             * Format: int64
+             * @description Of the disk's life, when it ended
+             */
+            hours: number;
+        };
+        DiskPoint: {
+            /**
+             * Format: int64
+             * @description Begin of the step
+             */
+            atMs: number;
+            /**
+             * Format: double
+             * @description °C, mean
+             */
+            temperature?: number;
+            hottest?: number;
+            wear?: number;
+            /** Format: int64 */
+            reallocated?: number;
+            /** Format: int64 */
+            pending?: number;
+            /** Format: int64 */
+            uncorrected?: number;
+        };
+        DiskEvent: {
+            /** Format: int64 */
+            atMs: number;
+            /** @description Its id */
+            disk: string;
+            serial: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "failure";
+            text: string;
+        };
+        RaidCard: {
+            /**
+             * @description Its address on the PCI bus
+             * @example 0000:03:00.0
+             */
+            id: string;
+            /** @example MegaRAID SAS-3 3108 */
+            name: string;
+            /** @example megaraid_sas */
+            driver: string;
+            /** @description Disks are behind it; a plain adapter shows them as they are */
+            raid: boolean;
+            /** @description What it shows to the machine as disks: its logical volumes */
+            disks: components["schemas"]["RaidCardDisk"][];
+            /** @description The disks behind it, as far as they answer */
+            drives?: components["schemas"]["RaidCardDrive"][];
+        };
+        RaidCardDisk: {
+            /** @description Id of the disk */
+            disk: string;
+            /**
+             * @description As the card says it; absent: it does not
+             * @example RAID 5
+             */
+            level?: string;
+            /** @example degraded */
+            state?: string;
+            /** @description How far it is in sync */
+            resync?: string;
+        };
+        RaidCardDrive: {
+            /** @description For health and self-tests */
+            id: string;
+            /** @description Its number on the card */
+            place: number;
+            model: string;
+            serial: string;
+            health: components["schemas"]["DiskHealth"];
+        };
+        DiskContent: {
+            /** @example xfs */
+            kind: string;
+            /** @example XFS file system */
+            name: string;
+            label?: string;
+            /** @description Absent: it is on the disk itself */
+            partition?: number;
+            /**
+             * Format: int64
+             * @description Of the partition
+             */
+            sizeBytes?: number;
+            member?: components["schemas"]["ArrayMember"];
+        };
+        /** @description What the superblock of an array's member says */
+        ArrayMember: {
+            /** @description The array's UUID */
+            array: string;
+            /** @description The array's */
+            name?: string;
+            /** @description The host name of the machine that the array belongs to */
+            machine?: string;
+            /** @example RAID 5 */
+            level: string;
+            /** @description How many the array has when it is whole */
+            members?: number;
+            /** @enum {string} */
+            role: "member" | "spare" | "faulty" | "journal";
+            /** @description Of a member: which one it is, counted from 1 */
+            position?: number;
         };
         Operation: {
             /** @enum {string} */
@@ -2808,8 +3075,6 @@ export interface components {
             id: string;
             /** @description Its label, or the disk's model */
             name: string;
-            /** @example sdc */
-            device?: string;
             /** @example exFAT */
             filesystem: string;
             /** Format: int64 */
@@ -4861,6 +5126,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDiskHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a disk, or of a drive behind a RAID card */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Health and history */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskReport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    testDisk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a disk, or of a drive behind a RAID card */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelfTestRequest"];
+            };
+        };
+        responses: {
+            /** @description Started or stopped */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDiskEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskEvent"][];
+                };
             };
             default: components["responses"]["Error"];
         };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Disk, NetInterface } from '../api/model';
-import { diskVerdict, interfaceVerdict, offsetText, serverList, volumeVerdict } from './words';
+import type { NetInterface } from '../api/model';
+import { interfaceVerdict, offsetText, serverList, volumeVerdict } from './words';
 
 it.each([
   [0.123, '+0.12 ms'],
@@ -24,12 +24,6 @@ describe('interfaceVerdict', () => {
     [{ ...nic, addresses: [], bond: 'bond0', member: { active: false, link: 'up', failures: 0 } }, 'Standing by'],
     [{ ...nic, addresses: [], bond: 'bond0', member: { active: false, link: 'down', failures: 1 } }, 'Link lost'],
   ] as const)('%o', (one, word) => expect(interfaceVerdict(one as NetInterface).word).toBe(word));
-});
-
-it('a running operation says more than what the disk was', () => {
-  const disk: Disk = { id: 'd', device: 'sda', model: 'M', serial: 'S', sizeBytes: 1, use: 'blank', operation: { name: 'format', status: 'running' } };
-  expect(diskVerdict(disk).word).toBe('Being formatted');
-  expect(diskVerdict({ ...disk, operation: { name: 'format', status: 'done' }, use: 'volume' }).word).toBe('Data volume');
 });
 
 it('a failed mount outweighs what the engine believes', () => {

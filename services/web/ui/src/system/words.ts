@@ -1,4 +1,4 @@
-import type { Clock, Disk, IndexCopy, NetInterface, RecordingVolume, Service, Volume } from '../api/model';
+import type { Clock, IndexCopy, NetInterface, RecordingVolume, Service, Volume } from '../api/model';
 
 export type Verdict = { kind: 'quiet' | 'good' | 'warn' | 'bad' | 'busy'; word: string };
 
@@ -30,18 +30,6 @@ export function interfaceVerdict(nic: NetInterface): Verdict {
   if (nic.dhcp?.status === 'failed') return { kind: 'bad', word: 'No address' };
   if (nic.dhcp?.status === 'waiting') return { kind: 'busy', word: 'Asking for an address' };
   return nic.addresses.length > 0 ? { kind: 'good', word: 'Up' } : { kind: 'warn', word: 'No address' };
-}
-
-export function diskVerdict(disk: Disk): Verdict {
-  if (disk.operation?.status === 'running') return { kind: 'busy', word: 'Being formatted' };
-  if (disk.operation?.status === 'failed') return { kind: 'bad', word: 'Formatting failed' };
-  const words: Record<Disk['use'], Verdict> = {
-    blank: { kind: 'warn', word: 'Blank' },
-    volume: { kind: 'good', word: 'Data volume' },
-    boot: { kind: 'quiet', word: 'Boot medium' },
-    other: { kind: 'quiet', word: 'Other content' },
-  };
-  return words[disk.use];
 }
 
 export function volumeVerdict(recording: RecordingVolume | undefined, mounted: Volume | undefined): Verdict {
