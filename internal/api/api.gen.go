@@ -1335,6 +1335,24 @@ func (e LiveParamsMedia) Valid() bool {
 	}
 }
 
+// Defines values for GetMediaParamsFormat.
+const (
+	GetMediaParamsFormatMjpeg GetMediaParamsFormat = "mjpeg"
+	GetMediaParamsFormatMp4   GetMediaParamsFormat = "mp4"
+)
+
+// Valid indicates whether the value is a known member of the GetMediaParamsFormat enum.
+func (e GetMediaParamsFormat) Valid() bool {
+	switch e {
+	case GetMediaParamsFormatMjpeg:
+		return true
+	case GetMediaParamsFormatMp4:
+		return true
+	default:
+		return false
+	}
+}
+
 // ArrayMember What the superblock of an array's member says
 type ArrayMember struct {
 	// Array The array's UUID
@@ -3648,7 +3666,13 @@ type GetMediaParams struct {
 	FromMs     int64  `form:"fromMs" json:"fromMs"`
 	DurationMs int64  `form:"durationMs,omitempty" json:"durationMs,omitempty,omitzero"`
 	Stream     string `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+
+	// Format mjpeg: every picture decoded by the appliance and made a JPEG of at most 1280 × 720, in MP4 as Motion JPEG is (503 `too_many_decoders` when too many want that, 501 `no_decoder` where it cannot)
+	Format GetMediaParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
 }
+
+// GetMediaParamsFormat defines parameters for GetMedia.
+type GetMediaParamsFormat string
 
 // GetOverviewParams defines parameters for GetOverview.
 type GetOverviewParams struct {

@@ -23,7 +23,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
@@ -87,7 +86,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database")
 	fs.StringVar(&o.decoder, "decoder", "/usr/libexec/vigie/ffmpeg", "`program` that makes pictures of video for browsers that cannot; without it they are told so")
-	fs.StringVar(&o.profile, "cpuprofile", "", "`file` for a profile of where processor time went, from start to end; for measurements")
+	fs.StringVar(&o.profile, "cpuprofile", "", "`file` for a profile of where processor time went, from start to end, and beside it, with .heap, one of memory in use, made anew now and then; for measurements")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -141,21 +140,6 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	return nil
-}
-
-// profile writes a CPU profile from now until stop is called.
-func profile(path string) (stop func() error, err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("profile: %w", err), f.Close())
-	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
 }
 
 // errAdopted: a volume that came late holds the database of this recorder, which had none yet.
@@ -252,7 +236,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	defer decoders.Close()
 	viewers := live.New(cameras, decoders, rtc.New(rtc.Config{PortMin: rtcPortMin, PortMax: rtcPortMax}), log)
 	defer viewers.Close()
-	player := playback.New(footage{arch}, decoders.Still, log)
+	player := playback.New(footage{arch}, pictures{decoders}, log)
 	book, err := account.Open(db)
 	if err != nil {
 		return err

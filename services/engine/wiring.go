@@ -21,6 +21,7 @@ import (
 	"vigie/services/engine/internal/record"
 	"vigie/services/engine/internal/relay"
 	"vigie/services/engine/internal/retention"
+	"vigie/services/engine/internal/transcode"
 	"vigie/services/system/systemapi"
 )
 
@@ -39,6 +40,17 @@ func (r recordings) Create(run *media.Run, kind index.Kind, startNs int64) (reco
 func targets(cameras *camera.Set, id string) (retention.Targets, bool) {
 	r, setUp := cameras.Retention(id)
 	return retention.Targets(r), setUp
+}
+
+// pictures is the transcoder as playback sees it.
+type pictures struct{ *transcode.Transcoder }
+
+func (p pictures) Convert(ctx context.Context, run *media.Run) (playback.Conversion, error) {
+	c, err := p.Transcoder.Convert(ctx, run)
+	if err != nil {
+		return nil, err // not c, as in Create
+	}
+	return c, nil
 }
 
 // footage is the archive as playback sees it.

@@ -136,7 +136,7 @@ func follow(t *testing.T, script string, job any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute+10**watch)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute+10**watch+*hold)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", script, string(argument))
 	cmd.Stderr = os.Stderr

@@ -3,6 +3,7 @@
 //   url, username, password
 //   cameras              [{name, fps, width, height, phaseMs}]: phaseMs is, for each stream, added to the instant that a frame's number says
 //   late                 {name, fps, width, height, phaseMs, url}: a camera of H.265, which is added when its turn has come
+//   holdMs               how long to watch one camera for whether its latency stays; 0: not at all
 //   watchMs, limitMs     how long to watch for latency, and what 95 of 100 frames may have
 //   shots, downloads, node
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -117,6 +118,17 @@ async function watched(camera, limitMs = given.limitMs) {
     last = told(await tile(camera).getAttribute('data-way'), seen);
     if (seen.p95 <= limitMs && seen.count > (Math.min(camera.fps, 12) * given.watchMs) / 1000 / 2) return last;
   }
+}
+
+if (given.holdMs > 0) {
+  await step(`${gate.name} is shown without delay for long`, async () => {
+    const minutes = [];
+    for (const until = Date.now() + given.holdMs; Date.now() < until; ) minutes.push(await latencies(gate, 60_000));
+    const [newest, oldest, all] = [minutes.at(-1), minutes[0], minutes.flat()].map(percentiles);
+    const note = `${minutes.length} minutes, ${told(await tile(gate).getAttribute('data-way'), all)}; p50 of the first minute ${oldest.p50.toFixed(0)} ms, of the last ${newest.p50.toFixed(0)} ms`;
+    must(all.p95 <= given.limitMs && newest.p50 < oldest.p50 + 40, note);
+    return note;
+  });
 }
 
 /** Turns a tile's sound on, and waits until it is heard; the cameras beep at each full second. */

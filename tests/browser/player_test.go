@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +33,8 @@ type playerTask struct {
 	Node     string         `json:"node"`
 	Shots    string         `json:"shots"`
 	Cameras  []playerCamera `json:"cameras"`
+	Foreign  playerCamera   `json:"foreign"`
+	Crowd    []string       `json:"crowd"`
 	StartMs  int64          `json:"startMs"`
 }
 
@@ -65,18 +68,23 @@ func TestPlayer(t *testing.T) {
 	small := func(n, w, h int, label string) *content.Video {
 		return &content.Video{Codec: content.H264, Width: w, Height: h, FPS: 10, GOP: 10, Bitrate: 150_000, Label: label, Camera: n}
 	}
-	aac, jpeg := small(2, 320, 180, "TWO"), small(3, 320, 180, "THREE")
+	aac, jpeg, foreign := small(2, 320, 180, "TWO"), small(3, 320, 180, "THREE"), small(5, 320, 180, "FIVE")
 	aac.FPS, aac.GOP = 25, 50
-	jpeg.Codec = content.MJPEG
+	jpeg.Codec, foreign.Codec = content.MJPEG, content.H265
 	server := cameras(t,
 		rtspcam.Config{ID: "one", Video: small(1, 320, 180, "ONE"), Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
 		rtspcam.Config{ID: "other", Video: small(1, 240, 180, "ONE")},
 		rtspcam.Config{ID: "two", Video: aac, Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}},
 		rtspcam.Config{ID: "three", Video: jpeg},
 		rtspcam.Config{ID: "four", Video: small(4, 320, 180, "FOUR")},
+		rtspcam.Config{ID: "five", Video: foreign, Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
 	)
 	url := func(id string) string { return server.URL(server.Camera(id)) }
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
+	decoder, err := stack.BuildDecoder(t.Context(), root, filepath.Join(root, "build"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Decoder: decoder, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +114,20 @@ func TestPlayer(t *testing.T) {
 	}
 	always := api.RecordingRule{Calendar: "always", Streams: []api.StreamName{"main"}}
 	plan := &api.RecordingPlan{Standard: always, Alarm: api.RecordingRule{Calendar: "never", Streams: []api.StreamName{"main"}}, PreMb: 4, PostSeconds: 1, SegmentSeconds: 10, SegmentMb: 64}
-	for _, id := range []string{"one", "two", "three", "four"} {
+	add := func(name, id string) playerCamera {
+		t.Helper()
 		var c api.Camera
-		if err := client.Call(ctx, http.MethodPost, "/cameras", api.CameraRequest{Name: strings.ToUpper(id), URL: url(id), Enabled: true, Recording: plan}, &c); err != nil {
+		if err := client.Call(ctx, http.MethodPost, "/cameras", api.CameraRequest{Name: name, URL: url(id), Enabled: true, Recording: plan}, &c); err != nil {
 			t.Fatal(err)
 		}
-		job.Cameras = append(job.Cameras, playerCamera{ID: c.ID, Name: c.Name, FPS: server.Camera(id).Config().Video.FPS, PhaseMs: phase(t, server.Camera(id))})
+		return playerCamera{ID: c.ID, Name: c.Name, FPS: server.Camera(id).Config().Video.FPS, PhaseMs: phase(t, server.Camera(id))}
+	}
+	for _, id := range []string{"one", "two", "three", "four"} {
+		job.Cameras = append(job.Cameras, add(strings.ToUpper(id), id))
+	}
+	job.Foreign = add("FIVE", "five")
+	for n := range 12 {
+		job.Crowd = append(job.Crowd, add(fmt.Sprint("FOUR ", n+1), "four").ID)
 	}
 	first := job.Cameras[0]
 	recorded := func(what string, enough func(api.Timeline) bool) {

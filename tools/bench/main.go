@@ -78,7 +78,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.bitrate, "bitrate", 4_000_000, "`bits` per second and camera")
 	fs.StringVar(&o.binary, "binary", "build/vigie", "the services' `program`")
 	fs.StringVar(&o.dir, "dir", "build/bench", "`folder` to record to; emptied before and after")
-	fs.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the engine with each number of cameras; empty: none")
+	fs.StringVar(&o.profile, "profile", "", "`folder` for profiles of the engine's time and memory with each number of cameras; empty: none")
 	fs.BoolVar(&o.own, "own", os.Geteuid() == 0, "record to a file system of its own")
 	fs.IntVar(&o.viewers, "viewers", 0, "how many watch the cameras live meanwhile: one in ten slowly, one in ten not reading at all")
 	fs.BoolVar(&o.search, "search", false, "look for the largest number of cameras that loses nothing")

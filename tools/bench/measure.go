@@ -262,6 +262,7 @@ func missing(ctx context.Context, folder string, sent []ledger.Frame) (int, erro
 const floorTime = time.Minute
 
 func measureFloor(ctx context.Context, o options, store *content.Store, n int, r *result) (err error) {
+	o.duration = min(o.duration, floorTime)
 	s, err := serve(ctx, o, store, n)
 	if err != nil {
 		return err
@@ -295,7 +296,7 @@ func measureFloor(ctx context.Context, o options, store *content.Store, n int, r
 			return err
 		}
 	}
-	r.floor, err = during(ctx, min(o.duration, floorTime), s, cmd.Process.Pid)
+	r.floor, err = during(ctx, o.duration, s, cmd.Process.Pid)
 	return err
 }
 

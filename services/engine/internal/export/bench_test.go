@@ -54,7 +54,11 @@ func BenchmarkExportAgainstCp(b *testing.B) {
 			}
 			fresh := newContent(c.file, plan.about, plan.key)
 			fresh.alone = true
-			if _, err := fresh.write(b.Context(), a, f, 0); err != nil {
+			out := &syncing{f: f, every: syncEvery, wrote: func(int) {}, synced: func(int64) error { return nil }}
+			if _, err := fresh.write(b.Context(), a, out, 0); err != nil {
+				b.Fatal(err)
+			}
+			if err := out.settle(); err != nil {
 				b.Fatal(err)
 			}
 			f.Close()

@@ -19,7 +19,7 @@ import (
 
 const (
 	partial   = ".part"
-	syncEvery = 64 << 20 // bytes
+	syncEvery = 32 << 20 // bytes
 	// spare is what is left free on a medium: for its file system's own needs.
 	spare = 4 << 20
 )
@@ -225,8 +225,9 @@ func (t *carrier) file(ctx context.Context, c *content) error {
 	if _, err := f.Seek(t.at.Synced, io.SeekStart); err != nil {
 		return onMedium(err)
 	}
-	document, err := c.write(ctx, t.x.cfg.Archive, &syncing{t: t, f: f}, t.at.Synced)
-	if err != nil {
+	out := &syncing{f: f, every: t.x.syncEvery, wrote: t.wrote, synced: t.synced}
+	document, err := c.write(ctx, t.x.cfg.Archive, out, t.at.Synced)
+	if err = errors.Join(err, out.settle()); err != nil {
 		return err
 	}
 	defer c.forget()
@@ -251,6 +252,16 @@ func (t *carrier) file(ctx context.Context, c *content) error {
 	return t.note(nil)
 }
 
+func (t *carrier) wrote(n int) {
+	t.done += int64(n)
+	t.job.meter.add(n, time.Now())
+}
+
+func (t *carrier) synced(n int64) error {
+	t.at.Synced += n
+	return t.note(nil)
+}
+
 // small writes a small file, whole or not at all.
 func (t *carrier) small(name string, content []byte) error {
 	f, err := t.root.OpenFile(name+partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
@@ -264,8 +275,7 @@ func (t *carrier) small(name string, content []byte) error {
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = t.root.Rename(name+partial, name)
 	}
-	t.done += int64(len(content))
-	t.job.meter.add(len(content), time.Now())
+	t.wrote(len(content))
 	return onMedium(err)
 }
 
@@ -277,32 +287,4 @@ func (t *carrier) sync() error {
 	}
 	defer d.Close()
 	return d.Sync()
-}
-
-// syncing writes to a file, and notes what is on the medium for certain.
-type syncing struct {
-	t      *carrier
-	f      *os.File
-	behind int64 // not synced
-}
-
-func (s *syncing) Write(b []byte) (int, error) {
-	n, err := s.f.Write(b)
-	s.behind += int64(n)
-	s.t.done += int64(n)
-	s.t.job.meter.add(n, time.Now())
-	if err != nil {
-		return n, onMedium(err)
-	}
-	if s.behind < s.t.x.syncEvery {
-		return n, nil
-	}
-	if err := s.f.Sync(); err != nil {
-		return n, onMedium(err)
-	}
-	// What is on the medium is not read again: its memory is worth more to others.
-	_ = unix.Fadvise(int(s.f.Fd()), 0, 0, unix.FADV_DONTNEED)
-	s.t.at.Synced += s.behind
-	s.behind = 0
-	return n, s.t.note(nil)
 }

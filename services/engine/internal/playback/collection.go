@@ -233,6 +233,35 @@ func (c *collection) send(w io.Writer, mux *fmp4.Muxer) error {
 	return nil
 }
 
+// convert sends the answer as pictures that are made of it.
+func (c *collection) convert(w io.Writer, mux *fmp4.Muxer, made Conversion) error {
+	begun := false
+	next := func() ([]*media.Frame, error) {
+		if !begun {
+			begun = true
+			return c.gop, nil
+		}
+		if c.at == len(c.pieces) {
+			return nil, nil
+		}
+		err := c.read()
+		return c.gop, err
+	}
+	var buf []byte
+	gone := errors.New("the client is gone")
+	err := made.Do(next, func(frames []*media.Frame, nextTicks int64) error {
+		buf = mux.Fragment(buf[:0], frames, nextTicks)
+		if _, err := w.Write(buf); err != nil {
+			return gone
+		}
+		return nil
+	})
+	if errors.Is(err, gone) {
+		return nil
+	}
+	return err
+}
+
 // onRun returns a video frame's decode time in ticks of another run of the same format.
 func onRun(f *media.Frame, run *media.Run) int64 {
 	if f.Run == run {

@@ -63,7 +63,7 @@ func (p *Playback) encode(ctx context.Context, f *media.Frame, q picture) (kind,
 	case t.Codec == media.MJPEG:
 		return "image/jpeg", "", f.Payload, nil
 	case q.format == "jpeg":
-		body, err = p.stills(ctx, f, q.width)
+		body, err = p.decoder.Still(ctx, f, q.width)
 		return "image/jpeg", "", body, err
 	case annexB && t.Codec.HasNALUs():
 		body, err = annexBOf(t, f.Payload)

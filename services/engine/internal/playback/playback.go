@@ -1,5 +1,6 @@
 // Package playback answers the operations `getMedia` and `getKeyframe` of internal/api/openapi.yaml: recorded footage from
-// an instant on, as fragmented MP4 that a browser decodes or appends to a SourceBuffer, and single keyframes.
+// an instant on, as fragmented MP4 that a browser decodes or appends to a SourceBuffer, or of pictures that are made of it
+// for one that cannot; and single keyframes.
 //
 // One answer of media is a run of whole GOPs without a break: it goes on over the border of two segments when their formats
 // are equal and nothing is missing between them, and ends where the asked-for time is covered, at a gap, at a change of
@@ -65,13 +66,28 @@ type Archive interface {
 	Open(id string) (File, error)
 }
 
-// Stills makes a JPEG of a keyframe, at most so wide; 0: as wide as it is. Errors for people are an *answer.Problem.
-type Stills func(ctx context.Context, f *media.Frame, width int) ([]byte, error)
+// Decoder makes pictures of what a client cannot decode. Errors for people are an *answer.Problem.
+type Decoder interface {
+	// Still makes a JPEG of a keyframe, at most so wide; 0: as wide as it is.
+	Still(ctx context.Context, f *media.Frame, width int) ([]byte, error)
+	// Convert begins to make Motion JPEG of footage of a run and of others of its format.
+	Convert(ctx context.Context, run *media.Run) (Conversion, error)
+}
+
+// Conversion makes Motion JPEG of footage. Close it.
+type Conversion interface {
+	// Run is that of the pictures.
+	Run() *media.Run
+	// Do takes GOPs from next until there are no more, and hands over pictures and sound to give, with the ticks of the
+	// picture after them (0: none).
+	Do(next func() ([]*media.Frame, error), give func(frames []*media.Frame, nextTicks int64) error) error
+	Close()
+}
 
 // Playback answers requests. Make one with New.
 type Playback struct {
 	archive  Archive
-	stills   Stills
+	decoder  Decoder
 	log      *slog.Logger
 	answers  chan struct{}
 	pictures chan struct{}
@@ -79,8 +95,8 @@ type Playback struct {
 }
 
 // New returns a Playback.
-func New(archive Archive, stills Stills, log *slog.Logger) *Playback {
-	return &Playback{archive: archive, stills: stills, log: log, answers: make(chan struct{}, maxAnswers), pictures: make(chan struct{}, maxKeyframes), patience: writeTimeout}
+func New(archive Archive, decoder Decoder, log *slog.Logger) *Playback {
+	return &Playback{archive: archive, decoder: decoder, log: log, answers: make(chan struct{}, maxAnswers), pictures: make(chan struct{}, maxKeyframes), patience: writeTimeout}
 }
 
 // ServeHTTP answers one request for a camera's footage.
@@ -120,7 +136,16 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 		return e
 	}
 	defer c.close()
-	mux, init, err := muxer(c.gop[0].Run)
+	run, send := c.gop[0].Run, c.send
+	if q.pictures && run.Tracks[c.gop[0].Track].Codec != media.MJPEG {
+		made, err := p.decoder.Convert(r.Context(), run)
+		if err != nil {
+			return err
+		}
+		defer made.Close()
+		run, send = made.Run(), func(w io.Writer, mux *fmp4.Muxer) error { return c.convert(w, mux, made) }
+	}
+	mux, init, err := muxer(run)
 	if err != nil {
 		return err
 	}
@@ -138,7 +163,7 @@ func (p *Playback) serve(w http.ResponseWriter, r *http.Request, camera string) 
 	if _, err := out.Write(init); err != nil {
 		return nil // the client is gone
 	}
-	if err := c.send(out, mux); err != nil && r.Context().Err() == nil {
+	if err := send(out, mux); err != nil && r.Context().Err() == nil {
 		p.log.Warn("answer ends early", "camera", camera, "err", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package playback
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -124,9 +123,7 @@ func (a *folder) serve(t testing.TB) (url string) {
 }
 
 func handler(a *folder) http.Handler {
-	p := New(a, func(_ context.Context, f *media.Frame, width int) ([]byte, error) {
-		return fmt.Appendf(nil, "\xff\xd8 %s %d", f.Run.Tracks[f.Track].Codec, width), nil
-	}, slog.New(slog.DiscardHandler))
+	p := New(a, painter{}, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/cameras/{camera}/media", func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, r.PathValue("camera")) })
 	mux.HandleFunc("GET /v1/cameras/{camera}/keyframe", func(w http.ResponseWriter, r *http.Request) { p.ServeKeyframe(w, r, r.PathValue("camera")) })
@@ -420,9 +417,7 @@ func TestClientsThatTakeNothingKeepNobodyFromPlaying(t *testing.T) {
 	}
 	a := newFolder(t)
 	a.add(t, frames, false)
-	p := New(a, func(_ context.Context, f *media.Frame, width int) ([]byte, error) {
-		return fmt.Appendf(nil, "\xff\xd8 %s %d", f.Run.Tracks[f.Track].Codec, width), nil
-	}, slog.New(slog.DiscardHandler))
+	p := New(a, painter{}, slog.New(slog.DiscardHandler))
 	p.patience = 100 * time.Millisecond
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r, camera) }))
 	defer s.Close()
@@ -458,7 +453,7 @@ func TestBadQueriesAreRefused(t *testing.T) {
 	url := newFolder(t).serve(t)
 	for q, field := range map[string]string{
 		"": "fromMs", "fromMs=x": "fromMs", "fromMs=-1": "fromMs", "fromMs=" + strconv.FormatInt(math.MaxInt64, 10): "fromMs",
-		"fromMs=1&durationMs=0": "durationMs", "fromMs=1&durationMs=60001": "durationMs", "fromMs=1&stream=../x": "stream",
+		"fromMs=1&durationMs=0": "durationMs", "fromMs=1&durationMs=60001": "durationMs", "fromMs=1&stream=../x": "stream", "fromMs=1&format=jpeg": "format",
 	} {
 		if r := get(t, url, q); r.status != 400 || r.problem.Field != field || r.problem.Message == "" {
 			t.Errorf("%q: %d %+v", q, r.status, r.problem)

@@ -21,6 +21,7 @@ const (
 type query struct {
 	camera, stream  string
 	fromMs, untilMs int64
+	pictures        bool // made of what is no Motion JPEG
 }
 
 func parseQuery(r *http.Request, camera string) (query, error) {
@@ -35,8 +36,12 @@ func parseQuery(r *http.Request, camera string) (query, error) {
 			return query{}, answer.Field("durationMs", "bad_duration", "durationMs must be between 1 and 60000.")
 		}
 	}
+	format := cmp.Or(v.Get("format"), "mp4")
+	if format != "mp4" && format != "mjpeg" {
+		return query{}, answer.Field("format", "bad_format", "format must be mp4 or mjpeg.")
+	}
 	stream, err := streamName(v.Get("stream"))
-	return query{camera: camera, stream: stream, fromMs: from, untilMs: from + duration}, err
+	return query{camera: camera, stream: stream, fromMs: from, untilMs: from + duration, pictures: format == "mjpeg"}, err
 }
 
 // picture is a checked request for a keyframe.

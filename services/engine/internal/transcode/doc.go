@@ -16,9 +16,10 @@
 //     when it does not keep up, pictures are left out.
 //   - What a decoder writes is not trusted: times and lengths are held against what was asked for, and a decoder that breaks
 //     the rules, dies, or answers nothing for patience is ended and started anew, ever more slowly.
-//   - At most Config.Most at a time; who comes then is told so.
+//   - At most Config.Most of each kind at a time; who comes then is told so.
 //
-// Still makes one picture of a keyframe, for pages and programs that want a JPEG of an instant.
+// Still makes one picture of a keyframe, for pages and programs that want a JPEG of an instant. Convert makes Motion JPEG of
+// recorded footage, picture by picture, for a player whose browser cannot decode it.
 //
 // Concurrency: all methods may be called from anywhere.
 package transcode

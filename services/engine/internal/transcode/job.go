@@ -181,14 +181,7 @@ func (p *pipeline) start() error {
 		return err
 	}
 	t := p.run.Tracks[p.run.Video()]
-	out := &media.Run{Camera: p.run.Camera, Stream: p.run.Stream, StartNs: p.run.StartNs}
-	for i, in := range p.run.Tracks {
-		if i == p.run.Video() {
-			in = media.Track{Codec: media.MJPEG, ClockRate: clockRate}
-			in.Width, in.Height = fit(t.Width, t.Height)
-		}
-		out.Tracks = append(out.Tracks, in)
-	}
+	out := pictureRun(p.run)
 	p.mu.Lock()
 	p.out, p.end = out, -1
 	p.mu.Unlock()
@@ -219,10 +212,7 @@ func (p *pipeline) sound(f *media.Frame) {
 	if p.out == nil || p.end < 0 || f.Track >= len(p.out.Tracks) || p.out.Tracks[f.Track].Codec != f.Run.Tracks[f.Track].Codec {
 		return
 	}
-	same := *f
-	shift := (f.Run.StartNs - p.out.StartNs) / 1000 * int64(f.Run.Tracks[f.Track].ClockRate) / 1e6
-	same.Run, same.PTSTicks, same.DTSTicks = p.out, f.PTSTicks+shift, f.DTSTicks+shift
-	p.job.out.Push(&same)
+	p.job.out.Push(moved(f, p.out))
 }
 
 // fail ends the decoder after an error, and says so; the next one comes later and later.

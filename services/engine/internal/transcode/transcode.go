@@ -36,7 +36,8 @@ type Transcoder struct {
 	cfg    Config
 	ctx    context.Context
 	cancel context.CancelFunc
-	stills chan struct{} // bounds them
+	// These bound how many are made at a time.
+	stills, conversions chan struct{}
 
 	mu   sync.Mutex
 	jobs map[string]*job
@@ -45,7 +46,7 @@ type Transcoder struct {
 
 // New returns a Transcoder that does nothing yet.
 func New(cfg Config) *Transcoder {
-	t := &Transcoder{cfg: cfg, jobs: map[string]*job{}, stills: make(chan struct{}, max(1, cfg.Most))}
+	t := &Transcoder{cfg: cfg, jobs: map[string]*job{}, stills: make(chan struct{}, max(1, cfg.Most)), conversions: make(chan struct{}, max(1, cfg.Most))}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }

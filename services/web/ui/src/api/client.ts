@@ -247,11 +247,12 @@ export async function streamMedia(
   stream: StreamName,
   fromMs: number,
   durationMs: number,
+  format: 'mp4' | 'mjpeg',
   signal: AbortSignal,
   head: (head: MediaHead) => void,
   take: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): Promise<MediaHead | null> {
-  const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.max(0, Math.floor(fromMs))}&durationMs=${Math.max(1, Math.round(durationMs))}`;
+  const path = `/cameras/${id(camera)}/media?stream=${stream}&fromMs=${Math.max(0, Math.floor(fromMs))}&durationMs=${Math.max(1, Math.round(durationMs))}${format === 'mp4' ? '' : `&format=${format}`}`;
   let response: Response;
   try {
     response = await send('GET', path, { signal });
@@ -287,9 +288,12 @@ function headOf(response: Response): MediaHead {
 /** A single keyframe: MP4 of type `mime`, or a JPEG when that is empty. */
 export type Keyframe = { mime: string; startMs: number; endMs: number; skipped: number; data: ArrayBuffer };
 
-/** Fetches the last keyframe at or before an instant, or one `skip` further; null when there is none. */
-export async function fetchKeyframe(camera: string, stream: StreamName, atMs: number, skip: number, signal?: AbortSignal): Promise<Keyframe | null> {
-  const path = `/cameras/${id(camera)}/keyframe?stream=${stream}&atMs=${Math.max(0, Math.floor(atMs))}${skip === 0 ? '' : `&skip=${skip}`}`;
+/**
+ * Fetches the last keyframe at or before an instant, or one `skip` further; null when there is none. With `jpegWidth` the
+ * appliance makes a JPEG of it, at most so wide.
+ */
+export async function fetchKeyframe(camera: string, stream: StreamName, atMs: number, skip: number, signal?: AbortSignal, jpegWidth?: number): Promise<Keyframe | null> {
+  const path = `/cameras/${id(camera)}/keyframe?stream=${stream}&atMs=${Math.max(0, Math.floor(atMs))}${skip === 0 ? '' : `&skip=${skip}`}${jpegWidth === undefined ? '' : `&format=jpeg&width=${jpegWidth}`}`;
   let response: Response;
   try {
     response = await send('GET', path, { signal });

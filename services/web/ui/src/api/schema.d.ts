@@ -4017,6 +4017,8 @@ export interface operations {
                 fromMs: number;
                 durationMs?: number;
                 stream?: string;
+                /** @description mjpeg: every picture decoded by the appliance and made a JPEG of at most 1280 × 720, in MP4 as Motion JPEG is (503 `too_many_decoders` when too many want that, 501 `no_decoder` where it cannot) */
+                format?: "mp4" | "mjpeg";
             };
             header?: never;
             path: {

@@ -28,6 +28,10 @@ export class Loader {
   /** All footage there is has been fetched; more may come. */
   atEdge = false;
   problem = '';
+  /** As what footage is fetched: `mjpeg` is made of it by the appliance. */
+  private format: 'mp4' | 'mjpeg' = 'mp4';
+  /** What is recorded cannot be put into MP4 as it is. */
+  unplayable = false;
 
   constructor(
     private readonly camera: string,
@@ -38,6 +42,18 @@ export class Loader {
 
   close(): void {
     this.abort.abort();
+  }
+
+  /** Fetches pictures that the appliance makes from now on, and lets go of what has been fetched. */
+  remake(): void {
+    this.abort.abort();
+    this.abort = new AbortController();
+    this.busy = false;
+    this.format = 'mjpeg';
+    this.unplayable = false;
+    this.emptyUs = NaN;
+    this.gops.clear();
+    this.turn(NaN);
   }
 
   /** Another instant is wanted: what is under way is given up, unless it brings that. */
@@ -67,6 +83,7 @@ export class Loader {
       .catch((error: unknown) => {
         if (signal.aborted) return;
         this.problem = sentence(error);
+        this.unplayable = this.format === 'mp4' && error instanceof ApiError && error.code === 'bad_codec';
         const passing = error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
         this.retryAtMs = passing ? nowMs + failRetryMs : Infinity;
       })
@@ -140,6 +157,7 @@ export class Loader {
       this.stream,
       fromMs,
       durationMs,
+      this.format,
       signal,
       (head) => {
         mime = head.mime;

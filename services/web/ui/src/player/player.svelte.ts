@@ -51,6 +51,8 @@ export class Player {
   sounding = $state(false);
   /** The browser's own player shows the pictures: see playerNotice. */
   byPlayer = $state(false);
+  /** The appliance makes pictures of a recording that this browser cannot decode. */
+  made = $state(false);
   /** Only keyframes are shown at this rate. */
   keyframesOnly = $state(false);
 
@@ -245,6 +247,7 @@ export class Player {
     const states = this.tracks.map((track) => (this.keyframesOnly ? track.updateRoll(us, rate) : track.update(us, rate, nowMs, this.tracks.length, this.playing)));
     if (states.join() !== this.states.join()) this.states = states;
     this.byPlayer = this.tracks.some((track) => track.byPlayer);
+    this.made = this.tracks.some((track) => track.made);
     this.follow(us);
     this.lastUs = us;
     this.positionMs = us / 1000;

@@ -1,14 +1,16 @@
-import { fetchKeyframe } from '../api/client';
+import { fetchKeyframe, type Keyframe } from '../api/client';
 import type { StreamName } from '../api/model';
+import { ApiError } from '../api/error';
 import { samplesOf, videoConfig } from '../mp4/demux';
 import { formatOf } from './format';
+import { canDecode } from './ways';
 
 /** A picture that stands for `[startMs, endMs)`. */
 export type Still = { startMs: number; endMs: number; picture: ImageBitmap };
 
 /**
  * Pictures of instants of one stream: the keyframe before each, fetched, decoded, scaled down and kept. They come one
- * after another, the one asked for last first.
+ * after another, the one asked for last first. Where this browser cannot decode them, the appliance makes them.
  */
 export class Stills {
   private readonly kept: Still[] = [];
@@ -17,6 +19,7 @@ export class Stills {
   private readonly abort = new AbortController();
   private decoder: VideoDecoder | undefined;
   private decoderKey = '';
+  private made = !canDecode();
   private turn: Promise<unknown> = Promise.resolve();
   private onFrame: (frame: VideoFrame) => void = (frame) => frame.close();
 
@@ -75,7 +78,7 @@ export class Stills {
   private async make(ms: number): Promise<Still | undefined> {
     const there = this.peek(ms);
     if (there) return there;
-    const key = await fetchKeyframe(this.camera, this.stream, ms, 0, this.abort.signal);
+    const key = await this.fetch(ms);
     if (!key) return undefined;
     const twin = this.kept.find((still) => still.startMs === key.startMs);
     if (twin) {
@@ -83,7 +86,11 @@ export class Stills {
       return twin;
     }
     const picture = key.mime === '' ? await this.scaled(await createImageBitmap(new Blob([key.data]))) : await this.decode(new Uint8Array(key.data), key.mime);
-    if (!picture) return undefined;
+    if (!picture) {
+      if (this.made || this.abort.signal.aborted) return undefined;
+      this.made = true;
+      return this.make(ms);
+    }
     const still = { startMs: key.startMs, endMs: key.endMs, picture };
     if (this.abort.signal.aborted) {
       picture.close();
@@ -92,6 +99,17 @@ export class Stills {
     this.kept.push(still);
     while (this.kept.length > this.maxKept) this.kept.shift()?.picture.close();
     return still;
+  }
+
+  private async fetch(ms: number): Promise<Keyframe | null> {
+    const get = () => fetchKeyframe(this.camera, this.stream, ms, 0, this.abort.signal, this.made ? this.maxWidth : undefined);
+    try {
+      return await get();
+    } catch (error) {
+      if (this.made || !(error instanceof ApiError && error.code === 'bad_codec')) throw error;
+      this.made = true;
+      return get();
+    }
   }
 
   /** One picture at a time goes through the decoder. */
@@ -105,6 +123,7 @@ export class Stills {
     const format = formatOf(bytes, mime);
     const [sample] = format ? samplesOf(bytes, [format.video]) : [];
     if (!format || !sample || this.abort.signal.aborted) return undefined;
+    if (!(await VideoDecoder.isConfigSupported(videoConfig(format.video))).supported) return undefined;
     if (!this.decoder || this.decoder.state === 'closed' || this.decoderKey !== format.key) {
       this.drop();
       this.decoder = new VideoDecoder({ output: (frame) => this.onFrame(frame), error: () => this.drop() });

@@ -46,6 +46,8 @@ export class Track {
   private drawn = NaN;
   /** What is on show comes from the browser's own player. */
   byPlayer = false;
+  /** What is on show are pictures that the appliance makes, of what this browser cannot decode. */
+  made = false;
   /** The picture stays while time goes on. */
   frozen = false;
   /** Instant of the picture on show. */
@@ -118,6 +120,7 @@ export class Track {
       for (const one of playing && rate > 0 && !frame ? keep : []) {
         const before = this.sample(one);
         if (us - before.timeUs > (cameras > 1 ? 2 * before.durationUs : lateUs) * rate) break;
+        if (before.timeUs <= this.shownUs && this.shownUs <= us) return 'ready'; // what is on show is no older
         frame = this.decoding.frame(before);
         if (frame) {
           sample = before;
@@ -135,6 +138,7 @@ export class Track {
       return 'waiting';
     }
     if (this.gops.holeAt(us)) return 'hole';
+    if (this.loader.unplayable) return this.remake();
     if (this.loader.problem !== '') {
       this.problem = this.loader.problem;
       return 'failed';
@@ -148,6 +152,7 @@ export class Track {
   private updateOtherwise(place: Place, way: Way | undefined, us: number, rate: number, playing: boolean): TrackState {
     if (way === undefined) return 'waiting';
     if (way === 'none') {
+      if (!this.made) return this.remake();
       this.problem = unsupported(place.gop.format.mime);
       return 'failed';
     }
@@ -160,6 +165,14 @@ export class Track {
     if (!shown) return 'waiting';
     this.draw(this.video.picture, this.sample(shown).timeUs);
     return 'ready';
+  }
+
+  /** Has the appliance make pictures from now on. */
+  private remake(): TrackState {
+    this.made = true;
+    this.follow(false);
+    this.loader.remake();
+    return 'waiting';
   }
 
   /** Lets the browser's player be heard. */
@@ -190,6 +203,7 @@ export class Track {
     }
     const still = roll.peek(ms) ?? roll.peek(ms - rate * rollAheadMs) ?? roll.peek(ms - 2 * rate * rollAheadMs);
     if (!still) return this.rollEdge ? 'edge' : 'waiting';
+    if (rate > 0 && still.startMs * 1000 < this.shownUs && this.shownUs <= us) return 'ready'; // time does not go back
     this.draw(still.picture, still.startMs * 1000);
     return 'ready';
   }
@@ -224,6 +238,7 @@ export class Track {
 
   /** Follows what the camera sends now, or no longer. */
   follow(live: boolean): void {
+    if (live && this.made) return; // the camera sends what cannot be decoded here
     if (live && (!this.tap || this.tap.ended)) this.tap = new Tap(this.camera, this.stream, this.gops, this.onNews);
     else if (!live) {
       this.tap?.close();

@@ -41,6 +41,8 @@ export function canDecode(): boolean {
   return typeof VideoDecoder !== 'undefined';
 }
 
+export const madeNotice = 'This browser cannot decode this recording: the appliance makes pictures of it, of 1280 × 720 at most.';
+
 /** Why the browser's own player has to do, and what cannot be had with it. */
 export function playerNotice(): string {
   const why = canDecode()
@@ -48,5 +50,5 @@ export function playerNotice(): string {
     : isSecureContext
       ? 'This browser cannot decode single pictures (it has no WebCodecs).'
       : 'Browsers decode single pictures on secure pages only: open the appliance with https.';
-  return `${why} Its own player is used: single steps and playing backwards are slow, there is nothing above 16×, and no pictures over the timeline or in sheets.`;
+  return `${why} Its own player is used: single steps and playing backwards are slow, and there is nothing above 16×.`;
 }
