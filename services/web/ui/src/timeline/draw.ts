@@ -21,7 +21,8 @@ export function coloursOf(probe: HTMLElement): Colours {
 /** A further camera, below the first. */
 export type Lane = { name: string; stretches: Stretch[]; gaps: readonly Gap[] };
 
-export const lanePx = 24;
+/** How high each of the lanes is: many of them leave the pictures above their room. */
+export const laneHeight = (lanes: number): number => (lanes > 5 ? 13 : 24);
 
 export type Scene = {
   lanes: Lane[];
@@ -47,6 +48,7 @@ const triggerPx = 4;
 export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
   const { width, colours } = scene;
   context.clearRect(0, 0, width, scene.height);
+  const lanePx = laneHeight(scene.lanes.length);
   const height = scene.height - scene.lanes.length * lanePx;
   const top = rulerPx;
   const bandTop = top + bandInset;
@@ -59,21 +61,22 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene): void {
   drawStretches(context, scene, bandTop, bandHeight);
   drawProtections(context, scene, top, bandTop + bandHeight);
   drawTriggers(context, scene, bandTop + bandHeight);
-  scene.lanes.forEach((lane, index) => drawLane(context, scene, lane, height + index * lanePx));
+  scene.lanes.forEach((lane, index) => drawLane(context, scene, lane, height + index * lanePx, lanePx));
   drawNow(context, scene, top);
   drawHover(context, scene, top);
   drawPosition(context, scene);
 }
 
-function drawLane(context: CanvasRenderingContext2D, scene: Scene, lane: Lane, top: number): void {
+function drawLane(context: CanvasRenderingContext2D, scene: Scene, lane: Lane, top: number, lanePx: number): void {
+  const inset = lanePx > 20 ? 4 : 2;
   context.fillStyle = scene.colours.surface;
   context.fillRect(0, top, scene.width, 1);
-  drawGaps(context, { ...scene, gaps: lane.gaps }, top + 4, lanePx - 8);
-  drawStretches(context, { ...scene, stretches: lane.stretches }, top + 4, lanePx - 8);
-  context.font = `500 11px Inter, system-ui, sans-serif`;
+  drawGaps(context, { ...scene, gaps: lane.gaps }, top + inset, lanePx - 2 * inset);
+  drawStretches(context, { ...scene, stretches: lane.stretches }, top + inset, lanePx - 2 * inset);
+  context.font = `500 ${lanePx > 20 ? 11 : 9}px Inter, system-ui, sans-serif`;
   context.textBaseline = 'middle';
   context.fillStyle = scene.colours.surface;
-  context.fillRect(4, top + 5, context.measureText(lane.name).width + 8, lanePx - 10);
+  context.fillRect(4, top + inset + 1, context.measureText(lane.name).width + 8, lanePx - 2 * inset - 2);
   context.fillStyle = scene.colours.text;
   context.fillText(lane.name, 8, top + lanePx / 2);
 }
