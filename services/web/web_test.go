@@ -24,7 +24,7 @@ func TestFirstSetUpThenLogInAndOut(t *testing.T) {
 	b.do("GET", "/session", "", 401, "unauthorized")
 	b.do("GET", "/cameras", "", 401, "unauthorized")
 	b.do("GET", "/openapi.yaml", "", 401, "unauthorized")
-	b.do("POST", "/login", login("admin", goodPassword), 401, "bad_login")
+	b.do("POST", "/login", login("admin", goodPassword), 503, "no_accounts")
 
 	var state api.Setup
 	if err := json.Unmarshal(b.do("GET", "/setup", "", 200).body, &state); err != nil || !state.Needed || state.Waiting || state.Hostname != "vigie-test" {

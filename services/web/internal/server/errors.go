@@ -34,6 +34,12 @@ func waiting() *answer.Problem {
 	return later(http.StatusServiceUnavailable, "waiting", "The appliance is still looking at its disks for earlier settings. Try again in a few seconds.", time.Second)
 }
 
+// noAccounts is for who logs in where nobody can: a new appliance, or one whose data disk is missing or comes late.
+func noAccounts() *answer.Problem {
+	return later(http.StatusServiceUnavailable, "no_accounts",
+		"None of the disks that the appliance has found holds accounts. If it was set up before, its data disk may still be coming: try again in a few seconds. If it was not, set it up first.", 5*time.Second)
+}
+
 // linked ends with either of two contexts and has the values of the first.
 func linked(a, b context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(a)

@@ -57,6 +57,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Sessi
 	if store == nil {
 		return waiting()
 	}
+	if empty, err := store.Empty(); err != nil {
+		return err
+	} else if empty {
+		return noAccounts()
+	}
 	from := client(r)
 	keys := s.keys(req.Username, from)
 	if err := s.attempt(keys); err != nil {
