@@ -22,10 +22,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vigie/internal/console/machine"
+	"vigie/internal/console/menu"
+	"vigie/internal/console/terminal"
 	"vigie/internal/health"
-	"vigie/services/console/internal/machine"
-	"vigie/services/console/internal/menu"
-	"vigie/services/console/internal/terminal"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"vigie/services/web/internal/lockout"
+	"vigie/internal/lockout"
 )
 
 // known remembers from which networks users have logged in. Guessing at a user name from elsewhere then cannot lock the

@@ -10,9 +10,9 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/internal/lockout"
 	"vigie/internal/version"
 	"vigie/services/web/internal/accounts"
-	"vigie/services/web/internal/lockout"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/sessions"
 )

@@ -7,8 +7,8 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/internal/lockout"
 	"vigie/services/web/internal/accounts"
-	"vigie/services/web/internal/lockout"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"

@@ -20,9 +20,9 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/internal/lockout"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/guard"
-	"vigie/services/web/internal/lockout"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/routes"
 	"vigie/services/web/internal/sessions"

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/screen"
+	"vigie/internal/console/screen"
 )
 
 func (m *Menu) restart(ctx context.Context) error {

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/machine"
-	"vigie/services/console/internal/screen"
+	"vigie/internal/console/machine"
+	"vigie/internal/console/screen"
 )
 
 // network shows the interfaces, and has them set.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"vigie/services/console/internal/terminaltest"
+	"vigie/internal/console/terminaltest"
 )
 
 var cases = []struct {

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/machine"
+	"vigie/internal/console/machine"
 	"vigie/services/web/webapi"
 )
 

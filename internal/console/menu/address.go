@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"vigie/services/console/internal/machine"
+	"vigie/internal/console/machine"
 )
 
 // noMask is the length of the network of an address that was typed without one.

@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/machine"
-	"vigie/services/console/internal/screen"
-	"vigie/services/console/internal/terminal"
+	"vigie/internal/console/machine"
+	"vigie/internal/console/screen"
+	"vigie/internal/console/terminal"
 	"vigie/services/web/webapi"
 )
 

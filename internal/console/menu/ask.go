@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"vigie/services/console/internal/screen"
-	"vigie/services/console/internal/terminal"
+	"vigie/internal/console/screen"
+	"vigie/internal/console/terminal"
 )
 
 // choice is one line of a menu.

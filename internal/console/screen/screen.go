@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/machine"
+	"vigie/internal/console/machine"
 	"vigie/services/web/webapi"
 )
 

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vigie/internal/api"
-	"vigie/services/console/internal/machine"
-	"vigie/services/console/internal/terminal"
-	"vigie/services/console/internal/terminaltest"
+	"vigie/internal/console/machine"
+	"vigie/internal/console/terminal"
+	"vigie/internal/console/terminaltest"
 	"vigie/services/web/webapi"
 )
 
