@@ -464,6 +464,7 @@ const (
 	FirewallServiceIDMdns   FirewallServiceID = "mdns"
 	FirewallServiceIDNtp    FirewallServiceID = "ntp"
 	FirewallServiceIDRelay  FirewallServiceID = "relay"
+	FirewallServiceIDSSH    FirewallServiceID = "ssh"
 	FirewallServiceIDWeb    FirewallServiceID = "web"
 	FirewallServiceIDWebrtc FirewallServiceID = "webrtc"
 )
@@ -476,6 +477,8 @@ func (e FirewallServiceID) Valid() bool {
 	case FirewallServiceIDNtp:
 		return true
 	case FirewallServiceIDRelay:
+		return true
+	case FirewallServiceIDSSH:
 		return true
 	case FirewallServiceIDWeb:
 		return true
@@ -963,6 +966,48 @@ func (e RelayReaderTransport) Valid() bool {
 	case RelayReaderTransportTCP:
 		return true
 	case RelayReaderTransportUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SSHAttemptResult.
+const (
+	SSHAttemptResultFailed  SSHAttemptResult = "failed"
+	SSHAttemptResultLimited SSHAttemptResult = "limited"
+	SSHAttemptResultOk      SSHAttemptResult = "ok"
+	SSHAttemptResultRefused SSHAttemptResult = "refused"
+)
+
+// Valid indicates whether the value is a known member of the SSHAttemptResult enum.
+func (e SSHAttemptResult) Valid() bool {
+	switch e {
+	case SSHAttemptResultFailed:
+		return true
+	case SSHAttemptResultLimited:
+		return true
+	case SSHAttemptResultOk:
+		return true
+	case SSHAttemptResultRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SSHMethod.
+const (
+	SSHMethodKey      SSHMethod = "key"
+	SSHMethodPassword SSHMethod = "password"
+)
+
+// Valid indicates whether the value is a known member of the SSHMethod enum.
+func (e SSHMethod) Valid() bool {
+	switch e {
+	case SSHMethodKey:
+		return true
+	case SSHMethodPassword:
 		return true
 	default:
 		return false
@@ -3150,6 +3195,115 @@ type Retention struct {
 	StandardMinDays int `json:"standardMinDays"`
 }
 
+// SSH defines model for SSH.
+type SSH struct {
+	// HostKey Fingerprint of the key by which the machine is known, to compare at the first log-in; empty until one was needed
+	//
+	// Example: SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8
+	HostKey string `json:"hostKey"`
+
+	// Keys 16 at most; the oldest first
+	Keys     []SSHKey    `json:"keys"`
+	Settings SSHSettings `json:"settings"`
+}
+
+// SSHAttempt defines model for SSHAttempt.
+type SSHAttempt struct {
+	Address string `json:"address"`
+	AtMs    int64  `json:"atMs"`
+
+	// Key Fingerprint of the key
+	Key    string    `json:"key,omitempty,omitzero"`
+	Method SSHMethod `json:"method"`
+
+	// Result limited: after too many failures, not looked at. failed: it could not be looked at
+	Result SSHAttemptResult `json:"result"`
+
+	// User Empty where it is no user's: it may be a mistyped password
+	User string `json:"user"`
+}
+
+// SSHAttemptResult limited: after too many failures, not looked at. failed: it could not be looked at
+type SSHAttemptResult string
+
+// SSHKey defines model for SSHKey.
+type SSHKey struct {
+	// AddedBy A user's name
+	AddedBy string `json:"addedBy"`
+	AddedMs int64  `json:"addedMs"`
+	Comment string `json:"comment"`
+
+	// Fingerprint As ssh-keygen -l shows it
+	Fingerprint string `json:"fingerprint"`
+	ID          string `json:"id"`
+
+	// Key Type and key as in OpenSSH's files
+	Key string `json:"key"`
+
+	// Type Example: ssh-ed25519
+	Type string `json:"type"`
+}
+
+// SSHKeyRequest defines model for SSHKeyRequest.
+type SSHKeyRequest struct {
+	// Comment Instead of the line's own, 64 characters at most
+	Comment string `json:"comment,omitempty,omitzero"`
+
+	// Key A line of OpenSSH's public key files: Ed25519, ECDSA, or RSA of 3072 bits and more
+	Key string `json:"key"`
+}
+
+// SSHMethod defines model for SSHMethod.
+type SSHMethod string
+
+// SSHSession defines model for SSHSession.
+type SSHSession struct {
+	Address string `json:"address"`
+
+	// Doing The command that runs, or menu
+	Doing string `json:"doing"`
+
+	// Key Fingerprint of the key
+	Key     string    `json:"key,omitempty,omitzero"`
+	Method  SSHMethod `json:"method"`
+	SinceMs int64     `json:"sinceMs"`
+	User    string    `json:"user"`
+}
+
+// SSHSessions defines model for SSHSessions.
+type SSHSessions struct {
+	// Attempts To log in, since the service started, the newest first; 100 at most
+	Attempts  []SSHAttempt `json:"attempts"`
+	Listening bool         `json:"listening"`
+
+	// Problem Why it does not listen as it should, for people; empty: it does
+	Problem string `json:"problem"`
+
+	// Sessions The oldest first
+	Sessions []SSHSession `json:"sessions"`
+}
+
+// SSHSettings defines model for SSHSettings.
+type SSHSettings struct {
+	// Enabled Nothing listens unless it is
+	Enabled bool `json:"enabled"`
+
+	// Passwords An administrator's name and password are enough to log in; else only keys do
+	Passwords bool `json:"passwords"`
+
+	// Port 22 is the usual one
+	Port int `json:"port"`
+}
+
+// SSHSwitch defines model for SSHSwitch.
+type SSHSwitch struct {
+	Enabled bool `json:"enabled"`
+	Port    int  `json:"port"`
+
+	// Version Differs whenever anything of `GET /ssh` does
+	Version string `json:"version"`
+}
+
 // Segment defines model for Segment.
 type Segment struct {
 	EndMs int64 `json:"endMs"`
@@ -3286,6 +3440,7 @@ type Status struct {
 	RaidCards []RaidCard `json:"raidCards,omitempty,omitzero"`
 	Revision  int64      `json:"revision"`
 	Services  []Service  `json:"services"`
+	SSH       SSHSwitch  `json:"ssh,omitempty,omitzero"`
 
 	// StartedMs When the machine started
 	StartedMs int64 `json:"startedMs"`
@@ -3808,6 +3963,12 @@ type PostSetupJSONRequestBody = SetupRequest
 
 // PostResetJSONRequestBody defines body for PostReset for application/json ContentType.
 type PostResetJSONRequestBody = ResetRequest
+
+// PutSSHJSONRequestBody defines body for PutSSH for application/json ContentType.
+type PutSSHJSONRequestBody = SSHSettings
+
+// AddSSHKeyJSONRequestBody defines body for AddSSHKey for application/json ContentType.
+type AddSSHKeyJSONRequestBody = SSHKeyRequest
 
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings

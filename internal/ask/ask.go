@@ -22,6 +22,7 @@ const maxAnswer = 32 << 20
 // Client calls one service.
 type Client struct {
 	service string // its name, for errors
+	user    string // in whose name it asks; "": its own process'
 	http    *http.Client
 }
 
@@ -48,41 +49,59 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Detail.Message }
 
+// As returns a client that asks in the name of a user of the web admin, as web itself does.
+func (c *Client) As(user string) *Client {
+	return &Client{service: c.service, user: user, http: c.http}
+}
+
 // Call sends in as JSON, when not nil, and decodes the answer into out, when not nil. A refusal is an *Error.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.Stream(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("%s: %s %s: %w", c.service, method, path, err)
+	}
+	return nil
+}
+
+// Stream sends in as JSON, when not nil, and returns the answer as soon as its body begins to come; the caller closes that. A
+// refusal is an *Error.
+func (c *Client) Stream(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		body = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.service+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if c.user != "" {
+		req.Header.Set("Vigie-User", c.user)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.service, err)
+		return nil, fmt.Errorf("%s: %w", c.service, err)
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	answer := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode >= 400 {
-		e := &Error{Status: resp.StatusCode}
-		if err := answer.Decode(&e.Detail); err != nil || e.Detail.Message == "" {
-			e.Detail.Message = fmt.Sprintf("%s: %s %s: %s", c.service, method, path, resp.Status)
-		}
-		return e
+	e := &Error{Status: resp.StatusCode}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&e.Detail); err != nil || e.Detail.Message == "" {
+		e.Detail.Message = fmt.Sprintf("%s: %s %s: %s", c.service, method, path, resp.Status)
 	}
-	if out == nil {
-		return nil
-	}
-	if err := answer.Decode(out); err != nil {
-		return fmt.Errorf("%s: %s %s: %w", c.service, method, path, err)
-	}
-	return nil
+	return nil, e
 }

@@ -45,6 +45,8 @@ type Config struct {
 	Firewall Firewall `json:"firewall,omitzero"`
 	// Bandwidth limits what interfaces send.
 	Bandwidth []BandwidthLimit `json:"bandwidth,omitempty"`
+	// SSH is the text console over the network.
+	SSH SSH `json:"ssh,omitzero"`
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -55,6 +57,7 @@ func (c Config) Clone() Config {
 	c.Network = c.Network.Clone()
 	c.Firewall = c.Firewall.Clone()
 	c.Bandwidth = slices.Clone(c.Bandwidth)
+	c.SSH = c.SSH.clone()
 	return c
 }
 
@@ -100,7 +103,10 @@ func (c Config) Validate() error {
 	if err := c.Firewall.Validate(); err != nil {
 		return err
 	}
-	return validateBandwidth(c.Bandwidth)
+	if err := validateBandwidth(c.Bandwidth); err != nil {
+		return err
+	}
+	return c.SSH.validate()
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.

@@ -26,6 +26,7 @@ var services = []struct {
 	{"relay", []string{ZoneOffice}},
 	{"ntp", []string{ZoneCameras}},
 	{"mdns", []string{ZoneOffice}},
+	{"ssh", []string{ZoneOffice}},
 }
 
 // Zones are the two worlds.

@@ -49,6 +49,14 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 		{"too many hours", "setAt", "at most 24", Config{Time: Time{SetAt: make([]string, 25)}}},
 		{"primary without a source", "orphanStratum", "2 to 15", Config{Time: Time{Server: TimeServer{OrphanStratum: 1}}}},
 		{"no stratum", "orphanStratum", "2 to 15", Config{Time: Time{Server: TimeServer{OrphanStratum: 16}}}},
+		{"SSH by key", "", "", Config{SSH: SSH{Enabled: true, Port: 2222, Keys: []SSHKey{{Key: key1, Comment: "jane"}}}}},
+		{"SSH by password", "", "", Config{SSH: SSH{Enabled: true, Passwords: true}}},
+		{"SSH for nobody", "ssh.passwords", "Nobody could log in", Config{SSH: SSH{Enabled: true}}},
+		{"no port", "ssh.port", "65536", Config{SSH: SSH{Port: 65536}}},
+		{"no key", "ssh.key", "no public key", Config{SSH: SSH{Keys: []SSHKey{{Key: "hello"}}}}},
+		{"a key with a comment", "ssh.key", "form", Config{SSH: SSH{Keys: []SSHKey{{Key: key1 + " jane"}}}}},
+		{"a key twice", "ssh.key", "already", Config{SSH: SSH{Keys: []SSHKey{{Key: key1}, {Key: key1, Comment: "x"}}}}},
+		{"too many keys", "ssh.keys", "at most 16", Config{SSH: SSH{Keys: make([]SSHKey, 17)}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.config.Validate()
@@ -66,8 +74,12 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 	}
 }
 
+// key1 is a public key whose other half nobody has.
+const key1 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+
 var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu",
-	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: new(true), OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}}}}
+	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: new(true), OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}},
+	SSH: SSH{Enabled: true, Port: 2222, Passwords: true, Keys: []SSHKey{{Key: key1, Comment: "jane", AddedMs: 7, AddedBy: "owner"}}}}}
 
 func watching(hosts ...WatchedHost) Config { return Config{HostWatch: HostWatch{Hosts: hosts}} }
 

@@ -23,14 +23,6 @@ import (
 	"vigie/services/system/internal/shaper"
 )
 
-// The ports of services that are always the same.
-var fixedPorts = map[string][]api.PortRange{
-	"web":    {{Protocol: api.PortRangeProtocolTCP, First: 443, Last: 443}},
-	"webrtc": {{Protocol: api.PortRangeProtocolUDP, First: 56000, Last: 56099}},
-	"mdns":   {{Protocol: api.PortRangeProtocolUDP, First: 5353, Last: 5353}},
-	"ntp":    {{Protocol: api.PortRangeProtocolUDP, First: 123, Last: 123}},
-}
-
 // reserved are ports that the engine may not have opened as the relay's: whoever takes it over must not get at what else
 // might listen there.
 var reserved = []int{22, 80, 123, 161, 443, 5353}
@@ -117,22 +109,29 @@ func (g *guarding) settings() firewall.Settings {
 	return s
 }
 
-// ports are those of a service; the caller holds mu.
+// ports are those of a service that is switched on; the caller holds mu.
 func (g *guarding) ports(service string) []api.PortRange {
 	switch {
-	case service == "ntp" && !g.config.ServesTime():
+	case service == "ntp" && !g.config.ServesTime(), service == "ssh" && !g.config.SSH.Enabled:
 		return nil
-	case service != "relay":
-		return slices.Clone(fixedPorts[service])
 	}
-	var list []api.PortRange
-	for _, p := range g.relay.TCP {
-		list = append(list, api.PortRange{Protocol: api.PortRangeProtocolTCP, First: p, Last: p})
+	return portsOf(service, g.config, g.relay)
+}
+
+// checkedChange edits the configuration, unless a service would get another's port.
+func (g *guarding) checkedChange(edit func(*sysconfig.Config)) error {
+	g.mu.Lock()
+	relay := g.relay
+	g.mu.Unlock()
+	next := g.keeper.Config()
+	edit(&next)
+	if err := next.Validate(); err != nil {
+		return err
 	}
-	for _, p := range g.relay.UDP {
-		list = append(list, api.PortRange{Protocol: api.PortRangeProtocolUDP, First: p, Last: p})
+	if err := clash(next, relay); err != nil {
+		return err
 	}
-	return list
+	return g.keeper.Change(edit)
 }
 
 // run follows the interfaces until ctx is cancelled.
@@ -258,6 +257,12 @@ func (g *guarding) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 		return err
 	}
 	g.mu.Lock()
+	for _, n := range p.TCP {
+		if why := claimed("relay", api.PortRangeProtocolTCP, n, g.config, g.relay); why != "" {
+			g.mu.Unlock()
+			return answer.Field("tcp", "bad_ports", why)
+		}
+	}
 	same := slices.Equal(p.TCP, g.relay.TCP) && slices.Equal(p.UDP, g.relay.UDP)
 	g.relay = p
 	c := g.config

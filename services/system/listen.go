@@ -15,6 +15,7 @@ import (
 
 	"vigie/internal/peer"
 	"vigie/services/system/internal/callers"
+	"vigie/services/system/systemapi"
 )
 
 // stopPatience is for running requests when the service ends; init allows 1.5 s for everything.
@@ -29,6 +30,8 @@ const (
 	engineUserID = 901
 	// consoleUserID is the text console's, which only speaks for who stands in front of the machine.
 	consoleUserID = 904
+	// sshUserID is the SSH service's, which speaks for an administrator who logged in from elsewhere.
+	sshUserID = 905
 )
 
 // rights are what services besides web may ask for.
@@ -40,6 +43,14 @@ func rights() []callers.Right {
 		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},
+		{User: sshUserID, Method: http.MethodGet, Path: "/v1/ssh"},
+		{User: sshUserID, Method: http.MethodGet, Path: systemapi.HostKeyPath},
+		{User: sshUserID, Method: http.MethodPost, Path: "/v1/power"},
+		{User: sshUserID, Method: http.MethodGet, Path: "/v1/network"},
+		{User: sshUserID, Method: http.MethodPut, Path: "/v1/network"},
+		{User: sshUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},
+		{User: sshUserID, Method: http.MethodGet, Path: "/v1/services/*/log"},
+		{User: sshUserID, Method: http.MethodPost, Path: "/v1/diagnostics/*"},
 	}
 }
 

@@ -23,6 +23,8 @@ type machine struct {
 	*networking
 	*guarding
 	*diskcare
+	*remote
+	*diagnosing
 	observe bool
 	keeper  *config.Keeper
 	clock   *clock.Keeper

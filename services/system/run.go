@@ -26,6 +26,7 @@ import (
 	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/facts"
+	"vigie/services/system/internal/hostkey"
 	"vigie/services/system/internal/hostwatch"
 	"vigie/services/system/internal/httpapi"
 	"vigie/services/system/internal/medium"
@@ -34,6 +35,7 @@ import (
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 	"vigie/services/system/internal/volume"
+	"vigie/services/system/systemapi"
 )
 
 // bootLabel is the ISO 9660 label of the medium that the image boots from.
@@ -93,19 +95,23 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		hosts.Configure(c.HostWatch)
 		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
+		b.SetSSH(sshSwitch(c.SSH))
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	guard.keeper = keeper
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
 	book.Open(log)
 	care := newDiskcare(o.observe, book, b.SetRaidCards, time.Now, log)
+	identity := hostkey.New(o.runDir, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))
 		keeper.Attach(id, path)
+		identity.Attach(id, path)
 		book.Attach(id, path, log)
 	}
 	detach := func(id string) {
 		keeper.Detach(id)
+		identity.Detach(id)
 		book.Detach(id)
 	}
 	disks := storage.New(storage.Config{
@@ -115,6 +121,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
+			identity.Settle()
 			nics.Release()
 			if err := start.end(); err != nil {
 				log.Error("disks", "err", err)
@@ -125,17 +132,21 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := keeper.Open(); err != nil {
 		return err
 	}
+	identity.Open()
 	watch.Open()
 	if start.over() {
 		nics.Release() // the running copy of the configuration is the machine's
 	}
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
-	m := &machine{Link: link, networking: admin, guarding: guard, diskcare: care, observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
+	m := &machine{Link: link, networking: admin, guarding: guard, diskcare: care,
+		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger),
+		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
 	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(), 0, webUserID, uint32(os.Geteuid()))
+	handler = callers.Reserve(handler, systemapi.HostKeyPath, 0, sshUserID, uint32(os.Geteuid()))
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })

@@ -136,6 +136,9 @@ func (b *Board) SetTimeZone(name string) {
 // SetTimeServer sets how the NTP server is to be.
 func (b *Board) SetTimeServer(v api.TimeServerSettings) { set(b, &b.status.TimeServer, v) }
 
+// SetSSH sets how SSH is to be.
+func (b *Board) SetSSH(v api.SSHSwitch) { set(b, &b.status.SSH, v) }
+
 // SetDisks replaces the disks; the list then belongs to the board.
 func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
 

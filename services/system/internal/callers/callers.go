@@ -38,3 +38,15 @@ func Limit(next http.Handler, rights []Right, trusted ...uint32) http.Handler {
 		answer.Fail(w, answer.Refuse(http.StatusForbidden, "forbidden", "Only the web admin may ask this of the machine."))
 	})
 }
+
+// Reserve lets nobody but the given users ask for the path, whatever else others may ask for.
+func Reserve(next http.Handler, path string, users ...uint32) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, known := peer.User(r.Context())
+		if r.URL.Path == path && (!known || !slices.Contains(users, user)) {
+			answer.Fail(w, answer.Refuse(http.StatusForbidden, "forbidden", "Only one service of the machine may ask this."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -14,6 +14,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/system/systemapi"
 )
 
 // longPoll is how long GET /status?after= waits for a change.
@@ -49,6 +50,8 @@ type Machine interface {
 	Memory() (api.Memory, error)
 	NetworkMachine
 	DiskMachine
+	SSHMachine
+	DiagnosticMachine
 }
 
 type server struct {
@@ -84,6 +87,14 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"PUT /v1/firewall/relay":              s.setRelayPorts,
 		"GET /v1/bandwidth":                   s.bandwidth,
 		"PUT /v1/bandwidth":                   s.setBandwidth,
+		"GET /v1/ssh":                         s.ssh,
+		"PUT /v1/ssh":                         s.setSSH,
+		"POST /v1/ssh/keys":                   s.addSSHKey,
+		"DELETE /v1/ssh/keys/{key}":           s.deleteSSHKey,
+		"GET " + systemapi.HostKeyPath:        s.sshHostKey,
+		"POST " + systemapi.PingPath:          s.ping,
+		"POST " + systemapi.TracePath:         s.trace,
+		"POST " + systemapi.CapturePath:       s.capture,
 		"POST /v1/power":                      s.power,
 		"POST /v1/services/{service}/restart": s.restart,
 		"POST /v1/services/{service}/stop":    s.stopService,

@@ -159,6 +159,7 @@ func full() *board.Board {
 		}})
 	b.SetTimeServer(api.TimeServerSettings{Enabled: true, OrphanStratum: 10})
 	b.SetTimeZone("Europe/Paris")
+	b.SetSSH(api.SSHSwitch{Enabled: true, Port: 22, Version: "0"})
 	b.SetDisks([]api.Disk{
 		{ID: "a", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
 		{ID: "b", Serial: "T", Use: api.DiskUseArray, Slot: "port 2", UsedBy: []string{"an array that runs"}, Found: []api.DiskContent{{Kind: "md", Name: "member", Member: api.ArrayMember{Array: "u", Level: "RAID 1", Members: 2, Role: api.ArrayMemberRoleMember, Position: 1}}}},
@@ -233,6 +234,13 @@ var requests = []struct {
 	{"putBandwidth", "PUT", "/v1/bandwidth", `[{"interface":"bond0","kbps":1000}]`, 204, "limits [{bond0 1000 0}]", ""},
 	{"putBandwidth", "PUT", "/v1/bandwidth", `null`, 400, "", "missing"},
 	{"putBandwidth", "PUT", "/v1/bandwidth", `[{"interface":"bad"}]`, 409, "", "refused"},
+	{"getSSH", "GET", "/v1/ssh", "", 200, "ssh", ""},
+	{"putSSH", "PUT", "/v1/ssh", `{"enabled":true,"port":22,"passwords":false}`, 204, "ssh true 22 false", ""},
+	{"putSSH", "PUT", "/v1/ssh", `{"on":true}`, 400, "", "bad_json"},
+	{"addSSHKey", "POST", "/v1/ssh/keys", `{"key":"ssh-ed25519 AAAA"}`, 201, "key ssh-ed25519 AAAA by owner", ""},
+	{"addSSHKey", "POST", "/v1/ssh/keys", `{"key":"bad"}`, 409, "", "refused"},
+	{"deleteSSHKey", "DELETE", "/v1/ssh/keys/0123", "", 204, "no key 0123", ""},
+	{"deleteSSHKey", "DELETE", "/v1/ssh/keys/bad", "", 409, "", "refused"},
 	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},

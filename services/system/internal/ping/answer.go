@@ -13,6 +13,7 @@ type answer struct {
 	id, seq     uint16
 	token       [tokenBytes]byte // of a reply
 	unreachable bool             // a router's, about a request to `to`
+	exceeded    bool             // the same: it came further than it may
 	to          netip.Addr
 }
 
@@ -41,7 +42,13 @@ func parse(b []byte, six bool) (a answer, ok bool) {
 		copy(a.token[:], body.Data)
 		return a, true
 	case *icmp.DstUnreach:
-		return quoted(body.Data, six)
+		a, ok := quoted(body.Data, six)
+		a.unreachable = ok
+		return a, ok
+	case *icmp.TimeExceeded:
+		a, ok := quoted(body.Data, six)
+		a.exceeded = ok
+		return a, ok
 	}
 	return a, false
 }
@@ -71,7 +78,6 @@ func quoted(b []byte, six bool) (a answer, ok bool) {
 	if echo[0] != request {
 		return a, false
 	}
-	a.unreachable = true
 	a.id, a.seq = uint16(echo[4])<<8|uint16(echo[5]), uint16(echo[6])<<8|uint16(echo[7])
 	return a, true
 }

@@ -186,7 +186,7 @@ func (p *Pinger) settle(a answer, from netip.Addr, at time.Time) {
 	defer p.mu.Unlock()
 	r := p.waiting[a.seq]
 	switch {
-	case r == nil:
+	case r == nil || a.exceeded:
 	case a.unreachable && a.to == r.to.WithZone(""):
 		delete(p.waiting, a.seq)
 		r.done <- result{at, ErrUnreachable}

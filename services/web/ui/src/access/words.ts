@@ -8,6 +8,7 @@ export const serviceNames: Record<FirewallService['id'], string> = {
   relay: 'Relay (RTSP)',
   ntp: 'Time for cameras (NTP)',
   mdns: 'Name on the network (mDNS)',
+  ssh: 'Text console (SSH)',
 };
 
 export const zoneNames: Record<Firewall['zones'][number]['id'], string> = {

@@ -1047,6 +1047,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ssh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** SSH, the text console over the network: how it is set, and which keys may log in */
+        get: operations["getSSH"];
+        /**
+         * Switch SSH on or off, and choose its port and who may log in
+         * @description While it is off nothing listens. Sessions whose way in is closed by a change are ended. The port must not be another
+         *     service's. Who may reach it is set with `PUT /firewall`.
+         */
+        put: operations["putSSH"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let who has a key log in by SSH */
+        post: operations["addSSHKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a key away, and end the sessions that were begun with it */
+        delete: operations["deleteSSHKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether SSH listens, who is logged in, and who has tried to */
+        get: operations["getSSHSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/disks/{disk}/format": {
         parameters: {
             query?: never;
@@ -2268,6 +2344,7 @@ export interface components {
             networkTrial?: components["schemas"]["NetworkTrial"];
             clock: components["schemas"]["Clock"];
             timeServer?: components["schemas"]["TimeServerSettings"];
+            ssh?: components["schemas"]["SSHSwitch"];
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
             /** @description RAID cards and SAS adapters; they are watched, not configured */
@@ -2728,7 +2805,7 @@ export interface components {
         };
         FirewallService: {
             /** @enum {string} */
-            id: "web" | "webrtc" | "relay" | "ntp" | "mdns";
+            id: "web" | "webrtc" | "relay" | "ntp" | "mdns" | "ssh";
             /** @description In which it is open */
             zones: components["schemas"]["Zone"][];
             usualZones: components["schemas"]["Zone"][];
@@ -2780,6 +2857,87 @@ export interface components {
         RelayPorts: {
             tcp: number[];
             udp: number[];
+        };
+        SSHSwitch: {
+            enabled: boolean;
+            port: number;
+            /** @description Differs whenever anything of `GET /ssh` does */
+            version: string;
+        };
+        SSHSettings: {
+            /** @description Nothing listens unless it is */
+            enabled: boolean;
+            /** @description 22 is the usual one */
+            port: number;
+            /** @description An administrator's name and password are enough to log in; else only keys do */
+            passwords: boolean;
+        };
+        SSH: {
+            settings: components["schemas"]["SSHSettings"];
+            /** @description 16 at most; the oldest first */
+            keys: components["schemas"]["SSHKey"][];
+            /**
+             * @description Fingerprint of the key by which the machine is known, to compare at the first log-in; empty until one was needed
+             * @example SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8
+             */
+            hostKey: string;
+        };
+        SSHKey: {
+            id: string;
+            /** @description Type and key as in OpenSSH's files */
+            key: string;
+            /** @example ssh-ed25519 */
+            type: string;
+            /** @description As ssh-keygen -l shows it */
+            fingerprint: string;
+            comment: string;
+            /** Format: int64 */
+            addedMs: number;
+            /** @description A user's name */
+            addedBy: string;
+        };
+        SSHKeyRequest: {
+            /** @description A line of OpenSSH's public key files: Ed25519, ECDSA, or RSA of 3072 bits and more */
+            key: string;
+            /** @description Instead of the line's own, 64 characters at most */
+            comment?: string;
+        };
+        SSHSessions: {
+            listening: boolean;
+            /** @description Why it does not listen as it should, for people; empty: it does */
+            problem: string;
+            /** @description The oldest first */
+            sessions: components["schemas"]["SSHSession"][];
+            /** @description To log in, since the service started, the newest first; 100 at most */
+            attempts: components["schemas"]["SSHAttempt"][];
+        };
+        SSHSession: {
+            user: string;
+            address: string;
+            method: components["schemas"]["SSHMethod"];
+            /** @description Fingerprint of the key */
+            key?: string;
+            /** Format: int64 */
+            sinceMs: number;
+            /** @description The command that runs, or menu */
+            doing: string;
+        };
+        /** @enum {string} */
+        SSHMethod: "key" | "password";
+        SSHAttempt: {
+            /** Format: int64 */
+            atMs: number;
+            /** @description Empty where it is no user's: it may be a mistyped password */
+            user: string;
+            address: string;
+            method: components["schemas"]["SSHMethod"];
+            /** @description Fingerprint of the key */
+            key?: string;
+            /**
+             * @description limited: after too many failures, not looked at. failed: it could not be looked at
+             * @enum {string}
+             */
+            result: "ok" | "refused" | "limited" | "failed";
         };
         BandwidthLimit: {
             /** @description Its id: the MAC address of a card, the name of a bond or VLAN */
@@ -5102,6 +5260,118 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSSH: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSH"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putSSH: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SSHSettings"];
+            };
+        };
+        responses: {
+            /** @description Set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addSSHKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SSHKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSHKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteSSHKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getSSHSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSHSessions"];
+                };
             };
             default: components["responses"]["Error"];
         };
