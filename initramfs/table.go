@@ -17,6 +17,7 @@ const (
 	uidWeb     = 902
 	uidNTP     = 903
 	uidConsole = 904
+	uidSSH     = 905
 	gidVigie   = 900
 )
 
@@ -58,7 +59,7 @@ func serviceTable() []supervise.Service {
 		},
 		{
 			Name: "web", Path: program,
-			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-state", runDir + "/web", "-console", runDir + "/web/console.sock"},
+			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-ssh", runDir + "/ssh/api.sock", "-state", runDir + "/web", "-console", runDir + "/web/console.sock"},
 			UID:  uidWeb, GID: gidVigie,
 			Caps:       []int{unix.CAP_NET_BIND_SERVICE},
 			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 16384,
@@ -74,6 +75,16 @@ func serviceTable() []supervise.Service {
 			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 256,
 			RuntimeDir: runDir + "/ntp", RuntimeMode: 0o750,
 			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 50, MaxPIDs: 128},
+			StopLimit: 300 * time.Millisecond,
+		},
+		{
+			Name: "ssh", Path: program,
+			Args: []string{"ssh", "-socket", runDir + "/ssh/api.sock", "-system", runDir + "/system/api.sock", "-web", runDir + "/web/console.sock"},
+			UID:  uidSSH, GID: gidVigie,
+			Caps:       []int{unix.CAP_NET_BIND_SERVICE}, // port 22; it listens only when it is switched on
+			NoNewPrivs: true, OOMScoreAdj: 500, MaxFiles: 512,
+			RuntimeDir: runDir + "/ssh", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 50, IOWeight: 50, MaxPIDs: 128},
 			StopLimit: 300 * time.Millisecond,
 		},
 		consoleService("screen", "/dev/tty1", "-screen"),
@@ -99,5 +110,5 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 // stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.
 func stopOrder() [][]string {
-	return [][]string{{"screen", "serial", "web", "ntp"}, {"engine"}, {"system"}}
+	return [][]string{{"screen", "serial", "ssh", "web", "ntp"}, {"engine"}, {"system"}}
 }

@@ -39,7 +39,7 @@ func TestServicesAreConfined(t *testing.T) {
 			t.Errorf("%s: recording %v", s.Name, s.Recording)
 		}
 	}
-	if want := []string{"system", "engine", "web", "ntp", "screen", "serial"}; !slices.Equal(names, want) {
+	if want := []string{"system", "engine", "web", "ntp", "ssh", "screen", "serial"}; !slices.Equal(names, want) {
 		t.Errorf("start order %q", names)
 	}
 	for i, name := range []string{"web", "engine", "system"} { // viewers, then recording, then what it stands on

@@ -2,17 +2,22 @@ package web
 
 import (
 	"context"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
+	"vigie/internal/answer"
 	"vigie/services/engine/engineapi"
 	"vigie/services/web/internal/console"
 	"vigie/services/web/internal/server"
 	"vigie/services/web/webapi"
 )
 
-// consoleUserID is whom the text console runs as. The number is a contract with the image.
-const consoleUserID = 904
+// Whom the text console and the SSH service run as. The numbers are a contract with the image.
+const (
+	consoleUserID = 904
+	sshUserID     = 905
+)
 
 // engineWithin is how long the console's screen waits for what the engine knows.
 const engineWithin = time.Second
@@ -65,6 +70,20 @@ func (p *inPerson) reset(context.Context) (webapi.Reset, error) {
 		return webapi.Reset{}, err
 	}
 	return *told(r), nil
+}
+
+// login answers the SSH service.
+func (p *inPerson) login(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error) {
+	if !check {
+		name, err := p.srv.Administrator(l.Username)
+		return webapi.LoginAnswer{OK: name != "", Username: name}, err
+	}
+	from, err := netip.ParseAddr(l.From)
+	if err != nil {
+		return webapi.LoginAnswer{}, answer.Field("from", "bad_address", "Say from which IP address the log-in comes.")
+	}
+	name, ok, err := p.srv.Verify(ctx, l.Username, l.Password, from.Unmap())
+	return webapi.LoginAnswer{OK: ok, Username: name}, err
 }
 
 func told(r *server.Reset) *webapi.Reset {

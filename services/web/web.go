@@ -53,6 +53,7 @@ const finishWithin = stopWithin / 2
 type options struct {
 	listen              []string
 	engine, system, ntp string
+	ssh                 string
 	state               string
 	console             string
 }
@@ -71,7 +72,8 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "unix `socket` of the engine")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.ntp, "ntp", "/run/vigie/ntp/api.sock", "unix `socket` of the time server")
-	fs.StringVar(&o.console, "console", "", "unix `socket` to make for the text console; empty: none")
+	fs.StringVar(&o.ssh, "ssh", "/run/vigie/ssh/api.sock", "unix `socket` of the SSH service")
+	fs.StringVar(&o.console, "console", "", "unix `socket` to make for the text console and the SSH service; empty: none")
 	fs.StringVar(&o.state, "state", "/run/vigie/web", "`folder` on tmpfs for the live database and the sessions")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -117,6 +119,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer system.Close()
 	timeServer := gateway.New("ntp", o.ntp, log)
 	defer timeServer.Close()
+	remote := gateway.New("ssh", o.ssh, log)
+	defer remote.Close()
 
 	group, running := errgroup.WithContext(ctx)
 	var keep *keeper.Keeper
@@ -129,6 +133,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Engine:   engine,
 		System:   system,
 		NTP:      timeServer,
+		SSH:      remote,
 		Hostname: func() string { return follower.State().Hostname },
 		Code:     code,
 		SetUp:    func() { keep.Look() },
@@ -200,7 +205,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.console != "" {
 		group.Go(func() error {
 			return inperson.Serve(running, o.console, inperson.Config{
-				Users: []uint32{0, consoleUserID, uint32(os.Geteuid())}, State: front.state, Reset: front.reset, Log: log,
+				Console: []uint32{0, consoleUserID, uint32(os.Geteuid())}, SSH: []uint32{0, sshUserID, uint32(os.Geteuid())},
+				State: front.state, Reset: front.reset, Login: front.login, Log: log,
 			})
 		})
 	}

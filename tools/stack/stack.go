@@ -27,6 +27,7 @@ const (
 	System = "system"
 	Engine = "engine"
 	NTP    = "ntp"
+	SSH    = "ssh"
 	Web    = "web"
 )
 
@@ -99,11 +100,14 @@ func (s *Stack) services() []string {
 	if s.cfg.Listen == "" {
 		return []string{System, Engine}
 	}
-	return []string{System, Engine, NTP, Web}
+	return []string{System, Engine, NTP, SSH, Web}
 }
 
 // Socket is the API socket of a service but web.
 func (s *Stack) Socket(service string) string { return filepath.Join(s.cfg.Dir, service+".sock") }
+
+// console is the socket that web has for the console and for SSH.
+func (s *Stack) console() string { return filepath.Join(s.cfg.Dir, "console.sock") }
 
 // Log is the file with a service's standard error.
 func (s *Stack) Log(service string) string { return filepath.Join(s.cfg.Dir, service+".log") }
@@ -136,8 +140,11 @@ func (s *Stack) arguments(service string) []string {
 			"-decoder", s.cfg.Decoder}, s.cfg.Engine...)
 	case NTP: // on any free port, once it is switched on
 		return []string{NTP, "-socket", s.Socket(NTP), "-system", s.Socket(System), "-port", "0"}
+	case SSH:
+		return []string{SSH, "-socket", s.Socket(SSH), "-system", s.Socket(System), "-web", s.console()}
 	}
-	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-state", filepath.Join(s.cfg.Dir, "web")}
+	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-ssh", s.Socket(SSH), "-console", s.console(),
+		"-state", filepath.Join(s.cfg.Dir, "web")}
 }
 
 // StartService starts one service, which must not be running, and waits until it answers.
@@ -251,7 +258,7 @@ func (s *Stack) end(service string, signal syscall.Signal) error {
 // Close stops all services, last started first.
 func (s *Stack) Close() error {
 	var errs []error
-	for _, name := range []string{Web, NTP, Engine, System} {
+	for _, name := range []string{Web, SSH, NTP, Engine, System} {
 		errs = append(errs, s.Stop(name))
 	}
 	return errors.Join(errs...)

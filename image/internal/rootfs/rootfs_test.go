@@ -109,7 +109,7 @@ func TestLibraryClosure(t *testing.T) {
 }
 
 func TestUsersAreThoseOfTheDesign(t *testing.T) {
-	for _, want := range []string{"root:x:0:0:", "engine:x:901:900:", "web:x:902:900:", "ntp:x:903:900:"} {
+	for _, want := range []string{"root:x:0:0:", "engine:x:901:900:", "web:x:902:900:", "ntp:x:903:900:", "ssh:x:905:900:"} {
 		if !strings.Contains("\n"+passwd, "\n"+want) {
 			t.Errorf("no user %s", want)
 		}

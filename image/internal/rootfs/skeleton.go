@@ -13,6 +13,7 @@ engine:x:901:900:recording engine:/:/usr/sbin/nologin
 web:x:902:900:web admin:/:/usr/sbin/nologin
 ntp:x:903:900:time server:/:/usr/sbin/nologin
 console:x:904:900:text console:/:/usr/sbin/nologin
+ssh:x:905:900:text console over the network:/:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/:/usr/sbin/nologin
 `
 	group = `root:x:0:

@@ -39,6 +39,9 @@ func New(system, web string) *Machine {
 	return &Machine{system: systemapi.New(system), web: webapi.New(web)}
 }
 
+// As returns a Machine that asks the system service in the name of a user. It ends with the one that it comes from.
+func (m *Machine) As(user string) *Machine { return &Machine{system: m.system.As(user), web: m.web} }
+
 // Close drops idle connections.
 func (m *Machine) Close() {
 	m.system.Close()
@@ -104,12 +107,23 @@ func (m *Machine) PlanNetwork(ctx context.Context, n api.Network) (plan api.Netw
 
 // SetNetwork changes the settings for good. The trial of a change is for who could lock himself out. An error is a Refusal.
 func (m *Machine) SetNetwork(ctx context.Context, n api.Network) error {
+	if err := m.TryNetwork(ctx, n); err != nil {
+		return err
+	}
+	return m.ConfirmNetwork(ctx)
+}
+
+// TryNetwork changes the settings until they are confirmed, or for a minute. An error is a Refusal.
+func (m *Machine) TryNetwork(ctx context.Context, n api.Network) error {
 	return do(ctx, "system", func(ctx context.Context) error {
-		if _, err := m.system.PutNetwork(ctx, api.NetworkRequest{Settings: n.Settings, Version: n.Version}); err != nil {
-			return err
-		}
-		return m.system.ConfirmNetwork(ctx)
+		_, err := m.system.PutNetwork(ctx, api.NetworkRequest{Settings: n.Settings, Version: n.Version})
+		return err
 	})
+}
+
+// ConfirmNetwork keeps the settings that are on trial. An error is a Refusal.
+func (m *Machine) ConfirmNetwork(ctx context.Context) error {
+	return do(ctx, "system", m.system.ConfirmNetwork)
 }
 
 func do(ctx context.Context, service string, f func(context.Context) error) error {

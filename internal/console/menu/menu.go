@@ -9,12 +9,16 @@
 // serial line nor a hand on the keyboard does it. A dialog that is left alone is given up. Standing at the console is the
 // authorisation: nothing here asks who it is.
 //
+// Who came by the network (Config.Remote) could lose his way with it: what he does to the network is on trial until he says,
+// still there, that it works. The password is not his to reset, and when he leaves, or says nothing for long, the menu ends.
+//
 // One goroutine runs a Menu.
 package menu
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +57,8 @@ type Machine interface {
 	Network(ctx context.Context) (api.Network, error)
 	PlanNetwork(ctx context.Context, n api.Network) (api.NetworkPlan, error)
 	SetNetwork(ctx context.Context, n api.Network) error
+	TryNetwork(ctx context.Context, n api.Network) error
+	ConfirmNetwork(ctx context.Context) error
 }
 
 // Config is what a Menu is made of.
@@ -60,7 +66,10 @@ type Config struct {
 	Terminal Terminal
 	Machine  Machine
 	Screen   bool              // the machine's own screen, which knows half blocks and is looked at from the front
+	Remote   bool              // whoever is there is not here
 	Said     func(what string) // told what was done, for the log
+	// Command does what a line says and writes what comes of it, until ctx ends. Nil: there are no commands.
+	Command func(ctx context.Context, line string, write func(text string) error) error
 }
 
 // Menu is one conversation. Make it with New.
@@ -78,11 +87,17 @@ var (
 // New returns a Menu that has said nothing.
 func New(c Config) *Menu { return &Menu{Config: c, refresh: refreshEvery, quiet: quietTime} }
 
-// Run talks until ctx ends (nil) or the terminal fails.
+// Run talks until ctx ends (nil) or the terminal fails; with who is not here, until he leaves (nil).
 func (m *Menu) Run(ctx context.Context) error {
-	err := m.begin(ctx)
+	var err error
+	if !m.Remote {
+		err = m.begin(ctx)
+	}
 	for err == nil {
 		if err = m.home(ctx); errors.Is(err, errIdle) || errors.Is(err, errBack) {
+			if m.Remote {
+				return nil
+			}
 			err = m.sleep(ctx)
 		}
 	}
@@ -146,6 +161,12 @@ func (m *Menu) home(ctx context.Context) error {
 		{'4', "Power off", m.powerOff},
 		{'q', "QR code of the address", m.code},
 		{'x', "Leave", func(context.Context) error { return errBack }},
+	}
+	if m.Remote {
+		choices = slices.DeleteFunc(choices, func(c choice) bool { return c.key == '2' })
+	}
+	if m.Command != nil {
+		choices = slices.Insert(choices, len(choices)-1, choice{'c', "Commands: ping, logs and others", m.commands})
 	}
 	view := func() []string { return m.overview(ctx) }
 	chosen, err := m.choose(ctx, view, choices)

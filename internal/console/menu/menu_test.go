@@ -75,6 +75,9 @@ func (f *fake) SetNetwork(_ context.Context, n api.Network) error {
 	return nil
 }
 
+func (f *fake) TryNetwork(ctx context.Context, n api.Network) error { return f.act("try") }
+func (f *fake) ConfirmNetwork(context.Context) error                { return f.act("confirm") }
+
 func (f *fake) did() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

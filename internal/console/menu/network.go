@@ -23,7 +23,7 @@ func (m *Menu) network(ctx context.Context) error {
 	}
 	view := func() []string {
 		if s := m.Machine.State(ctx); s.System != nil {
-			return nics(s.System)
+			return screen.Interfaces(s.System)
 		}
 		return []string{"The system service does not answer. Wait a moment and try again."}
 	}
@@ -172,6 +172,9 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 		return err
 	}
 	m.Said("network")
+	if m.Remote {
+		return m.try(ctx, n)
+	}
 	if err := m.Machine.SetNetwork(ctx, n); err != nil {
 		return m.done(ctx, err, "")
 	}
@@ -182,68 +185,20 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 	return m.done(ctx, nil, text)
 }
 
-// nics describes the interfaces, the name servers and the local name.
-func nics(s *api.Status) []string {
-	var lines []string
-	item := func(name, text string) {
-		for i, l := range screen.Wrap(text, screen.Columns-13) {
-			if i > 0 {
-				name = ""
-			}
-			lines = append(lines, fmt.Sprintf("  %-10s%s", name, l))
-		}
+// try makes a change for a minute. Who says then that he is still there keeps it.
+func (m *Menu) try(ctx context.Context, n api.Network) error {
+	if err := m.Machine.TryNetwork(ctx, n); err != nil {
+		return m.done(ctx, err, "")
 	}
-	for _, n := range s.Interfaces {
-		link := "no link: check the cable"
-		switch {
-		case n.Disabled:
-			link = "switched off"
-		case n.Carrier && n.SpeedMbps > 0:
-			link = fmt.Sprintf("link of %d Mbit/s", n.SpeedMbps)
-		case n.Carrier:
-			link = "link is up"
-		}
-		title := n.Name
-		if n.Label != "" {
-			title += " (" + n.Label + ")"
-		}
-		lines = append(lines, screen.Printable(fmt.Sprintf("%s  %s  %s", title, n.Mac, link)))
-		if addresses := slices.DeleteFunc(append(slices.Clone(n.Addresses), n.LinkLocal), func(s string) bool { return s == "" }); len(addresses) > 0 {
-			item("Address", strings.Join(addresses, ", "))
-		}
-		if gateways := slices.DeleteFunc([]string{n.Gateway, n.Gateway6}, func(s string) bool { return s == "" }); len(gateways) > 0 {
-			item("Gateway", strings.Join(gateways, ", "))
-		}
-		switch {
-		case n.Dhcp.Status == api.DhcpStatusBound:
-			item("DHCP", "an address from "+orElse(n.Dhcp.Server, "a server"))
-		case n.Dhcp.Reason != "":
-			item("DHCP", n.Dhcp.Reason)
-		}
-		if n.Bond != "" {
-			item("Member of", n.Bond)
-		}
-		if n.Problem != "" {
-			item("Problem", n.Problem)
-		}
+	if err := m.say("The network is changed for a minute. Unless you say that it works it becomes what it was; so it does if you see nothing here any more."); err != nil {
+		return err
 	}
-	if len(s.Interfaces) == 0 {
-		lines = append(lines, "This machine has no network interface that Vigie knows how to use.")
+	word, err := m.ask(ctx, "Type yes and press Enter to keep it:", "")
+	if err != nil {
+		return err
 	}
-	if len(s.DNSServers) > 0 {
-		lines = append(lines, "Name servers")
-		item("", strings.Join(s.DNSServers, ", "))
+	if !strings.EqualFold(word, "yes") {
+		return m.done(ctx, nil, "It goes back by itself when the minute is over.")
 	}
-	if s.LocalName != "" {
-		lines = append(lines, "Local name (multicast DNS)")
-		item("", s.LocalName)
-	}
-	return lines
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
+	return m.done(ctx, m.Machine.ConfirmNetwork(ctx), "Done. The change is kept.")
 }

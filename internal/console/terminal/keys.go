@@ -23,10 +23,10 @@ type Key struct {
 	Rune byte // of a Rune
 }
 
-// decoder makes keys of bytes. Terminals send what is no character as sequences that begin with ESC (ECMA-48, 5.4; the
+// Decoder makes keys of bytes. Terminals send what is no character as sequences that begin with ESC (ECMA-48, 5.4; the
 // VT100's SS3 forms; Linux's console sends function keys as ESC [ [ x), and the Esc key as ESC alone: only time tells
-// these apart, so who has the clock calls pause.
-type decoder struct {
+// these apart, so who has the clock calls Pause.
+type Decoder struct {
 	state  state
 	cr     bool // the last byte was a carriage return: a line feed that follows belongs to it
 	length int  // of the sequence so far
@@ -42,8 +42,8 @@ const (
 	sequence = 16
 )
 
-// accept takes a byte and returns the key that is complete with it.
-func (d *decoder) accept(b byte) (Key, bool) {
+// Accept takes a byte and returns the key that is complete with it.
+func (d *Decoder) Accept(b byte) (Key, bool) {
 	cr := d.cr
 	d.cr = false
 	switch d.state {
@@ -99,11 +99,11 @@ func (d *decoder) accept(b byte) (Key, bool) {
 	return Key{Kind: Other}, true
 }
 
-// waiting says whether a sequence may be unfinished.
-func (d *decoder) waiting() bool { return d.state != ground }
+// Waiting says whether a sequence may be unfinished.
+func (d *Decoder) Waiting() bool { return d.state != ground }
 
-// pause says that nothing followed for a while: an ESC was the key, and half a sequence is nothing.
-func (d *decoder) pause() (Key, bool) {
+// Pause says that nothing followed for a while: an ESC was the key, and half a sequence is nothing.
+func (d *Decoder) Pause() (Key, bool) {
 	was := d.state
 	d.state = ground
 	switch was {

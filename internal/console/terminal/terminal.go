@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// escapeWait is how long after ESC the rest of a sequence may come: 300 baud would need 33 ms a byte.
-	escapeWait = 100 * time.Millisecond
+	// EscapeWait is how long after ESC the rest of a sequence may come: 300 baud would need 33 ms a byte.
+	EscapeWait = 100 * time.Millisecond
 	writeWait  = 10 * time.Second
 )
 
@@ -29,7 +29,7 @@ const (
 type Terminal struct {
 	file    *os.File
 	before  *unix.Termios
-	decoder decoder
+	decoder Decoder
 	bytes   []byte // read and not yet decoded
 }
 
@@ -110,13 +110,13 @@ func (t *Terminal) Key(ctx context.Context) (Key, error) {
 		for len(t.bytes) > 0 {
 			b := t.bytes[0]
 			t.bytes = t.bytes[1:]
-			if k, ok := t.decoder.accept(b); ok {
+			if k, ok := t.decoder.Accept(b); ok {
 				return k, nil
 			}
 		}
 		deadline := time.Time{}
-		if t.decoder.waiting() {
-			deadline = time.Now().Add(escapeWait)
+		if t.decoder.Waiting() {
+			deadline = time.Now().Add(EscapeWait)
 		}
 		if err := t.file.SetReadDeadline(deadline); err != nil {
 			return Key{}, err
@@ -132,7 +132,7 @@ func (t *Terminal) Key(ctx context.Context) (Key, error) {
 		case ctx.Err() != nil:
 			return Key{}, ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if k, ok := t.decoder.pause(); ok {
+			if k, ok := t.decoder.Pause(); ok {
 				return k, nil
 			}
 		default:
@@ -143,6 +143,6 @@ func (t *Terminal) Key(ctx context.Context) (Key, error) {
 
 // Discard drops what has been typed and not been asked for.
 func (t *Terminal) Discard() {
-	t.bytes, t.decoder = nil, decoder{}
+	t.bytes, t.decoder = nil, Decoder{}
 	_ = t.control(func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH) })
 }

@@ -121,19 +121,19 @@ func FuzzDecoder(f *testing.F) {
 		f.Add([]byte(c.in))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		var d decoder
+		var d Decoder
 		keys := 0
 		for _, b := range in {
-			if k, ok := d.accept(b); ok {
+			if k, ok := d.Accept(b); ok {
 				keys++
 				if k.Kind == 0 || (k.Kind == Rune) != (k.Rune != 0) {
 					t.Errorf("%q: key %+v", in, k)
 				}
 			}
 		}
-		d.pause()
-		if d.waiting() || keys > len(in) {
-			t.Errorf("%q: waiting %v, %d keys", in, d.waiting(), keys)
+		d.Pause()
+		if d.Waiting() || keys > len(in) {
+			t.Errorf("%q: waiting %v, %d keys", in, d.Waiting(), keys)
 		}
 	})
 }

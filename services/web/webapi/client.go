@@ -1,5 +1,6 @@
-// Package webapi speaks to the web service over its unix socket, which is there for the text console alone: what a
-// person in front of the machine may know and do without an account. It is the only package of the web service that
+// Package webapi speaks to the web service over its unix socket, which is there for the text console and for SSH: what a
+// person in front of the machine may know and do without an account, and whether somebody who logs in from elsewhere is an
+// administrator. Which of the two may ask what is decided by its user. It is the only package of the web service that
 // others may import. None of it is part of the public API.
 //
 // A Client holds no state but idle connections and may be used from many goroutines.
@@ -16,6 +17,8 @@ import (
 const (
 	ConsolePath = "/v1/console"       // GET: Console
 	ResetPath   = "/v1/console/reset" // POST: Reset
+	LoginPath   = "/v1/login"         // POST Login: LoginAnswer
+	AdminPath   = "/v1/administrator" // POST Login (without a password): LoginAnswer
 )
 
 // Console is what the text console shows of the web admin and the cameras.
@@ -44,6 +47,23 @@ type Reset struct {
 	ExpiresMs int64  `json:"expiresMs"`
 }
 
+// Login is what somebody gave to log in with, and where he is. It counts towards the same limits as the web admin's own
+// log-ins.
+type Login struct {
+	Username string `json:"username"`
+	Password string `json:"password,omitempty"`
+	From     string `json:"from"` // IP address
+}
+
+// LoginAnswer says whether that is an administrator. Too many failures are a refusal with the code LockedOut.
+type LoginAnswer struct {
+	OK       bool   `json:"ok"`
+	Username string `json:"username"` // as the account has it; "" where there is no such account
+}
+
+// LockedOut is the code of refusals that ask to wait.
+const LockedOut = "locked_out"
+
 // Client calls one web service. What it refuses is an *ask.Error.
 type Client struct {
 	ask *ask.Client
@@ -67,5 +87,19 @@ func (c *Client) Console(ctx context.Context) (Console, error) {
 func (c *Client) ResetPassword(ctx context.Context) (Reset, error) {
 	var out Reset
 	err := c.ask.Call(ctx, http.MethodPost, ResetPath, nil, &out)
+	return out, err
+}
+
+// Login asks whether a name and a password are an administrator's.
+func (c *Client) Login(ctx context.Context, l Login) (LoginAnswer, error) {
+	var out LoginAnswer
+	err := c.ask.Call(ctx, http.MethodPost, LoginPath, l, &out)
+	return out, err
+}
+
+// Administrator asks whether a name is an administrator's.
+func (c *Client) Administrator(ctx context.Context, username string) (LoginAnswer, error) {
+	var out LoginAnswer
+	err := c.ask.Call(ctx, http.MethodPost, AdminPath, Login{Username: username}, &out)
 	return out, err
 }

@@ -149,7 +149,7 @@ func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // sentence says what is wrong with the service in the user's words.
 func (g *Gateway) sentence(what string) string {
-	name := map[string]string{"engine": "The recorder", "system": "The system service", "ntp": "The time server"}[g.service]
+	name := map[string]string{"engine": "The recorder", "system": "The system service", "ntp": "The time server", "ssh": "The SSH service"}[g.service]
 	if name == "" {
 		name = "The service " + g.service
 	}

@@ -1,9 +1,11 @@
-// Package inperson answers the machine's text console over a unix socket: whoever stands in front of the machine may
-// read the set-up code and have the administrator's password reset.
+// Package inperson answers the machine's text console and its SSH service over a unix socket: whoever stands in front of the
+// machine may read the set-up code and have the administrator's password reset; who logs in by SSH is known to nobody but
+// the accounts.
 //
-// Only one user may ask anything, the one that the console service runs as (and root); the kernel vouches for it. The
-// package decides nothing else: what is known and done comes from the functions that it is given. The requests are
-// those of webapi; browsers cannot reach them. Handlers run in net/http's goroutines.
+// Each request has its users, which the services run as (and root); the kernel vouches for them. The SSH service, which
+// strangers speak to, sees of the state what an administrator may: no codes. The package decides nothing else: what is known
+// and done comes from the functions that it is given. The requests are those of webapi; browsers cannot reach them.
+// Handlers run in net/http's goroutines.
 package inperson
 
 import (
@@ -24,36 +26,61 @@ import (
 
 // Config is what the answers are made from.
 type Config struct {
-	Users []uint32                                        // who may ask
-	State func(ctx context.Context) webapi.Console        // what is shown
-	Reset func(ctx context.Context) (webapi.Reset, error) // begins a reset of the administrator's password
+	Console []uint32                                        // who may ask as the console
+	SSH     []uint32                                        // who may ask as the SSH service
+	State   func(ctx context.Context) webapi.Console        // what is shown
+	Reset   func(ctx context.Context) (webapi.Reset, error) // begins a reset of the administrator's password
+	// Login tells whether name and password are an administrator's; with check false, whether the name is.
+	Login func(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error)
 	Log   *slog.Logger
 }
 
 // Handler answers the requests of webapi.
 func Handler(c Config) http.Handler {
-	routes := answer.Mux("web", answer.Routes{
-		"GET " + webapi.ConsolePath: func(w http.ResponseWriter, r *http.Request) error {
-			answer.JSON(w, http.StatusOK, c.State(r.Context()))
+	login := func(check bool) func(http.ResponseWriter, *http.Request) error {
+		return c.only("SSH", c.SSH, func(w http.ResponseWriter, r *http.Request) error {
+			var l webapi.Login
+			if err := answer.Read(w, r, &l); err != nil {
+				return err
+			}
+			out, err := c.Login(r.Context(), l, check)
+			if err == nil {
+				answer.JSON(w, http.StatusOK, out)
+			}
+			return err
+		})
+	}
+	return answer.Mux("web", answer.Routes{
+		"GET " + webapi.ConsolePath: c.only("the machine's console and SSH", slices.Concat(c.Console, c.SSH), func(w http.ResponseWriter, r *http.Request) error {
+			state := c.State(r.Context())
+			if user, _ := peer.User(r.Context()); !slices.Contains(c.Console, user) {
+				state.SetupCode, state.Reset = "", nil
+			}
+			answer.JSON(w, http.StatusOK, state)
 			return nil
-		},
-		"POST " + webapi.ResetPath: func(w http.ResponseWriter, r *http.Request) error {
+		}),
+		"POST " + webapi.ResetPath: c.only("the machine's console", c.Console, func(w http.ResponseWriter, r *http.Request) error {
 			reset, err := c.Reset(r.Context())
 			if err == nil {
 				answer.JSON(w, http.StatusOK, reset)
 			}
 			return err
-		},
+		}),
+		"POST " + webapi.LoginPath: login(true),
+		"POST " + webapi.AdminPath: login(false),
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+}
+
+// only lets the given users ask.
+func (c Config) only(who string, users []uint32, next func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		user, known := peer.User(r.Context())
-		if !known || !slices.Contains(c.Users, user) {
-			c.Log.Warn("refused on the console's socket", "user", user, "known", known)
-			answer.Fail(w, answer.Refuse(http.StatusForbidden, "forbidden", "Only the machine's console may ask this."))
-			return
+		if !known || !slices.Contains(users, user) {
+			c.Log.Warn("refused on the console's socket", "user", user, "known", known, "path", r.URL.Path)
+			return answer.Refuse(http.StatusForbidden, "forbidden", "Only "+who+" may ask this.")
 		}
-		routes.ServeHTTP(w, r)
-	})
+		return next(w, r)
+	}
 }
 
 // Serve answers on the unix socket at path until ctx ends. One that was left there is replaced.

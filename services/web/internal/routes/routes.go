@@ -26,7 +26,7 @@ type Route struct {
 	ID      string // operationId
 	Method  string // upper case
 	Path    string // as in the specification, with {parameters}
-	Service string // the tag: "web", "engine", "system" or "ntp"
+	Service string // the tag: "web", "engine", "system", "ntp" or "ssh"
 	Public  bool   // needs no session
 	segs    []string
 }
@@ -64,7 +64,7 @@ func Parse(spec []byte) (*Table, error) {
 				return nil, fmt.Errorf("read API specification: %s %s: %w", method, path, err)
 			}
 			switch {
-			case len(op.Tags) != 1 || !slices.Contains([]string{"web", "engine", "system", "ntp"}, op.Tags[0]):
+			case len(op.Tags) != 1 || !slices.Contains([]string{"web", "engine", "system", "ntp", "ssh"}, op.Tags[0]):
 				return nil, fmt.Errorf("read API specification: %s %s: tags %q", method, path, op.Tags)
 			case op.OperationID == "" || ids[op.OperationID]:
 				return nil, fmt.Errorf("read API specification: %s %s: operationId %q", method, path, op.OperationID)

@@ -53,36 +53,79 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Sessi
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	store := s.accounts.Load()
-	if store == nil {
-		return waiting()
-	}
-	if empty, err := store.Empty(); err != nil {
-		return err
-	} else if empty {
-		return noAccounts()
-	}
-	from := client(r)
-	keys := s.keys(req.Username, from)
-	if err := s.attempt(keys); err != nil {
-		s.Log.Warn("login", "result", "locked out", "from", from)
-		return err
-	}
-	user, ok, err := s.check(r.Context(), store, req.Username, req.Password)
+	username, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
 	if err != nil {
-		s.guesses.Withdraw(keys...)
 		return err
 	}
 	if !ok {
-		// A name that is not a user's may be a password in the wrong field: it is not logged.
-		s.Log.Warn("login", "result", "refused", "user", user.Username, "from", from)
 		return answer.Refuse(http.StatusUnauthorized, "bad_login", "The user name or the password is wrong.")
+	}
+	s.openSession(w, r, username)
+	return nil
+}
+
+// Verify tells whether a name and a password are an administrator's, for who logs in otherwise than here; it counts towards the
+// same limits. The name is as the account has it, "" where there is no such account.
+func (s *Server) Verify(ctx context.Context, username, secret string, from netip.Addr) (name string, ok bool, err error) {
+	name, ok, err = s.verify(ctx, "login by ssh", username, secret, from)
+	return name, ok, s.worded(err)
+}
+
+// Administrator is the name of the account, "" where there is none. All accounts are administrators'.
+func (s *Server) Administrator(username string) (string, error) {
+	store := s.accounts.Load()
+	if store == nil {
+		return "", waiting()
+	}
+	user, err := store.Find(username)
+	if errors.Is(err, accounts.ErrUnknown) {
+		return "", nil
+	}
+	return user.Username, s.worded(err)
+}
+
+// worded is an error as another service is told it; nil stays nil.
+func (s *Server) worded(err error) error {
+	if err == nil {
+		return nil
+	}
+	p, ok := problem(err)
+	if !ok {
+		s.Log.Error("request failed", "err", err)
+	}
+	return p
+}
+
+// verify examines an attempt to log in.
+func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (name string, ok bool, err error) {
+	store := s.accounts.Load()
+	if store == nil {
+		return "", false, waiting()
+	}
+	if empty, err := store.Empty(); err != nil {
+		return "", false, err
+	} else if empty {
+		return "", false, noAccounts()
+	}
+	keys := s.keys(username, from)
+	if err := s.attempt(keys); err != nil {
+		s.Log.Warn(what, "result", "locked out", "from", from)
+		return "", false, err
+	}
+	user, ok, err := s.check(ctx, store, username, secret)
+	if err != nil {
+		s.guesses.Withdraw(keys...)
+		return "", false, err
+	}
+	if !ok {
+		// A name that is not a user's may be a password in the wrong field: it is not logged.
+		s.Log.Warn(what, "result", "refused", "user", user.Username, "from", from)
+		return user.Username, false, nil
 	}
 	s.guesses.Succeeded(keys...)
 	s.known.add(user.Username, from)
-	s.Log.Info("login", "result", "ok", "user", user.Username, "from", from)
-	s.openSession(w, r, user.Username)
-	return nil
+	s.Log.Info(what, "result", "ok", "user", user.Username, "from", from)
+	return user.Username, true, nil
 }
 
 // check says whether the password is the user's. It takes as long for a user who does not exist. The user returned with

@@ -49,6 +49,7 @@ type Config struct {
 	Engine   Upstream
 	System   Upstream
 	NTP      Upstream
+	SSH      Upstream
 	Hostname func() string
 	Code     setupcode.Code
 	SetUp    func()          // called when the administrator has been set, or the password reset
@@ -169,7 +170,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) e
 		ctx, cancel = linked(ctx, s.Stopping)
 		defer cancel()
 	}
-	upstream := map[string]Upstream{"system": s.System, "engine": s.Engine, "ntp": s.NTP}[route.Service]
+	upstream := map[string]Upstream{"system": s.System, "engine": s.Engine, "ntp": s.NTP, "ssh": s.SSH}[route.Service]
 	upstream.Serve(w, r.WithContext(ctx), session.Username)
 	return nil
 }

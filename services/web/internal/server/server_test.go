@@ -34,6 +34,7 @@ func (n nowhere) Serve(_ http.ResponseWriter, r *http.Request, _ string) {
 // bench is a Server with real accounts in RAM; requests go straight to its handler, so that time is the bubble's.
 type bench struct {
 	t      *testing.T
+	s      *Server
 	h      http.Handler
 	store  *accounts.Store
 	code   setupcode.Code
@@ -67,7 +68,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	s.Open(b.store)
-	b.h = s.Handler()
+	b.s, b.h = s, s.Handler()
 	return b
 }
 
