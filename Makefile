@@ -62,8 +62,13 @@ bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, be
 	@go test -run '^$$' -bench 'Against|Making' -benchtime 3x ./services/engine/internal/export
 
 .PHONY: image
-image: setup ui ## build/vigie.iso
+image: setup ui ## build/vigie.iso, build/system.img
 	@go run ./image build
+
+.PHONY: release
+release: setup ui ## the same, signed: make release KEY=private.pem [NOTES=notes.txt]
+	@test -n "$(KEY)" || { echo 'name the private key: make release KEY=private.pem (made by: openssl genpkey -algorithm ed25519 -out private.pem)' >&2; exit 1; }
+	@go run ./image build -key "$(KEY)" $(if $(NOTES),-notes "$(NOTES)")
 
 .PHONY: build
 build: setup ui ## build/vigie, all services in one program

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"vigie/image/internal/aptroot"
+	"vigie/image/internal/artefact"
 	"vigie/image/internal/decoder"
 	"vigie/image/internal/gobuild"
 	"vigie/image/internal/initrd"
@@ -20,7 +22,10 @@ import (
 	"vigie/image/internal/kernel"
 	"vigie/image/internal/manifest"
 	"vigie/image/internal/rootfs"
+	"vigie/image/internal/squashfs"
+	"vigie/image/internal/stages"
 	"vigie/image/internal/tree"
+	"vigie/installer/systemimage"
 	kernelconfig "vigie/kernel-config"
 )
 
@@ -32,12 +37,15 @@ type build struct {
 	root, out, cache          string
 	initPackage, vigiePackage string
 	refresh                   bool
+	keyFile, notesFile        string // of a release; empty: none
 	log                       *slog.Logger
 	stdout                    io.Writer
 
 	scratch string    // temporary files
 	when    time.Time // the time that all files carry
 	version string
+	key     ed25519.PrivateKey // signs the system image
+	notes   string
 }
 
 func (b *build) run(ctx context.Context) (err error) {
@@ -53,6 +61,16 @@ func (b *build) run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(b.scratch)
 
+	if b.key, err = artefact.Key(b.keyFile, filepath.Dir(b.cache)); err != nil {
+		return err
+	}
+	if b.notesFile != "" {
+		text, err := os.ReadFile(b.notesFile)
+		if err != nil {
+			return fmt.Errorf("release notes: %w", err)
+		}
+		b.notes = string(text)
+	}
 	packages, err := aptroot.New(b.cache, b.refresh, b.log).Packages(ctx, request())
 	if err != nil {
 		return err
@@ -177,18 +195,27 @@ func (b *build) payload(ctx context.Context, packages aptroot.Set, ffmpeg rootfs
 			return err
 		}
 	}
+	loaders, err := b.stages(ctx, packages)
+	if err != nil {
+		return err
+	}
+	trusted, err := systemimage.EncodeTrusted(b.key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return err
+	}
 	var root tree.Tree
-	parts := rootfs.Parts{Packages: packages, Kernel: k, Init: initBinary, Vigie: vigieBinary, Decoder: ffmpeg, Manifest: list}
+	parts := rootfs.Parts{Packages: packages, Kernel: k, Init: initBinary, Vigie: vigieBinary, Decoder: ffmpeg, Manifest: list,
+		Stages: loaders, Trusted: trusted}
 	if err := parts.Fill(ctx, &root, b.scratch); err != nil {
 		return err
 	}
 	b.log.Info("writing root file system")
-	squashfs := filepath.Join(b.scratch, initrd.RootFile)
-	if err := rootfs.Squash(ctx, &root, squashfs, b.when); err != nil {
+	rootImage := filepath.Join(b.scratch, initrd.RootFile)
+	if err := squashfs.Write(ctx, &root, rootImage, squashfs.Compressed, b.when); err != nil {
 		return err
 	}
 	var initramfs tree.Tree
-	if err := (initrd.Parts{Init: initBinary, Root: squashfs, Kernel: k}).Fill(ctx, &initramfs, b.scratch); err != nil {
+	if err := (initrd.Parts{Init: initBinary, Root: rootImage, Kernel: k}).Fill(ctx, &initramfs, b.scratch); err != nil {
 		return err
 	}
 	if err := initrd.Write(&initramfs, b.file("initrd.img"), b.when); err != nil {
@@ -207,31 +234,53 @@ func (b *build) payload(ctx context.Context, packages aptroot.Set, ffmpeg rootfs
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
-	return nil
-}
-
-func (b *build) iso(ctx context.Context, packages aptroot.Set) error {
 	commandLine, err := kernelconfig.CommandLine()
 	if err != nil {
 		return err
 	}
-	grub := filepath.Join(b.scratch, "eltorito.img")
-	i386 := filepath.Join(packages["grub-pc-bin"].Dir, "usr/lib/grub/i386-pc")
-	mkimage := func(ctx context.Context, args ...string) error {
+	b.log.Info("writing system image")
+	return artefact.Parts{
+		Kernel: b.file("vmlinuz"), Initrd: b.file("initrd.img"), CommandLine: commandLine, Key: b.key,
+		Manifest: systemimage.Manifest{Version: b.version, BuiltS: b.when.Unix(), Kernel: k.Release, Notes: b.notes},
+	}.Write(ctx, b.file("system.img"), b.when)
+}
+
+// stages makes the boot loaders of an installed machine.
+func (b *build) stages(ctx context.Context, packages aptroot.Set) (map[string]string, error) {
+	return stages.Parts{
+		Shim: shim(packages), GrubEFI: grubEFI(packages), Modules: biosModules(packages), MakeImage: mkimage(packages),
+	}.Make(ctx, filepath.Join(b.scratch, "stages"), b.when)
+}
+
+func shim(packages aptroot.Set) string {
+	return filepath.Join(packages["shim-signed"].Dir, "usr/lib/shim/shimx64.efi.signed")
+}
+
+func grubEFI(packages aptroot.Set) string {
+	return filepath.Join(packages["grub-efi-amd64-signed"].Dir, "usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed")
+}
+
+func biosModules(packages aptroot.Set) string {
+	return filepath.Join(packages["grub-pc-bin"].Dir, "usr/lib/grub/i386-pc")
+}
+
+func mkimage(packages aptroot.Set) func(ctx context.Context, args ...string) error {
+	return func(ctx context.Context, args ...string) error {
 		return packages.Run(ctx, "grub-common", "usr/bin/grub-mkimage", args...)
 	}
-	if err := iso.GrubBIOS(ctx, mkimage, i386, grub); err != nil {
+}
+
+func (b *build) iso(ctx context.Context, packages aptroot.Set) error {
+	grub := filepath.Join(b.scratch, "eltorito.img")
+	if err := iso.GrubBIOS(ctx, mkimage(packages), biosModules(packages), grub); err != nil {
 		return err
 	}
 	b.log.Info("writing ISO")
 	parts := iso.Parts{
-		Kernel: b.file("vmlinuz"), Initrd: b.file("initrd.img"), Manifest: b.file("vigie.manifest.json"),
-		CommandLine: commandLine,
+		System: b.file("system.img"), Manifest: b.file("vigie.manifest.json"),
 		Loaders: iso.Loaders{
-			Shim:     filepath.Join(packages["shim-signed"].Dir, "usr/lib/shim/shimx64.efi.signed"),
-			GrubEFI:  filepath.Join(packages["grub-efi-amd64-signed"].Dir, "usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"),
-			GrubBIOS: grub,
-			MBR:      filepath.Join(i386, "boot_hybrid.img"),
+			Shim: shim(packages), GrubEFI: grubEFI(packages), GrubBIOS: grub,
+			MBR: filepath.Join(biosModules(packages), "boot_hybrid.img"),
 		},
 	}
 	return parts.Write(ctx, b.file("vigie.iso"), b.scratch, b.when)
@@ -240,7 +289,7 @@ func (b *build) iso(ctx context.Context, packages aptroot.Set) error {
 // report prints the sizes, and refuses an ISO that is too large.
 func (b *build) report(started time.Time) error {
 	var isoSize int64
-	for _, name := range []string{"vigie.iso", "vmlinuz", "initrd.img", "vigie.manifest.json"} {
+	for _, name := range []string{"vigie.iso", "system.img", "vmlinuz", "initrd.img", "vigie.manifest.json"} {
 		info, err := os.Stat(b.file(name))
 		if err != nil {
 			return fmt.Errorf("measure image: %w", err)

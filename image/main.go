@@ -2,7 +2,7 @@
 //
 //	go run ./image build -out build
 //
-// writes vigie.iso, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly;
+// writes vigie.iso, system.img, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly;
 //
 //	go run ./image decoder -out build
 //
@@ -47,6 +47,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&b.root, "C", ".", "`folder` of the source tree")
 	flags.StringVar(&b.out, "out", "build", "`folder` for the image")
 	flags.BoolVar(&b.refresh, "refresh", false, "take the newest Debian packages instead of those of the last build")
+	flags.StringVar(&b.keyFile, "key", "", "private key `file` that signs the system image; without one, a key of this machine's own")
+	flags.StringVar(&b.notesFile, "notes", "", "`file` with the release notes")
 	flags.StringVar(&b.initPackage, "init", "./initramfs", "Go `package` of init")
 	flags.StringVar(&b.vigiePackage, "vigie", "./services/vigie", "Go `package` of the services")
 	if err := flags.Parse(args); err != nil {

@@ -1,15 +1,19 @@
 package iso
 
-import "strings"
+import (
+	"strings"
 
-// grubConfig is the boot loader's script for kernel and initramfs in /boot of the medium that has the file marker.
+	"vigie/installer/loader"
+)
+
+// grubConfig is the boot loader's script for the system image on the medium that has the file marker.
 //
 // It must never come to rest at a menu or a prompt, whatever is damaged, pressed, or received as noise on the serial
 // line: there is no menu, every step that can fail is a condition, and what follows the last of them is a reboot,
 // for ever. It shows on the screen and on the first serial port, whether or not these exist; UEFI firmware that minds the
 // serial port itself is left to do so.
-func grubConfig(marker, commandLine string) string {
-	return strings.NewReplacer("@MARKER@", marker, "@OPTIONS@", commandLine).Replace(`# Made by the image build.
+func grubConfig(marker string) string {
+	return strings.NewReplacer("@MARKER@", marker, "@IMAGE@", SystemFile, "@BOOT@", loader.BootFile, "@KERNEL@", loader.Kernel, "@INITRD@", loader.Initrd).Replace(`# Made by the image build.
 if [ "$grub_platform" = pc ]; then
 	if serial --unit=0 --speed=115200; then
 		terminal_input --append serial
@@ -27,9 +31,13 @@ else
 	set more_options="loglevel=7"
 fi
 
-if linux /boot/vmlinuz @OPTIONS@ $more_options; then
-	if initrd /boot/initrd.img; then
-		boot
+if loopback system ($root)/@IMAGE@; then
+	if load_env -f (system)/@BOOT@ options; then
+		if linux (system)/@KERNEL@ $options $more_options; then
+			if initrd (system)/@INITRD@; then
+				boot
+			fi
+		fi
 	fi
 fi
 

@@ -24,17 +24,23 @@ import (
 	"strings"
 	"time"
 
+	"vigie/image/internal/esp"
 	"vigie/image/internal/tree"
 )
 
 // Label is the ISO's volume label.
 const Label = "VIGIE"
 
+// espKiB is the size of the EFI system partition: the loaders are some 4 MB.
+const espKiB = 8 << 10
+
+// SystemFile is where the system image is on the ISO. Live mode starts from it, and an installation copies it.
+const SystemFile = "system.img"
+
 // Parts is what an ISO is put together from.
 type Parts struct {
-	Kernel, Initrd, Manifest string // files
-	CommandLine              string // of the kernel
-	Loaders                  Loaders
+	System, Manifest string // files
+	Loaders          Loaders
 }
 
 // Loaders are the boot loaders.
@@ -47,19 +53,24 @@ type Loaders struct {
 
 // Write makes the ISO at out, all times being when. Scratch is a folder for temporary files, which the caller removes.
 func (p Parts) Write(ctx context.Context, out, scratch string, when time.Time) error {
-	marker, err := marker(p.Kernel, p.Initrd)
+	marker, err := marker(p.System)
 	if err != nil {
 		return err
 	}
-	config := []byte(grubConfig("/"+marker, p.CommandLine))
+	config := []byte(grubConfig("/" + marker))
 
 	efi := filepath.Join(scratch, "efi.img")
-	if err := writeESP(ctx, efi, p.Loaders, config, when); err != nil {
+	// The signed GRUB for CDs looks for /boot/grub beside itself.
+	volume := esp.Volume{KiB: espKiB, ID: "56494745", Label: "VIGIE-EFI", Files: []esp.File{
+		{Path: "/EFI/BOOT/BOOTX64.EFI", From: p.Loaders.Shim},
+		{Path: "/EFI/BOOT/grubx64.efi", From: p.Loaders.GrubEFI}, // the name that shim looks for
+		{Path: "/boot/grub/grub.cfg", Text: config},
+	}}
+	if err := volume.Write(ctx, efi, when); err != nil {
 		return err
 	}
 	var t tree.Tree
-	t.Copy("boot/vmlinuz", 0o644, p.Kernel)
-	t.Copy("boot/initrd.img", 0o644, p.Initrd)
+	t.Copy(SystemFile, 0o644, p.System)
 	t.File("boot/grub/grub.cfg", 0o644, config)
 	t.Copy(elTorito, 0o644, p.Loaders.GrubBIOS)
 	t.Copy("manifest.json", 0o644, p.Manifest)
@@ -115,7 +126,7 @@ func marker(files ...string) (string, error) {
 
 // biosModules is what GRUB needs on a BIOS machine: disks, partitions, our file system, our script's commands.
 func biosModules() []string {
-	return strings.Fields("biosdisk part_msdos part_gpt iso9660 search search_fs_file normal configfile linux boot " +
+	return strings.Fields("biosdisk part_msdos part_gpt iso9660 squash4 loopback loadenv search search_fs_file normal configfile linux boot " +
 		"echo test true sleep serial terminal reboot minicmd")
 }
 

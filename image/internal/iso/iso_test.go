@@ -27,9 +27,8 @@ func parts(t *testing.T) Parts {
 		return path
 	}
 	return Parts{
-		Kernel: file("kernel", 100_000), Initrd: file("initrd", 300_000), Manifest: file("manifest", 1000),
-		CommandLine: "console=ttyS0 panic=10",
-		Loaders:     Loaders{Shim: file("shim", 50_000), GrubEFI: file("grubefi", 90_000), GrubBIOS: file("grubbios", 40_000), MBR: file("mbr_", 512)},
+		System: file("system", 400_000), Manifest: file("manifest", 1000),
+		Loaders: Loaders{Shim: file("shim", 50_000), GrubEFI: file("grubefi", 90_000), GrubBIOS: file("grubbios", 40_000), MBR: file("mbr_", 512)},
 	}
 }
 
@@ -119,10 +118,10 @@ func TestMarkerIsInTheISO(t *testing.T) {
 	if !strings.Contains(string(list), "'"+string(found[1])+"'") {
 		t.Errorf("no %s in the ISO:\n%s", found[1], list)
 	}
-	if err := os.WriteFile(p.Initrd, []byte("another payload"), 0o644); err != nil {
+	if err := os.WriteFile(p.System, []byte("another payload"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	other, err := marker(p.Kernel, p.Initrd)
+	other, err := marker(p.System)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +131,7 @@ func TestMarkerIsInTheISO(t *testing.T) {
 }
 
 func TestScriptOfGRUBNeverRests(t *testing.T) {
-	config := grubConfig("/vigie/0123", "console=ttyS0 panic=10")
+	config := grubConfig("/vigie/0123")
 	if strings.Contains(config, "@") {
 		t.Error("something was not filled in")
 	}
@@ -158,8 +157,8 @@ func TestScriptOfGRUBNeverRests(t *testing.T) {
 			open = open[:len(open)-1]
 		case strings.HasPrefix(line, "linux ") || strings.HasPrefix(line, "initrd "):
 			t.Errorf("line %d: failure of %q is not handled", n+1, line)
-		case line == "boot" && len(open) != 2:
-			t.Errorf("line %d: boot without both kernel and initramfs", n+1)
+		case line == "boot" && len(open) != 4:
+			t.Errorf("line %d: boot without image, options, kernel and initramfs", n+1)
 		}
 	}
 	if len(open) > 0 {
@@ -168,7 +167,7 @@ func TestScriptOfGRUBNeverRests(t *testing.T) {
 	if !regexp.MustCompile(`(?s)while true; do\n.*\treboot\ndone\n$`).MatchString(config) {
 		t.Error("the last resort is not a restart for ever")
 	}
-	if !strings.Contains(config, "linux /boot/vmlinuz console=ttyS0 panic=10 ") {
+	if !strings.Contains(config, "linux (system)/vmlinuz $options ") {
 		t.Error("the kernel does not get its command line")
 	}
 }

@@ -1,4 +1,4 @@
-// Package rootfs is the root file system of the appliance: what is in it, and its squashfs.
+// Package rootfs is the root file system of the appliance: what is in it.
 //
 // Programs and libraries come from Debian packages by an explicit list; the shared libraries that they need are found
 // in the packages and a missing one is an error. There is no shell, no package manager and no set-uid program in it.
@@ -10,17 +10,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"path"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
-	"time"
 
 	"vigie/image/internal/aptroot"
 	"vigie/image/internal/kernel"
 	"vigie/image/internal/manifest"
 	"vigie/image/internal/tree"
+	"vigie/installer/loader"
+	"vigie/installer/systemimage"
 	kernelconfig "vigie/kernel-config"
 )
 
@@ -31,6 +31,10 @@ type Parts struct {
 	Init, Vigie string // our binaries
 	Decoder     Decoder
 	Manifest    manifest.Manifest
+	// Stages are the boot loaders of an installed machine, by the name that the installer finds them under; Trusted are the
+	// keys of images that this one takes for an update.
+	Stages  map[string]string
+	Trusted []byte
 }
 
 // Decoder is the program that makes pictures of video, built from source: package decoder.
@@ -45,6 +49,10 @@ func (p Parts) Fill(ctx context.Context, t *tree.Tree, scratch string) error {
 	t.Copy("usr/bin/vigie", 0o755, p.Vigie)
 	t.Copy("usr/libexec/vigie/ffmpeg", 0o755, p.Decoder.Program)
 	t.Copy("usr/share/doc/ffmpeg/copyright", 0o644, p.Decoder.Licence)
+	for name, file := range p.Stages {
+		t.Copy(path.Join(strings.TrimPrefix(loader.StagesFolder, "/"), name), 0o644, file)
+	}
+	t.File(strings.TrimPrefix(systemimage.TrustedFile, "/"), 0o644, p.Trusted)
 	if err := errors.Join(p.programs(t), p.licences(t)); err != nil {
 		return err
 	}
@@ -101,34 +109,5 @@ func certificates(t *tree.Tree, dir string) error {
 		all = append(all, strings.TrimRight(string(text), "\n")+"\n"...)
 	}
 	t.File("etc/ssl/certs/ca-certificates.crt", 0o644, all)
-	return nil
-}
-
-// Squash writes a tree as a squashfs of zstd blocks (level 15, the default), all times being when. It goes through a tar
-// stream, so that no file of this machine's disk lends its owner, mode or time.
-func Squash(ctx context.Context, t *tree.Tree, out string, when time.Time) error {
-	if err := os.RemoveAll(out); err != nil {
-		return fmt.Errorf("remove old squashfs: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, "sqfstar", "-quiet", "-no-progress", "-no-xattrs", "-exit-on-error", "-comp", "zstd", "-b", "256K",
-		"-all-root", "-root-mode", "0755", out)
-	// Its options for time and owner of the root folder have no effect (squashfs-tools 4.5); -all-root and the variable
-	// have.
-	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(when.Unix(), 10))
-	pipe, err := cmd.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("make squashfs: %w", err)
-	}
-	complaint := &strings.Builder{}
-	cmd.Stdout, cmd.Stderr = complaint, complaint
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("make squashfs: %w", err)
-	}
-	writeErr := t.WriteTar(pipe, when)
-	closeErr := pipe.Close()
-	// Either side's failure is the reason for the other's.
-	if err := errors.Join(writeErr, closeErr, cmd.Wait()); err != nil {
-		return fmt.Errorf("make squashfs: %w: %s", err, strings.TrimSpace(complaint.String()))
-	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigie/image/internal/aptroot"
+	"vigie/image/internal/squashfs"
 	"vigie/image/internal/tree"
 )
 
@@ -26,7 +27,7 @@ func squash(t *testing.T) string {
 	skeleton(&tr, "1.2.3")
 	tr.Copy("usr/bin/program", 0o755, source)
 	out := filepath.Join(t.TempDir(), "root.squashfs")
-	if err := Squash(t.Context(), &tr, out, when); err != nil {
+	if err := squashfs.Write(t.Context(), &tr, out, squashfs.Compressed, when); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -75,7 +76,7 @@ func TestSquashfsHasModesOwnersAndTimesOfTheTree(t *testing.T) {
 func TestSquashSaysWhyItFails(t *testing.T) {
 	var tr tree.Tree
 	tr.Copy("a", 0o644, "/nonexistent")
-	if err := Squash(t.Context(), &tr, filepath.Join(t.TempDir(), "out"), when); err == nil || !strings.Contains(err.Error(), "/nonexistent") {
+	if err := squashfs.Write(t.Context(), &tr, filepath.Join(t.TempDir(), "out"), squashfs.Compressed, when); err == nil || !strings.Contains(err.Error(), "/nonexistent") {
 		t.Errorf("got %v", err)
 	}
 }
