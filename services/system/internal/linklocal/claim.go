@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"time"
+
+	"vigie/services/system/internal/arp"
 )
 
 // Times and numbers of RFC 3927, section 9.
@@ -25,13 +27,13 @@ const (
 
 // wire sends and receives ARP packets on one NIC.
 type wire interface {
-	send(packet) error
-	packets() <-chan packet
+	send(arp.Packet) error
+	packets() <-chan arp.Packet
 }
 
 // claim finds an address on one NIC that nobody else has, and keeps it.
 type claim struct {
-	mac     [6]byte
+	mac     arp.MAC
 	wire    wire
 	random  *rand.Rand
 	install func(netip.Addr) error
@@ -41,7 +43,7 @@ type claim struct {
 
 // newRandom is seeded by the MAC, so that a machine mostly gets the address that it had (section 2.1), and machines that
 // start at one moment try different ones.
-func newRandom(mac [6]byte) *rand.Rand {
+func newRandom(mac arp.MAC) *rand.Rand {
 	h := fnv.New64a()
 	h.Write(mac[:])
 	return rand.New(rand.NewPCG(h.Sum64(), 0x169254))
@@ -90,18 +92,18 @@ func (c *claim) run(ctx context.Context, has netip.Addr) {
 
 // free probes an address, and says whether nobody else has or wants it.
 func (c *claim) free(ctx context.Context, a netip.Addr) bool {
-	if !c.listen(ctx, c.between(0, probeWait), func(p packet) bool { return !p.uses(c.mac, a) }) {
+	if !c.listen(ctx, c.between(0, probeWait), func(p arp.Packet) bool { return !p.Uses(c.mac, a) }) {
 		return false
 	}
 	for i := range probeNum {
-		if err := c.wire.send(probe(c.mac, a)); err != nil {
+		if err := c.wire.send(arp.Probe(c.mac, a)); err != nil {
 			c.log("cannot be probed: "+err.Error(), a)
 		}
 		wait := c.between(probeMin, probeMax)
 		if i == probeNum-1 {
 			wait = announceWait
 		}
-		if !c.listen(ctx, wait, func(p packet) bool { return !p.uses(c.mac, a) && !p.wants(c.mac, a) }) {
+		if !c.listen(ctx, wait, func(p arp.Packet) bool { return !p.Uses(c.mac, a) && !p.Wants(c.mac, a) }) {
 			if ctx.Err() == nil {
 				c.log("is another's", a)
 			}
@@ -115,13 +117,13 @@ func (c *claim) free(ctx context.Context, a netip.Addr) bool {
 func (c *claim) keep(ctx context.Context, a netip.Addr) {
 	c.log("is ours", a)
 	announce := func() {
-		if err := c.wire.send(announcement(c.mac, a)); err != nil {
+		if err := c.wire.send(arp.Announcement(c.mac, a)); err != nil {
 			c.log("cannot be announced: "+err.Error(), a)
 		}
 	}
 	var defended time.Time
-	mine := func(p packet) bool {
-		if !p.uses(c.mac, a) {
+	mine := func(p arp.Packet) bool {
+		if !p.Uses(c.mac, a) {
 			return true
 		}
 		if now := time.Now(); defended.IsZero() || now.Sub(defended) >= defendInterval {
@@ -142,7 +144,7 @@ func (c *claim) keep(ctx context.Context, a netip.Addr) {
 }
 
 // listen takes packets for a time, 0 for ever, for as long as each is good.
-func (c *claim) listen(ctx context.Context, d time.Duration, good func(packet) bool) bool {
+func (c *claim) listen(ctx context.Context, d time.Duration, good func(arp.Packet) bool) bool {
 	var end <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)

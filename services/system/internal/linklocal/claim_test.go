@@ -1,7 +1,6 @@
 package linklocal
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"slices"
@@ -9,31 +8,33 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vigie/services/system/internal/arp"
 )
 
 // cable is a segment of Ethernet: what one sends all others get.
 type cable struct {
 	mu    sync.Mutex
 	ends  []*end
-	heard []packet
+	heard []arp.Packet
 }
 
 type end struct {
 	cable *cable
-	in    chan packet
+	in    chan arp.Packet
 }
 
 func (c *cable) plug() *end {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := &end{c, make(chan packet, 64)}
+	e := &end{c, make(chan arp.Packet, 64)}
 	c.ends = append(c.ends, e)
 	return e
 }
 
-func (e *end) packets() <-chan packet { return e.in }
+func (e *end) packets() <-chan arp.Packet { return e.in }
 
-func (e *end) send(p packet) error {
+func (e *end) send(p arp.Packet) error {
 	e.cable.mu.Lock()
 	defer e.cable.mu.Unlock()
 	e.cable.heard = append(e.cable.heard, p)
@@ -56,7 +57,7 @@ type host struct {
 func newHost(c *cable, mac byte) *host {
 	h := &host{}
 	h.claim = &claim{
-		mac: [6]byte{2, 0, 0, 0, 0, mac}, wire: c.plug(),
+		mac: arp.MAC{2, 0, 0, 0, 0, mac}, wire: c.plug(),
 		install: func(a netip.Addr) error { h.set(a); return nil },
 		remove:  func(netip.Addr) { h.set(netip.Addr{}) },
 		log:     func(string, netip.Addr) {},
@@ -93,7 +94,7 @@ func TestAnAddressIsProbedAnnouncedAndKept(t *testing.T) {
 		if again := candidate(newRandom(h.mac)); again != a {
 			t.Errorf("the same machine takes %v another time", again)
 		}
-		want := []packet{probe(h.mac, a), probe(h.mac, a), probe(h.mac, a), announcement(h.mac, a), announcement(h.mac, a)}
+		want := []arp.Packet{arp.Probe(h.mac, a), arp.Probe(h.mac, a), arp.Probe(h.mac, a), arp.Announcement(h.mac, a), arp.Announcement(h.mac, a)}
 		if !slices.Equal(c.heard, want) {
 			t.Errorf("it sent %+v (since %v)", c.heard, start)
 		}
@@ -140,15 +141,15 @@ func TestTwoThatWantOneAddressEndWithTwo(t *testing.T) {
 func TestAnAddressThatAnotherHasIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c cable
-		taken := candidate(newRandom([6]byte{2, 0, 0, 0, 0, 1}))
+		taken := candidate(newRandom(arp.MAC{2, 0, 0, 0, 0, 1}))
 		other := c.plug()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			for {
 				select {
 				case p := <-other.in:
-					if p.targetIP == taken && p.op == opRequest {
-						_ = other.send(packet{op: opReply, senderMAC: [6]byte{9}, senderIP: taken, targetIP: p.senderIP, targetMAC: p.senderMAC})
+					if p.TargetIP == taken && p.Op == arp.Request {
+						_ = other.send(arp.Packet{Op: arp.Reply, SenderMAC: arp.MAC{9}, SenderIP: taken, TargetIP: p.SenderIP, TargetMAC: p.SenderMAC})
 					}
 				case <-ctx.Done():
 					return
@@ -183,19 +184,19 @@ func TestAnAddressIsDefendedOnceAndThenGivenUp(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		first := h.address()
-		_ = other.send(announcement([6]byte{9}, first))
+		_ = other.send(arp.Announcement(arp.MAC{9}, first))
 		synctest.Wait()
-		if last := c.heard[len(c.heard)-1]; last != announcement(h.mac, first) || h.address() != first {
+		if last := c.heard[len(c.heard)-1]; last != arp.Announcement(h.mac, first) || h.address() != first {
 			t.Errorf("it has %v and said %+v", h.address(), last)
 		}
 		time.Sleep(defendInterval + time.Second)
-		_ = other.send(announcement([6]byte{9}, first)) // long after: defended again
+		_ = other.send(arp.Announcement(arp.MAC{9}, first)) // long after: defended again
 		synctest.Wait()
 		if h.address() != first {
 			t.Error("given up too early")
 		}
 		time.Sleep(time.Second)
-		_ = other.send(announcement([6]byte{9}, first))
+		_ = other.send(arp.Announcement(arp.MAC{9}, first))
 		synctest.Wait()
 		if h.address().IsValid() {
 			t.Error("two conflicts in a row, and it is still there")
@@ -218,7 +219,7 @@ func TestAfterManyConflictsItIsSlow(t *testing.T) {
 			for {
 				select {
 				case p := <-other.in:
-					_ = other.send(packet{op: opReply, senderMAC: [6]byte{9}, senderIP: p.targetIP, targetIP: p.senderIP})
+					_ = other.send(arp.Packet{Op: arp.Reply, SenderMAC: arp.MAC{9}, SenderIP: p.TargetIP, TargetIP: p.SenderIP})
 				case <-ctx.Done():
 					return
 				}
@@ -229,7 +230,7 @@ func TestAfterManyConflictsItIsSlow(t *testing.T) {
 		c.mu.Lock()
 		probes := 0
 		for _, p := range c.heard {
-			if p.senderMAC == h.mac {
+			if p.SenderMAC == h.mac {
 				probes++
 			}
 		}
@@ -239,42 +240,5 @@ func TestAfterManyConflictsItIsSlow(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-	})
-}
-
-func arpCases() [][]byte {
-	mac := [6]byte{2, 0, 0, 0, 0, 1}
-	a := netip.MustParseAddr("169.254.1.2")
-	reply := packet{op: opReply, senderMAC: mac, senderIP: a, targetIP: netip.MustParseAddr("10.0.0.1"), targetMAC: [6]byte{1, 2, 3, 4, 5, 6}}
-	return [][]byte{probe(mac, a).marshal(), announcement(mac, a).marshal(), append(reply.marshal(), make([]byte, 18)...)}
-}
-
-func TestParseRefusesWhatIsNoARP(t *testing.T) {
-	for _, good := range arpCases() {
-		p, err := parse(good)
-		if err != nil || !bytes.Equal(p.marshal(), good[:arpSize]) {
-			t.Errorf("%x: %+v, %v", good, p, err)
-		}
-		for _, i := range []int{1, 2, 4, 5, 6, 7} {
-			bad := bytes.Clone(good)
-			bad[i] ^= 0x55
-			if p, err := parse(bad); err == nil {
-				t.Errorf("%x: %+v", bad, p)
-			}
-		}
-		if _, err := parse(good[:arpSize-1]); err == nil {
-			t.Error("a packet that is cut short")
-		}
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, b := range arpCases() {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := parse(b); err == nil && !bytes.Equal(p.marshal(), b[:arpSize]) {
-			t.Errorf("%x is read as %+v", b, p)
-		}
 	})
 }

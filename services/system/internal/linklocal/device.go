@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"vigie/services/system/internal/arp"
 )
 
 // Rules and tables are told from others' by these numbers; the NIC's index comes on top of the table's.
@@ -23,7 +25,7 @@ type nicDevice struct {
 	nic      NIC
 	link     netlink.Link
 	fd       int
-	received chan packet
+	received chan arp.Packet
 	done     chan struct{}
 	reader   sync.WaitGroup
 }
@@ -45,7 +47,7 @@ func openDevice(nic NIC) (device, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("ARP on %s: %w", nic.Name, err)
 	}
-	d := &nicDevice{nic: nic, link: link, fd: fd, received: make(chan packet, 64), done: make(chan struct{})}
+	d := &nicDevice{nic: nic, link: link, fd: fd, received: make(chan arp.Packet, 64), done: make(chan struct{})}
 	d.reader.Go(d.read)
 	return d, nil
 }
@@ -70,7 +72,7 @@ func (d *nicDevice) read() {
 			}
 			return
 		}
-		p, err := parse(b[:n])
+		p, err := arp.Parse(b[:n])
 		if err != nil {
 			continue
 		}
@@ -87,12 +89,12 @@ func (d *nicDevice) close() {
 	unix.Close(d.fd)
 }
 
-func (d *nicDevice) packets() <-chan packet { return d.received }
-func (d *nicDevice) mac() net.HardwareAddr  { return d.link.Attrs().HardwareAddr }
+func (d *nicDevice) packets() <-chan arp.Packet { return d.received }
+func (d *nicDevice) mac() net.HardwareAddr      { return d.link.Attrs().HardwareAddr }
 
-func (d *nicDevice) send(p packet) error {
+func (d *nicDevice) send(p arp.Packet) error {
 	to := &unix.SockaddrLinklayer{Protocol: swap(unix.ETH_P_ARP), Ifindex: d.nic.Index, Halen: 6, Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
-	return unix.Sendto(d.fd, p.marshal(), 0, to)
+	return unix.Sendto(d.fd, p.Marshal(), 0, to)
 }
 
 func (d *nicDevice) network() *net.IPNet {

@@ -23,6 +23,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"vigie/services/system/internal/arp"
 )
 
 // patience is how long a NIC lacks an address before it gets one of its own: a DHCP client asks four times in that time.
@@ -128,7 +130,7 @@ func (m *Manager) serve(ctx context.Context, nic NIC, has netip.Addr) {
 			has = netip.Addr{}
 			continue
 		}
-		mac, ok := six(d.mac())
+		mac, ok := arp.MACOf(d.mac())
 		if ok {
 			c := &claim{mac: mac, wire: d, random: newRandom(mac), install: d.install, remove: d.remove,
 				log: func(what string, a netip.Addr) { log.Info("link-local address", "address", a.String(), "result", what) }}
