@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/ask"
+	"vigie/internal/chronytest"
 )
 
 const patience = 30 * time.Second // for what takes a moment when it works
@@ -228,24 +228,7 @@ func TestChronyFollows(t *testing.T) {
 	r := start(t, port)
 	r.set(follows)
 	r.until(t, "it is on", func(s api.TimeServer) bool { return s.Stratum == 3 && s.Problem == "" })
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o750); err != nil { // chronyd makes its socket in no folder that others can look into
-		t.Fatal(err)
-	}
-	conf, socket := filepath.Join(dir, "chrony.conf"), filepath.Join(dir, "c.sock")
-	text := fmt.Sprintf("server 127.0.0.1 port %d iburst minpoll -2 maxpoll -2\nport 0\ncmdport 0\nbindcmdaddress %s\npidfile %s/pid\n", port, socket, dir)
-	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command("chronyd", "-x", "-d", "-u", "root", "-f", conf)
-	c.Stderr = t.Output()
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGTERM)
-		_ = c.Wait()
-	})
+	socket := chronytest.Start(t, fmt.Sprintf("server 127.0.0.1 port %d iburst minpoll -2 maxpoll -2\nport 0", port))
 	var fields []string
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		out, err := exec.Command("chronyc", "-c", "-h", socket, "tracking").CombinedOutput()

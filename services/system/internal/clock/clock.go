@@ -30,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/system/internal/console"
 )
@@ -375,7 +376,7 @@ func (k *Keeper) again(most time.Duration) time.Duration {
 
 func (k *Keeper) failed(err error) time.Duration {
 	pause := k.again(mostRetry)
-	k.state.Status, k.state.Reason = api.ClockStatusUnreachable, upper(err.Error())+"."
+	k.state.Status, k.state.Reason = api.ClockStatusUnreachable, answer.Sentence(err.Error())
 	if !k.unwell {
 		k.cfg.Log.Warn("clock", "err", err)
 		k.unwell = true
@@ -423,5 +424,3 @@ func (k *Keeper) save() {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -3,6 +3,7 @@ package clock
 import (
 	"slices"
 
+	"vigie/internal/answer"
 	"vigie/internal/api"
 )
 
@@ -17,7 +18,7 @@ func (k *Keeper) describe(c Choice, err error) []api.ClockSource {
 		}
 		switch {
 		case s.err != nil:
-			d.Status, d.Reason = api.ClockSourceStatusSilent, upper(s.err.Error())+"."
+			d.Status, d.Reason = api.ClockSourceStatusSilent, answer.Sentence(s.err.Error())
 		case s.note == slow:
 			d.Status, d.Reason = api.ClockSourceStatusPassed, "Its last answer was long on its way, and was passed over."
 		case s.note == spike:

@@ -5,15 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"vigie/internal/api"
+	"vigie/internal/chronytest"
 )
 
 // chronyd serves the machine's own time on a free port of the loopback, without touching the clock.
@@ -26,21 +23,7 @@ func chronyd(t *testing.T, addresses ...string) (port int) {
 	port = free.LocalAddr().(*net.UDPAddr).Port
 	free.Close()
 	for _, a := range addresses {
-		dir := t.TempDir()
-		conf := filepath.Join(dir, "chrony.conf")
-		text := fmt.Sprintf("port %d\nbindaddress %s\nallow 127.0.0.0/8\nlocal stratum 3\ncmdport 0\nbindcmdaddress %s/c.sock\npidfile %s/pid\n", port, a, dir, dir)
-		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		c := exec.Command("chronyd", "-x", "-d", "-u", "root", "-f", conf)
-		c.Stderr = t.Output()
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = c.Process.Signal(syscall.SIGTERM)
-			_ = c.Wait()
-		})
+		chronytest.Start(t, fmt.Sprintf("port %d\nbindaddress %s\nallow 127.0.0.0/8\nlocal stratum 3", port, a))
 	}
 	for _, a := range addresses {
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {

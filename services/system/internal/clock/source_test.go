@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// answer is one of an offset and a delay in milliseconds, and what is to be made of it.
-type answer struct {
+// reading is one of an offset and a delay in milliseconds, and what is to be made of it.
+type reading struct {
 	offset, delay float64
 	want          verdict
 }
 
 func TestSourcePassesOverSpikesAndQueues(t *testing.T) {
-	steady := []answer{{0, 10, usable}, {0.4, 11, usable}, {-0.3, 10, usable}, {0.1, 12, usable}}
+	steady := []reading{{0, 10, usable}, {0.4, 11, usable}, {-0.3, 10, usable}, {0.1, 12, usable}}
 	for _, c := range []struct {
 		name string
-		more []answer
+		more []reading
 	}{
-		{"scatter", []answer{{2, 10, usable}, {-2, 11, usable}}},
-		{"a spike", []answer{{80, 11, spike}, {0.2, 10, usable}, {80, 10, spike}}},
-		{"a spike each way", []answer{{80, 11, spike}, {-80, 11, spike}, {0.2, 10, usable}}},
-		{"a change", []answer{{80, 11, spike}, {80.5, 10, usable}, {80.2, 10, usable}, {0, 10, spike}}},
-		{"a queue", []answer{{9, 30, slow}, {-9, 30, slow}, {0, 10, usable}, {9, 30, slow}}},
-		{"a longer way", []answer{{30, 30, slow}, {30, 30, slow}, {30, 31, slow}, {30, 30, spike}, {30, 31, usable}, {30.1, 32, usable}}},
-		{"a queue that is no reason to doubt", []answer{{0.2, 21, usable}}},
+		{"scatter", []reading{{2, 10, usable}, {-2, 11, usable}}},
+		{"a spike", []reading{{80, 11, spike}, {0.2, 10, usable}, {80, 10, spike}}},
+		{"a spike each way", []reading{{80, 11, spike}, {-80, 11, spike}, {0.2, 10, usable}}},
+		{"a change", []reading{{80, 11, spike}, {80.5, 10, usable}, {80.2, 10, usable}, {0, 10, spike}}},
+		{"a queue", []reading{{9, 30, slow}, {-9, 30, slow}, {0, 10, usable}, {9, 30, slow}}},
+		{"a longer way", []reading{{30, 30, slow}, {30, 30, slow}, {30, 31, slow}, {30, 30, spike}, {30, 31, usable}, {30.1, 32, usable}}},
+		{"a queue that is no reason to doubt", []reading{{0.2, 21, usable}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, now := newSource("a", false, time.Unix(0, 0)), time.Unix(0, 0)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"vigie/internal/answer"
 )
 
 // State is how a host is.
@@ -69,10 +71,10 @@ func sum(recent []probe) summary {
 func judge(was State, recent []probe, l limits) (State, string) {
 	last := recent[len(recent)-silence:]
 	if !slices.ContainsFunc(last, func(p probe) bool { return p.lost == "" }) {
-		return Down, upper(last[silence-1].lost) + "."
+		return Down, answer.Sentence(last[silence-1].lost)
 	}
 	if was == Down && recent[len(recent)-1].lost != "" {
-		return Down, upper(recent[len(recent)-1].lost) + "."
+		return Down, answer.Sentence(recent[len(recent)-1].lost)
 	}
 	s := sum(recent)
 	// One that is well again must be so clearly.

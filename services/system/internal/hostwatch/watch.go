@@ -316,10 +316,3 @@ func (w *Watch) History(address string) ([]Point, error) {
 	}
 	return slices.Clone(h.history), nil
 }
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
