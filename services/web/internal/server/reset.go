@@ -7,18 +7,13 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
-	"vigie/internal/lockout"
 	"vigie/services/web/internal/accounts"
-	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"
 )
 
 // resetWithin is how long the code of a reset is good for: the walk from the machine to a browser.
 const resetWithin = 30 * time.Minute
-
-// byReset limits guesses at the code of a reset from one network, as bySetup does for first set-up.
-func byReset() lockout.Rule { return bySetup() }
 
 // Reset is a password reset that somebody in front of the machine asked for and that has not been made use of.
 type Reset struct {
@@ -97,23 +92,10 @@ func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.S
 	if pending == nil {
 		return noReset()
 	}
-	from := client(r)
-	key := lockout.Key{Name: "reset from " + lockout.Network(from), Rule: byReset()}
-	if err := s.attempt([]lockout.Key{key}); err != nil {
-		s.Log.Warn("password reset", "result", "locked out", "from", from)
+	if err := s.guess("password reset", r, pending.Code, req.Code, "Read it there again, or ask for a new one there."); err != nil {
 		return err
 	}
-	if !pending.Code.Matches(req.Code) {
-		s.Log.Warn("password reset", "result", "wrong code", "from", from)
-		p := answer.Field("code", "bad_code", "This is not the code on the appliance's console. Read it there again, or ask for a new one there.")
-		p.Status = http.StatusForbidden
-		return p
-	}
-	s.guesses.Succeeded(key)
-	if why := password.Check(pending.Username, req.Password); why != "" {
-		return answer.Field("password", "weak_password", why)
-	}
-	hash, err := s.Hasher.Hash(r.Context(), req.Password)
+	hash, err := s.hashNew(r.Context(), pending.Username, req.Password)
 	if err != nil {
 		return err
 	}
@@ -124,6 +106,7 @@ func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.S
 		return err
 	}
 	s.Sessions.EndAll()
+	from := client(r)
 	s.known.add(pending.Username, from)
 	s.Log.Warn("password reset", "result", "ok", "user", pending.Username, "from", from)
 	s.SetUp()

@@ -214,15 +214,15 @@ func TestGuessingAtTheSetUpCodeIsSlowed(t *testing.T) {
 		setup := func(from, code string) (int, api.Error) {
 			return b.post(from, "/setup", fmt.Sprintf(`{"code":%q,"username":"admin","password":%q}`, code, secret))
 		}
-		for i := range bySetup().Free + 1 {
+		for i := range byCode().Free + 1 {
 			if status, e := setup("192.0.2.66", "0000-0000"); status != http.StatusForbidden || e.Code != "bad_code" || e.Field != "code" {
 				t.Fatalf("guess %d: %d %+v", i, status, e)
 			}
 		}
-		if status, e := setup("192.0.2.66", b.code.String()); status != http.StatusTooManyRequests || e.RetryAfterMs != bySetup().First.Milliseconds() {
+		if status, e := setup("192.0.2.66", b.code.String()); status != http.StatusTooManyRequests || e.RetryAfterMs != byCode().First.Milliseconds() {
 			t.Errorf("the right code during the wait: %d %+v", status, e)
 		}
-		time.Sleep(bySetup().First)
+		time.Sleep(byCode().First)
 		if status, e := setup("192.0.2.66", b.code.String()); status != http.StatusOK {
 			t.Errorf("after the wait: %d %+v", status, e)
 		}
