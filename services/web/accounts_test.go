@@ -1,10 +1,14 @@
 package web
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"vigie/internal/api"
@@ -33,11 +37,10 @@ func TestUntilTheDisksHaveBeenLookedAtItWaits(t *testing.T) {
 	}
 	b.do("POST", "/setup", `{"code":"","username":"","password":""}`, 503, "waiting")
 	b.do("GET", "/cameras", "", 503, "waiting")
-	provisional := a.fingerprintFor(keeper.ProbeName)
 	a.system.set(func(s *api.Status) { *s = settled(v) })
 	b.setUp()
-	if got := a.fingerprint(); got != provisional || got != a.shown() {
-		t.Errorf("certificate %s, while waiting %s, on the console %s", got, provisional, a.shown())
+	if got := a.fingerprint(); got != a.shown() {
+		t.Errorf("certificate %s, on the console %s", got, a.shown())
 	}
 }
 
@@ -64,6 +67,42 @@ func TestAccountsAndCertificateComeBackFromAVolumeAfterAReboot(t *testing.T) {
 	var state api.Setup
 	if err := json.Unmarshal(again.do("GET", "/setup", "", 200).body, &state); err != nil || state.Needed {
 		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// TestANewNameHasACertificateOfItsOwn: who knows the machine by another name sees no other, and is not cut off.
+func TestANewNameHasACertificateOfItsOwn(t *testing.T) {
+	v := newVolume(t)
+	a := start(t, setting{machine: settled(v)})
+	b := a.browser()
+	b.setUp()
+	before := a.fingerprint()
+	open, err := tls.Dial("tcp", a.address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	a.system.set(func(s *api.Status) { s.LocalName = "gate-4k7x.local" })
+	a.stdout.await(t, `or by its name: https://gate-4k7x\.local:\d+/`)
+	a.stdout.await(t, `certificate SHA-256 there:`)
+	named := a.fingerprintFor("gate-4k7x.local")
+	if named == before || named != a.shown() {
+		t.Errorf("at the new name is %s, on the console %s, at the address %s", named, a.shown(), before)
+	}
+	if got := a.fingerprint(); got != before {
+		t.Errorf("at the address is %s, was %s", got, before)
+	}
+	if _, err := fmt.Fprintf(open, "GET /api/v1/setup HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", a.address); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(open); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("the connection that stood: %q, %v", answer, err)
+	}
+	a.stop()
+	again := start(t, setting{machine: settled(v)})
+	again.stdout.await(t, "administrator is set")
+	if got := again.fingerprintFor("gate-4k7x.local"); got != named || again.fingerprint() != before {
+		t.Errorf("after a restart: %s and %s, were %s and %s", got, again.fingerprint(), named, before)
 	}
 }
 

@@ -32,7 +32,7 @@ type inPerson struct {
 func (p *inPerson) state(ctx context.Context) webapi.Console {
 	out := webapi.Console{URLs: []string{}, Warnings: []string{}}
 	if f := p.facts.Load(); f != nil {
-		out.Opened, out.Fingerprint, out.SetupCode = true, f.Fingerprint, f.SetupCode
+		out.Opened, out.Fingerprint, out.SetupCode = true, f.Fingerprint(), f.SetupCode
 		out.URLs = f.URLs()
 		if f.Volatile {
 			out.Warnings = append(out.Warnings, "Accounts are in memory only until a data volume is there.")

@@ -28,6 +28,7 @@ import (
 	"vigie/services/engine/engineapi"
 	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/certificate"
 	"vigie/services/web/internal/console"
 	"vigie/services/web/internal/gateway"
 	"vigie/services/web/internal/guard"
@@ -163,12 +164,18 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			store.Store(s)
 			srv.Open(s)
 		},
-		Announce: func(fingerprint string, volatile bool) {
-			facts := console.Facts{
-				Addresses:   reachable(listeners, follower.State().Addresses),
-				LocalName:   follower.State().LocalName,
-				Fingerprint: fingerprint,
-				Volatile:    volatile,
+		Names: func() certificate.Names {
+			s := follower.State()
+			return certificate.Names{Hosts: []string{s.Hostname, s.LocalName}, Addresses: localAddresses()}
+		},
+		Announce: func(volatile bool) {
+			s := follower.State()
+			facts := console.Facts{LocalName: s.LocalName, Volatile: volatile}
+			for _, a := range reachable(listeners, s.Addresses) {
+				facts.Addresses = append(facts.Addresses, console.Address{AddrPort: a, Fingerprint: keep.Fingerprint(a.Addr().String())})
+			}
+			if s.LocalName != "" {
+				facts.LocalPrint = keep.Fingerprint(s.LocalName)
 			}
 			if empty, err := store.Load().Empty(); err == nil && empty {
 				facts.SetupCode = code.String()
@@ -177,7 +184,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			screen.Announce(facts)
 		},
 		Log: log,
-	}, follower.State().Hostname, localAddresses())
+	})
 	if err != nil {
 		return err
 	}
@@ -186,6 +193,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	httpServer := &http.Server{
 		Handler:           srv.Handler(),
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: keep.Certificate},
+		ConnContext:       gateway.Connected,
 		ReadHeaderTimeout: 15 * time.Second, // and of the handshake
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -266,7 +274,7 @@ func reachable(listeners []net.Listener, machine []netip.Addr) []netip.AddrPort 
 	return out
 }
 
-// localAddresses are the machine's at this moment, for the certificate.
+// localAddresses are the machine's at this moment, for its certificates.
 func localAddresses() []netip.Addr {
 	var out []netip.Addr
 	list, err := net.InterfaceAddrs()

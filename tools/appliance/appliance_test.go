@@ -13,10 +13,19 @@ import (
 
 const console = "[    8.1] system: ready\r\n" +
 	"[   12.3] web: no network address yet: check the cable and the DHCP server\r\n" +
+	"[   13.0] web: Open https://169.254.3.4/ in a browser\r\n" +
+	"[   13.0] web: certificate SHA-256, to compare when the browser warns:\r\n" +
+	"[   13.0] web:   FF:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\n" +
+	"[   13.0] web:   10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:FF\r\n" +
 	"[   13.0] web: Open https://10.77.0.100/ in a browser\r\n" +
+	"[   13.0] web: Open https://10.78.0.100/ in a browser\r\n" +
 	"[   13.0] web: certificate SHA-256, to compare when the browser warns:\r\n" +
 	"[   13.0] web:   00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\n" +
 	"[   13.0] web:   10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n" +
+	"[   13.0] web: or by its name: https://vigie-4k7x.local/\r\n" +
+	"[   13.0] web: certificate SHA-256 there:\r\n" +
+	"[   13.0] web:   EE:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\r\n" +
+	"[   13.0] web:   10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:EE\r\n" +
 	"[   13.0] web: first set-up: enter code K3F9-0V1B on that page\r\n"
 
 func TestScreenReadsTheGreetingHoweverItIsCut(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"vigie/internal/api"
@@ -24,6 +26,7 @@ import (
 type Client struct {
 	base string // "https://host:port"
 	http *http.Client
+	key  atomic.Pointer[[]byte] // that the appliance has shown
 }
 
 // Error is a refusal by the appliance.
@@ -38,36 +41,64 @@ func (e *Error) Error() string {
 
 // NewClient returns a client of the appliance at url, which must show the certificate with the fingerprint.
 func NewClient(base, fingerprint string) (*Client, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "https" {
-		return nil, fmt.Errorf("address %q is not https", base)
-	}
 	want, err := hex.DecodeString(strings.ReplaceAll(fingerprint, ":", ""))
 	if err != nil || len(want) != sha256.Size {
 		return nil, fmt.Errorf("fingerprint %q is not a SHA-256", fingerprint)
+	}
+	return newClient(base, func(shown *x509.Certificate) error {
+		if got := sha256.Sum256(shown.Raw); !bytes.Equal(got[:], want) {
+			return fmt.Errorf("the certificate's fingerprint is %x, want %x", got, want)
+		}
+		return nil
+	})
+}
+
+// At returns a client of the same appliance at another address, where it has another certificate, but must have the same key.
+// The client must have spoken to it before.
+func (c *Client) At(base string) (*Client, error) {
+	key := c.key.Load()
+	if key == nil {
+		return nil, errors.New("the appliance's key is not known yet")
+	}
+	return newClient(base, func(shown *x509.Certificate) error {
+		if !bytes.Equal(shown.RawSubjectPublicKeyInfo, *key) {
+			return errors.New("the certificate has another key")
+		}
+		return nil
+	})
+}
+
+func newClient(base string, trust func(*x509.Certificate) error) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "https" {
+		return nil, fmt.Errorf("address %q is not https", base)
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: "https://" + u.Host, http: &http.Client{Jar: jar, Transport: &http.Transport{
+	c := &Client{base: "https://" + u.Host}
+	c.http = &http.Client{Jar: jar, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{
-			InsecureSkipVerify: true, // self-signed: the fingerprint is what is trusted
+			InsecureSkipVerify: true, // self-signed: the fingerprint, or the key, is what is trusted
 			VerifyConnection: func(s tls.ConnectionState) error {
-				if got := sha256.Sum256(s.PeerCertificates[0].Raw); !bytes.Equal(got[:], want) {
-					return fmt.Errorf("the certificate's fingerprint is %x, want %x", got, want)
+				if err := trust(s.PeerCertificates[0]); err != nil {
+					return err
 				}
+				c.key.Store(&s.PeerCertificates[0].RawSubjectPublicKeyInfo)
 				return nil
 			},
 		},
 		MaxIdleConnsPerHost: 4,
-	}}}, nil
+	}}
+	return c, nil
 }
 
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Call sends in as JSON, when not nil, and decodes the answer into out, when not nil. A refusal is an *Error.
+// Call sends in as JSON, when not nil, and decodes the answer into out, when not nil. A refusal is an *Error. What is to be
+// confirmed over a new connection is.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.Do(ctx, method, path, in)
 	if err != nil {
@@ -86,6 +117,16 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 
 // Do is Call for an answer that is not JSON; the caller closes its body.
 func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	resp, err := c.once(ctx, method, path, in)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Detail.Code == "old_connection" {
+		c.http.CloseIdleConnections()
+		return c.once(ctx, method, path, in)
+	}
+	return resp, err
+}
+
+func (c *Client) once(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)

@@ -25,6 +25,7 @@ type Screen struct {
 	print   []string
 	seen    Greeting
 	done    bool
+	opening bool // addresses are being told
 	changed chan struct{}
 }
 
@@ -54,9 +55,12 @@ func (s *Screen) line(l string) {
 	open, code, admin, print := linePatterns()
 	switch {
 	case open.MatchString(l):
-		s.seen.URL = open.FindStringSubmatch(l)[1]
-		s.print, s.done = nil, false
-	case print.MatchString(l):
+		if !s.opening { // of several addresses the first is the usual one
+			s.seen.URL = open.FindStringSubmatch(l)[1]
+		}
+		s.print, s.done, s.opening = nil, false, true
+	case print.MatchString(l) && len(s.print) < 2: // others belong to other names
+		s.opening = false
 		s.print = append(s.print, print.FindStringSubmatch(l)[1])
 		s.seen.Fingerprint = strings.Join(s.print, ":")
 	case code.MatchString(l):

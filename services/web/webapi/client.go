@@ -23,9 +23,9 @@ const (
 
 // Console is what the text console shows of the web admin and the cameras.
 type Console struct {
-	Opened      bool     `json:"opened"` // earlier accounts have been looked for; before, nothing below is final
-	URLs        []string `json:"urls"`   // where the web admin is, best first
-	Fingerprint string   `json:"fingerprint"`
+	Opened      bool     `json:"opened"`              // earlier accounts have been looked for; before, nothing below is final
+	URLs        []string `json:"urls"`                // where the web admin is, best first
+	Fingerprint string   `json:"fingerprint"`         // of the certificate at the first of them
 	SetupCode   string   `json:"setupCode,omitempty"` // absent once there is an administrator
 	Reset       *Reset   `json:"reset,omitempty"`     // the reset of a password that waits for its code to be used
 	Cameras     *Cameras `json:"cameras,omitempty"`   // absent while the engine does not answer

@@ -1,7 +1,7 @@
 // Package accounts keeps what must outlive the machine's memory: who may log in, and the certificate that the appliance
 // is known by.
 //
-// It owns two buckets of one database: "users" (lower-case user name to JSON) and "tls" (certificate and key in DER).
+// It owns two buckets of one database: "users" (lower-case user name to JSON) and "tls" (certificates and key in DER).
 // It stores password hashes and never sees a password. Each method is one transaction; the database orders them, so a
 // Store is safe for many goroutines.
 package accounts
@@ -64,6 +64,7 @@ const (
 )
 
 func certificateKey() []byte { return []byte("certificate") }
+func newerKey() []byte       { return []byte("newer") }
 func privateKey() []byte     { return []byte("key") }
 
 // Empty says whether no user exists.
@@ -139,20 +140,21 @@ func (s *Store) SetHash(username, old, hash string, now time.Time) (changed bool
 	return changed && err == nil, err
 }
 
-// Certificate returns the stored certificate; ok is false when there is none.
-func (s *Store) Certificate() (p certificate.Pair, ok bool, err error) {
+// Certificate returns what is stored of the certificates; ok is false when there are none.
+func (s *Store) Certificate() (p certificate.Stored, ok bool, err error) {
 	err = s.db.View(func(tx Tx) error {
-		p.CertificateDER = slices.Clone(tx.Get(tls, certificateKey()))
+		p.OldestDER = slices.Clone(tx.Get(tls, certificateKey()))
+		p.NewerDER = slices.Clone(tx.Get(tls, newerKey()))
 		p.KeyDER = slices.Clone(tx.Get(tls, privateKey()))
 		return nil
 	})
-	return p, err == nil && len(p.CertificateDER) > 0 && len(p.KeyDER) > 0, err
+	return p, err == nil && len(p.OldestDER) > 0 && len(p.KeyDER) > 0, err
 }
 
-// SetCertificate stores the certificate.
-func (s *Store) SetCertificate(p certificate.Pair) error {
+// SetCertificate stores certificates and key.
+func (s *Store) SetCertificate(p certificate.Stored) error {
 	return s.db.Update(func(tx Tx) error {
-		return errors.Join(tx.Put(tls, certificateKey(), p.CertificateDER), tx.Put(tls, privateKey(), p.KeyDER))
+		return errors.Join(tx.Put(tls, certificateKey(), p.OldestDER), tx.Put(tls, newerKey(), p.NewerDER), tx.Put(tls, privateKey(), p.KeyDER))
 	})
 }
 

@@ -76,7 +76,7 @@ func TestCertificate(t *testing.T) {
 	if _, ok, err := s.Certificate(); ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	want := certificate.Pair{CertificateDER: []byte{1, 2}, KeyDER: []byte{3}}
+	want := certificate.Stored{OldestDER: []byte{1, 2}, NewerDER: []byte{4, 5}, KeyDER: []byte{3}}
 	if err := s.SetCertificate(want); err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,17 @@ import (
 
 // Facts are what the announcement is made from.
 type Facts struct {
-	Addresses   []netip.AddrPort // where to reach the web admin
-	LocalName   string           // that the machine has by multicast DNS; "" when it has none
-	Fingerprint string           // pairs of hex digits joined by colons
-	SetupCode   string           // "" when there is an administrator
-	Volatile    bool             // accounts are in memory only
+	Addresses  []Address // where to reach the web admin
+	LocalName  string    // that the machine has by multicast DNS; "" when it has none
+	LocalPrint string    // of the certificate at that name
+	SetupCode  string    // "" when there is an administrator
+	Volatile   bool      // accounts are in memory only
+}
+
+// Address is where the web admin is, and the fingerprint of the certificate there: pairs of hex digits joined by colons.
+type Address struct {
+	netip.AddrPort
+	Fingerprint string
 }
 
 // Console prints announcements.
@@ -47,7 +53,7 @@ func (c *Console) say(line string) {
 	_, _ = io.WriteString(c.w, line+"\n")
 }
 
-// Announce prints what is new in the facts since the last time; all of it when addresses or certificate have changed.
+// Announce prints what is new in the facts since the last time; all of it when addresses or certificates have changed.
 func (c *Console) Announce(f Facts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,23 +66,28 @@ func (c *Console) Announce(f Facts) {
 
 // news is what to say when last has been said; nil stands for nothing yet.
 func news(last *Facts, f Facts) (lines []string) {
-	where := last == nil || !slices.Equal(last.Addresses, f.Addresses) || last.Fingerprint != f.Fingerprint
+	where := last == nil || !slices.Equal(last.Addresses, f.Addresses)
 	if len(f.Addresses) == 0 {
 		if where {
 			lines = append(lines, "no network address yet: check the cable and the DHCP server")
 		}
 		return lines
 	}
-	if where {
-		for _, a := range f.Addresses {
-			lines = append(lines, fmt.Sprintf("Open %s in a browser", URL(a)))
+	prints := map[string]bool{}
+	for _, group := range f.groups() {
+		if where {
+			for _, a := range group {
+				lines = append(lines, fmt.Sprintf("Open %s in a browser", URL(a.AddrPort)))
+			}
+			lines = append(lines, printed("certificate SHA-256, to compare when the browser warns:", group[0].Fingerprint)...)
 		}
-		half := (len(f.Fingerprint) + 1) / 2
-		lines = append(lines, "certificate SHA-256, to compare when the browser warns:",
-			"  "+strings.TrimSuffix(f.Fingerprint[:half], ":"), "  "+f.Fingerprint[half:])
+		prints[group[0].Fingerprint] = true
 	}
-	if f.LocalName != "" && (where || last.LocalName != f.LocalName) {
+	if f.LocalName != "" && (where || last.LocalName != f.LocalName || last.LocalPrint != f.LocalPrint) {
 		lines = append(lines, "or by its name: "+named(f))
+		if !prints[f.LocalPrint] {
+			lines = append(lines, printed("certificate SHA-256 there:", f.LocalPrint)...)
+		}
 	}
 	if where || last.SetupCode != f.SetupCode {
 		if f.SetupCode != "" {
@@ -94,14 +105,47 @@ func news(last *Facts, f Facts) (lines []string) {
 	return lines
 }
 
+// groups are the addresses by certificate; the first address comes in the last group, which is looked at first.
+func (f Facts) groups() (groups [][]Address) {
+	for _, a := range f.Addresses {
+		i := slices.IndexFunc(groups, func(g []Address) bool { return g[0].Fingerprint == a.Fingerprint })
+		if i < 0 {
+			groups = append(groups, []Address{a})
+			continue
+		}
+		groups[i] = append(groups[i], a)
+	}
+	slices.Reverse(groups)
+	return groups
+}
+
+// printed is a fingerprint in two lines, below a title.
+func printed(title, fingerprint string) []string {
+	half := (len(fingerprint) + 1) / 2
+	return []string{title, "  " + strings.TrimSuffix(fingerprint[:half], ":"), "  " + fingerprint[half:]}
+}
+
+// Fingerprint is of the certificate at the first of URLs.
+func (f Facts) Fingerprint() string {
+	for _, a := range f.Addresses {
+		if a.Addr().Is4() {
+			return a.Fingerprint
+		}
+	}
+	if f.LocalName != "" || len(f.Addresses) == 0 {
+		return f.LocalPrint
+	}
+	return f.Addresses[0].Fingerprint
+}
+
 // URLs is where the web admin is, as one types it, best first: by IPv4, by name, by IPv6.
 func (f Facts) URLs() []string {
 	var four, six []string
 	for _, a := range f.Addresses {
 		if a.Addr().Is4() {
-			four = append(four, URL(a))
+			four = append(four, URL(a.AddrPort))
 		} else {
-			six = append(six, URL(a))
+			six = append(six, URL(a.AddrPort))
 		}
 	}
 	if f.LocalName != "" && len(f.Addresses) > 0 {

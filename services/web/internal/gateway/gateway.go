@@ -1,10 +1,11 @@
 // Package gateway passes requests on to another service's unix socket: streaming in both directions, WebSockets
 // included, and cancelled when the client goes.
 //
-// What goes on is chosen, not filtered: the headers that a service has a use for, Vigie-User with the name of who asks, and
-// Vigie-Reached with the machine's address by which the request came. Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and
-// without the headers that the web service sets itself. A service that does not answer becomes an error in the API's
-// shape. The gateway trusts its caller to have checked session, origin and route, and bounds no bodies.
+// What goes on is chosen, not filtered: the headers that a service has a use for, Vigie-User with the name of who asks,
+// Vigie-Reached with the machine's address by which the request came, and Vigie-Connected-Ms with the age of its connection.
+// Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and without the
+// headers that the web service sets itself. A service that does not answer becomes an error in the API's shape. The gateway
+// trusts its caller to have checked session, origin and route, and bounds no bodies.
 package gateway
 
 import (
@@ -14,6 +15,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strconv"
+	"strings"
 	"time"
 
 	"vigie/internal/answer"
@@ -26,6 +29,17 @@ const UserHeader = "Vigie-User"
 // ReachedHeader tells the service behind by which of the machine's addresses the request came, so that it can warn of
 // a change that takes this address away.
 const ReachedHeader = "Vigie-Reached"
+
+// ConnectedHeader tells for how many milliseconds the connection has stood: what stood before a change of the firewall does
+// not show that the machine can be reached after it.
+const ConnectedHeader = "Vigie-Connected-Ms"
+
+type connectedKey struct{}
+
+// Connected notes in a connection's context when it was made. It is an http.Server's ConnContext.
+func Connected(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectedKey{}, time.Now())
+}
 
 // answerWithin is how long a service may take for the head of its answer: longer than the longest long-poll of the
 // API (30 s). The body may take as long as it likes.
@@ -111,12 +125,18 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	if local, ok := pr.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		header.Set(ReachedHeader, local.AddrPort().Addr().Unmap().String())
 	}
+	if since, ok := pr.In.Context().Value(connectedKey{}).(time.Time); ok {
+		header.Set(ConnectedHeader, strconv.FormatInt(max(time.Since(since).Milliseconds(), 1), 10))
+	}
 	pr.Out.Header = header
 }
 
 func modify(resp *http.Response) error {
 	for _, name := range kept() {
 		resp.Header.Del(name)
+	}
+	if resp.StatusCode == http.StatusConflict && strings.HasSuffix(resp.Request.URL.Path, "/confirm") {
+		resp.Header.Set("Connection", "close") // a refused confirmation is asked for again over another one
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols && resp.Header.Get("Cache-Control") == "" {
 		resp.Header.Set("Cache-Control", "no-store")

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +37,10 @@ func behind(t *testing.T, service http.Handler) *httptest.Server {
 		t.Cleanup(func() { s.Close(); <-done })
 	}
 	g := New("engine", socket, slog.New(slog.DiscardHandler))
-	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Serve(w, r, "admin") }))
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Serve(w, r, "admin") }))
+	front.Config.ConnContext = Connected
+	front.EnableHTTP2 = true
+	front.StartTLS()
 	t.Cleanup(func() { front.Close(); g.Close() })
 	return front
 }
@@ -58,7 +63,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"Cookie": "__Host-vigie=secret", "Authorization": "Basic secret", "Proxy-Authorization": "Basic secret",
-		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "Vigie-Reached": "192.0.2.66", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
+		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "Vigie-Reached": "192.0.2.66", "Vigie-Connected-Ms": "1", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
 		"Sec-Fetch-Site": "same-origin", "X-Whatever": "1", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`, "Accept-Encoding": "gzip",
 	} {
 		req.Header.Set(name, value)
@@ -78,6 +83,10 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	if got.Path != "/v1/cameras/a%20b/media" || got.Query != "fromMs=1;x=2" || got.Host != "engine" || got.Body != `{"a":1}` {
 		t.Errorf("%+v", got)
 	}
+	if ms, err := strconv.Atoi(got.Header.Get("Vigie-Connected-Ms")); err != nil || ms < 1 || ms > 60_000 {
+		t.Errorf("the connection has stood for %q ms", got.Header.Get("Vigie-Connected-Ms"))
+	}
+	got.Header.Del("Vigie-Connected-Ms")
 	want := map[string]string{"Vigie-User": "admin", "Vigie-Reached": "127.0.0.1", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
 		"User-Agent": "vigie-web", "Content-Length": "7", "Accept-Encoding": "gzip"}
 	for name, values := range got.Header {
@@ -93,6 +102,35 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 		if got := resp.Header.Get(name); got != value {
 			t.Errorf("answer's %s: %q", name, got)
 		}
+	}
+}
+
+// TestARefusedConfirmationIsAskedForOverAnotherConnection: what stood before a change shows nothing.
+func TestARefusedConfirmationIsAskedForOverAnotherConnection(t *testing.T) {
+	front := behind(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusConflict) }))
+	reused := func(method, path string) (again bool) {
+		t.Helper()
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { again = i.Reused }})
+		req, err := http.NewRequestWithContext(ctx, method, front.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := front.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.ProtoMajor != 2 {
+			t.Fatal(resp.Proto, err)
+		}
+		return again
+	}
+	reused("PUT", "/api/v1/firewall")
+	if !reused("POST", "/api/v1/firewall/confirm") {
+		t.Error("another refusal closes the connection")
+	}
+	if reused("POST", "/api/v1/firewall/confirm") {
+		t.Error("a refused confirmation leaves the connection open")
 	}
 }
 

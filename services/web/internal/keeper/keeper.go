@@ -1,4 +1,4 @@
-// Package keeper looks after the accounts database and the certificate in it while disks come and go.
+// Package keeper looks after the accounts database and the certificates in it while disks, names and addresses come and go.
 //
 // It opens the database once every disk present at boot has been looked at, or after a while without that word, from
 // the newest copy on any volume; then it has each mounted volume carry a copy. Until then TLS handshakes wait for the
@@ -6,7 +6,10 @@
 // appliance's own when there is no other, but it is written down only when a volume carries the database or an
 // administrator is set: a database that was never written to gives way to one on a disk that comes late.
 //
-// One goroutine (Run) makes all changes; the other methods may be called from any.
+// A name or address that no certificate is for gets one (package certificate) as soon as it is seen, or asked for in a
+// handshake. Connections that stand are not touched.
+//
+// One goroutine (Run) makes all changes of the database; the other methods may be called from any.
 package keeper
 
 import (
@@ -15,8 +18,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,10 +47,11 @@ const ProbeName = "probe.vigie.invalid"
 
 // Config is what a Keeper is made of.
 type Config struct {
-	Dir      string                                  // tmpfs, for the live database
-	Machine  func() *machine.State                   // the newest state
-	Opened   func(*accounts.Store)                   // called once, when the accounts are there
-	Announce func(fingerprint string, volatile bool) // called when either may have changed
+	Dir      string                   // tmpfs, for the live database
+	Machine  func() *machine.State    // the newest state
+	Names    func() certificate.Names // that the machine has now
+	Opened   func(*accounts.Store)    // called once, when the accounts are there
+	Announce func(volatile bool)      // called when that, or a fingerprint, may have changed
 	Log      *slog.Logger
 }
 
@@ -54,57 +60,85 @@ type Keeper struct {
 	Config
 	wake    chan struct{}
 	settled chan struct{} // closed when the certificate is the appliance's own
-	pair    atomic.Pointer[served]
+	set     atomic.Pointer[certificate.Set]
+	signing sync.Mutex  // over changes of set
+	used    atomic.Bool // somebody was served with the provisional certificate
 
 	// Of Run's goroutine only:
 	db     *mirror.DB
 	store  *accounts.Store
-	stored bool                  // the certificate is in the database
+	stored *certificate.Set      // what is in the database; nil: nothing
 	dirs   map[string]mirror.Dir // by volume
 }
 
-// served is a certificate in both forms.
-type served struct {
-	pair certificate.Pair
-	tls  *tls.Certificate
-}
-
 // New makes a Keeper with a provisional certificate.
-func New(c Config, hostname string, addresses []netip.Addr) (*Keeper, error) {
+func New(c Config) (*Keeper, error) {
 	k := &Keeper{Config: c, wake: make(chan struct{}, 1), settled: make(chan struct{}), dirs: map[string]mirror.Dir{}}
-	pair, err := certificate.New(time.Now(), hostname, addresses)
-	if err != nil {
-		return nil, err
-	}
-	return k, k.serve(pair)
+	return k, k.provide()
 }
 
-func (k *Keeper) serve(pair certificate.Pair) error {
-	t, err := pair.TLS()
-	if err != nil {
-		return err
+// provide makes a provisional certificate.
+func (k *Keeper) provide() error {
+	set, err := certificate.New(time.Now(), k.Names())
+	if err == nil {
+		k.set.Store(set)
 	}
-	k.pair.Store(&served{pair: pair, tls: t})
-	return nil
+	return err
 }
 
 // Certificate is for tls.Config.GetCertificate.
 func (k *Keeper) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if hello.ServerName != ProbeName {
-		timeout := time.NewTimer(handshakeWithin)
-		defer timeout.Stop()
-		select {
-		case <-k.settled:
-		case <-timeout.C:
-		case <-hello.Context().Done():
-			return nil, hello.Context().Err()
-		}
+	now := time.Now()
+	if hello.ServerName == ProbeName {
+		return k.set.Load().For(now), nil
 	}
-	return k.pair.Load().tls, nil
+	timeout := time.NewTimer(handshakeWithin)
+	defer timeout.Stop()
+	select {
+	case <-k.settled:
+	case <-timeout.C:
+		k.used.Store(true)
+		return k.set.Load().For(now, hello.ServerName), nil
+	case <-hello.Context().Done():
+		return nil, hello.Context().Err()
+	}
+	here := local(hello.Conn)
+	if set := k.set.Load(); here != "" && !set.Has(now, hello.ServerName) && !set.Has(now, here) {
+		k.extend() // the address is newer than the last look
+	}
+	return k.set.Load().For(now, hello.ServerName, here), nil
 }
 
-// Fingerprint is of the certificate that is served now, provisional or not.
-func (k *Keeper) Fingerprint() string { return k.pair.Load().pair.Fingerprint() }
+// local is the machine's address that a connection came to; "" for one that nobody types.
+func local(c net.Conn) string {
+	a, err := netip.ParseAddrPort(c.LocalAddr().String())
+	if err != nil || a.Addr().Is6() && a.Addr().IsLinkLocalUnicast() {
+		return ""
+	}
+	return a.Addr().Unmap().String()
+}
+
+// extend sees to a certificate for each name of the machine.
+func (k *Keeper) extend() {
+	k.signing.Lock()
+	defer k.signing.Unlock()
+	set, names := k.set.Load(), k.Names()
+	next, err := set.With(time.Now(), names)
+	if err != nil {
+		k.Log.Error("certificate", "err", err)
+		return
+	}
+	if next != set {
+		k.set.Store(next)
+		k.Log.Warn("a new certificate, of the same key, for names that had none; the others keep theirs", "hosts", names.Hosts, "addresses", names.Addresses)
+		k.Look()
+	}
+}
+
+// Fingerprint is of the certificate that is served to who asks for a name or address, provisional or not.
+func (k *Keeper) Fingerprint(host string) string {
+	return certificate.Fingerprint(k.set.Load().For(time.Now(), host))
+}
 
 // Look makes Run look at the machine's state, the copies and the accounts again.
 func (k *Keeper) Look() {
@@ -169,6 +203,11 @@ func (k *Keeper) open() error {
 	k.db = db
 	k.store = accounts.New(accounts.Mirrored(db))
 	k.Log.Info("accounts opened", "from", found.Source, "volumes", len(dirs))
+	if !k.used.Load() { // nobody has seen it: it may as well have all names that came meanwhile
+		if err := k.provide(); err != nil {
+			return err
+		}
+	}
 	if err := k.certify(); err != nil {
 		return err
 	}
@@ -199,28 +238,39 @@ func (k *Keeper) look() error {
 			k.db.AddDir(d)
 		}
 	}
-	if !k.stored {
+	if k.stored == nil {
 		if err := k.certify(); err != nil {
 			return err
 		}
 	}
-	k.Announce(k.Fingerprint(), k.db.Volatile())
+	k.extend()
+	if k.stored != nil && k.stored != k.set.Load() {
+		if err := k.write(); err != nil { // after a restart they are made anew, and people warned
+			k.Log.Error("certificate", "err", err)
+			k.stored = k.set.Load()
+		}
+	}
+	k.Announce(k.db.Volatile())
 	return nil
 }
 
-// certify serves the stored certificate, or stores the one that is served if that is the time to.
+// certify serves the stored certificates, or stores those that are served if that is the time to.
 func (k *Keeper) certify() error {
-	pair, ok, err := k.store.Certificate()
+	p, ok, err := k.store.Certificate()
 	if err != nil {
 		return fmt.Errorf("read certificate: %w", err)
 	}
 	if ok {
-		if err := k.serve(pair); err == nil {
-			k.stored = true
+		set, err := certificate.Read(p)
+		if err == nil {
+			k.signing.Lock()
+			defer k.signing.Unlock()
+			k.set.Store(set)
+			k.stored = set
 			return nil
 		}
 		// A new one is better than none: people see on the console that the fingerprint has changed.
-		k.Log.Error("the stored certificate is damaged; a new one takes its place")
+		k.Log.Error("the stored certificate is damaged; a new one takes its place", "err", err)
 	}
 	empty, err := k.store.Empty()
 	if err != nil {
@@ -229,10 +279,16 @@ func (k *Keeper) certify() error {
 	if !ok && empty && !k.carried() {
 		return nil
 	}
-	if err := k.store.SetCertificate(k.pair.Load().pair); err != nil {
+	return k.write()
+}
+
+// write stores the certificates that are served.
+func (k *Keeper) write() error {
+	set := k.set.Load()
+	if err := k.store.SetCertificate(set.Stored()); err != nil {
 		return fmt.Errorf("store certificate: %w", err)
 	}
-	k.stored = true
+	k.stored = set
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vigie/services/web/internal/certificate"
 )
 
 // handshake is how long a client that asks for a server name waits for its certificate.
@@ -31,7 +33,7 @@ func handshake(t *testing.T, k *Keeper, name string) time.Duration {
 
 func TestHandshakesWaitShortlyForTheAppliancesOwnCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, err := New(Config{}, "vigie", nil)
+		k, err := New(Config{Names: func() certificate.Names { return certificate.Names{Hosts: []string{"vigie"}} }})
 		if err != nil {
 			t.Fatal(err)
 		}
