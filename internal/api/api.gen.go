@@ -792,27 +792,6 @@ func (e MediumStatus) Valid() bool {
 	}
 }
 
-// Defines values for NetworkStepKind.
-const (
-	NetworkStepKindDanger  NetworkStepKind = "danger"
-	NetworkStepKindInfo    NetworkStepKind = "info"
-	NetworkStepKindWarning NetworkStepKind = "warning"
-)
-
-// Valid indicates whether the value is a known member of the NetworkStepKind enum.
-func (e NetworkStepKind) Valid() bool {
-	switch e {
-	case NetworkStepKindDanger:
-		return true
-	case NetworkStepKindInfo:
-		return true
-	case NetworkStepKindWarning:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for OperationName.
 const (
 	OperationNameFormat OperationName = "format"
@@ -843,6 +822,27 @@ func (e OperationStatus) Valid() bool {
 	case OperationStatusFailed:
 		return true
 	case OperationStatusRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlanStepKind.
+const (
+	PlanStepKindDanger  PlanStepKind = "danger"
+	PlanStepKindInfo    PlanStepKind = "info"
+	PlanStepKindWarning PlanStepKind = "warning"
+)
+
+// Valid indicates whether the value is a known member of the PlanStepKind enum.
+func (e PlanStepKind) Valid() bool {
+	switch e {
+	case PlanStepKindDanger:
+		return true
+	case PlanStepKindInfo:
+		return true
+	case PlanStepKindWarning:
 		return true
 	default:
 		return false
@@ -1263,6 +1263,24 @@ func (e Transport) Valid() bool {
 	}
 }
 
+// Defines values for TrialSubject.
+const (
+	TrialSubjectFirewall TrialSubject = "firewall"
+	TrialSubjectNetwork  TrialSubject = "network"
+)
+
+// Valid indicates whether the value is a known member of the TrialSubject enum.
+func (e TrialSubject) Valid() bool {
+	switch e {
+	case TrialSubjectFirewall:
+		return true
+	case TrialSubjectNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VolumeStatus.
 const (
 	VolumeStatusFailed   VolumeStatus = "failed"
@@ -1530,6 +1548,9 @@ type BondState struct {
 	// Members Ids of those that have joined
 	Members []string `json:"members"`
 	Mode    BondMode `json:"mode"`
+
+	// PartnerKey LACP: the switch's key for the ports that it lets work together
+	PartnerKey int `json:"partnerKey,omitempty,omitzero"`
 
 	// PartnerMac LACP: the switch; absent: none answers
 	PartnerMac string `json:"partnerMac,omitempty,omitzero"`
@@ -2262,6 +2283,8 @@ type Firewall struct {
 
 // FirewallRequest defines model for FirewallRequest.
 type FirewallRequest struct {
+	// DryRun Only check and tell
+	DryRun   bool `json:"dryRun,omitempty,omitzero"`
 	Services []struct {
 		ID string `json:"id"`
 
@@ -2704,23 +2727,10 @@ type NICSettings struct {
 // Network defines model for Network.
 type Network struct {
 	Settings NetworkSettings `json:"settings"`
-	Trial    NetworkTrial    `json:"trial,omitempty,omitzero"`
+	Trial    Trial           `json:"trial,omitempty,omitzero"`
 
 	// Version Of the settings; changes with them
 	Version string `json:"version"`
-}
-
-// NetworkPlan defines model for NetworkPlan.
-type NetworkPlan struct {
-	// LosesAddress The address by which this request came goes away
-	LosesAddress bool `json:"losesAddress"`
-
-	// Steps What changes; empty: nothing
-	Steps []NetworkStep `json:"steps"`
-	Trial NetworkTrial  `json:"trial,omitempty,omitzero"`
-
-	// Urls Where the web admin is afterwards, as far as that is known
-	Urls []string `json:"urls"`
 }
 
 // NetworkRequest defines model for NetworkRequest.
@@ -2749,32 +2759,6 @@ type NetworkSettings struct {
 	// Search Domains; empty: those that DHCP gives
 	Search []string       `json:"search,omitempty,omitzero"`
 	Vlans  []VLANSettings `json:"vlans,omitempty,omitzero"`
-}
-
-// NetworkStep defines model for NetworkStep.
-type NetworkStep struct {
-	Kind NetworkStepKind `json:"kind"`
-
-	// Text A sentence
-	Text string `json:"text"`
-}
-
-// NetworkStepKind defines model for NetworkStep.Kind.
-type NetworkStepKind string
-
-// NetworkTrial defines model for NetworkTrial.
-type NetworkTrial struct {
-	// EndsMs When it is rolled back unless confirmed
-	EndsMs int64 `json:"endsMs"`
-
-	// LeftMs The same as a duration, when this answer was made
-	LeftMs int64 `json:"leftMs"`
-
-	// Urls Where to confirm it
-	Urls []string `json:"urls,omitempty,omitzero"`
-
-	// User Who changed it
-	User string `json:"user,omitempty,omitzero"`
 }
 
 // Operation defines model for Operation.
@@ -2831,6 +2815,30 @@ type PastCamera struct {
 	LastMs int64  `json:"lastMs"`
 	Name   string `json:"name"`
 }
+
+// Plan defines model for Plan.
+type Plan struct {
+	// LosesAddress The web admin will not be reached any more by the address by which this request came
+	LosesAddress bool `json:"losesAddress"`
+
+	// Steps What changes; empty: nothing
+	Steps []PlanStep `json:"steps"`
+	Trial Trial      `json:"trial,omitempty,omitzero"`
+
+	// Urls Where the web admin is afterwards, as far as that is known
+	Urls []string `json:"urls"`
+}
+
+// PlanStep defines model for PlanStep.
+type PlanStep struct {
+	Kind PlanStepKind `json:"kind"`
+
+	// Text A sentence
+	Text string `json:"text"`
+}
+
+// PlanStepKind defines model for PlanStep.Kind.
+type PlanStepKind string
 
 // PortRange defines model for PortRange.
 type PortRange struct {
@@ -3429,9 +3437,8 @@ type Status struct {
 	LocalName string `json:"localName,omitempty,omitzero"`
 
 	// Media Removable disks with a file system that exports can go to
-	Media        []Medium     `json:"media,omitempty,omitzero"`
-	Memory       Memory       `json:"memory"`
-	NetworkTrial NetworkTrial `json:"networkTrial,omitempty,omitzero"`
+	Media  []Medium `json:"media,omitempty,omitzero"`
+	Memory Memory   `json:"memory"`
 
 	// Packages What the image was built from; empty when not booted from an image
 	Packages []Package `json:"packages"`
@@ -3448,6 +3455,7 @@ type Status struct {
 	// StorageSettled Every disk present at boot has been looked at and its volume mounted or refused
 	StorageSettled bool               `json:"storageSettled"`
 	TimeServer     TimeServerSettings `json:"timeServer,omitempty,omitzero"`
+	Trial          Trial              `json:"trial,omitempty,omitzero"`
 	Version        string             `json:"version"`
 	Volumes        []Volume           `json:"volumes"`
 }
@@ -3614,6 +3622,27 @@ type TrackKind string
 // Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
 // address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
 type Transport string
+
+// Trial defines model for Trial.
+type Trial struct {
+	// EndsMs When it is rolled back unless confirmed
+	EndsMs int64 `json:"endsMs"`
+
+	// LeftMs The same as a duration, when this answer was made
+	LeftMs int64 `json:"leftMs"`
+
+	// Subject What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+	Subject TrialSubject `json:"subject"`
+
+	// Urls Where to confirm it
+	Urls []string `json:"urls,omitempty,omitzero"`
+
+	// User Who changed it
+	User string `json:"user,omitempty,omitzero"`
+}
+
+// TrialSubject What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+type TrialSubject string
 
 // Trigger A fact that starts, or extends, alarm recording.
 type Trigger struct {

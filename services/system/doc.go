@@ -6,5 +6,6 @@
 // other, and what one must tell another (NTP servers that DHCP gave) is wired in Run. A part that meets bad hardware
 // or a bad peer says so in its section and goes on; none may block another, nor the boot.
 //
-// With -observe the service reports and changes nothing: no addresses, no clock, no mounts, no formatting.
+// With -observe the service reports and changes nothing: no addresses, no clock, no mounts, no formatting; with -network
+// besides, nothing but the network, which is then one of a test.
 package system

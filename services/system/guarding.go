@@ -12,16 +12,21 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/atomicfile"
 	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/firewall"
 	"vigie/services/system/internal/links"
 	"vigie/services/system/internal/shaper"
 )
+
+// openWithin is how long a machine whose disks are not all looked at stays shut: as long as web waits for them.
+const openWithin = 20 * time.Second
 
 // reserved are ports that the engine may not have opened as the relay's: whoever takes it over must not get at what else
 // might listen there.
@@ -32,18 +37,21 @@ type guarding struct {
 	observe bool
 	file    string // what the engine said last about the relay's ports; lives as long as the machine runs
 	keeper  *config.Keeper
+	board   *board.Board
+	trials  *trials
 	rules   *firewall.Keeper
 	limits  *shaper.Keeper
 	log     *slog.Logger
 
 	mu     sync.Mutex
+	shut   bool             // at boot: nothing is opened yet
 	config sysconfig.Config // as applied last
 	relay  api.RelayPorts
 	links  []links.Link
 }
 
-func newGuarding(o options, log *slog.Logger) *guarding {
-	g := &guarding{observe: o.observe, file: filepath.Join(o.runDir, "relay-ports.json"), rules: firewall.New("/proc/sys", log), limits: shaper.New(log), log: log}
+func newGuarding(o options, b *board.Board, log *slog.Logger) *guarding {
+	g := &guarding{observe: o.watchNetwork(), board: b, file: filepath.Join(o.runDir, "relay-ports.json"), rules: firewall.New("/proc/sys", log), limits: shaper.New(log), log: log}
 	if err := g.remember(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("relay's ports", "err", err)
 	}
@@ -99,6 +107,9 @@ func (g *guarding) settings() firewall.Settings {
 	}
 	for _, service := range sysconfig.Services() {
 		for _, p := range g.ports(service) {
+			if g.shut {
+				break
+			}
 			for _, z := range g.config.Firewall.OpenIn(service) {
 				s.Openings = append(s.Openings, firewall.Opening{
 					Protocol: firewall.Protocol(p.Protocol), First: uint16(p.First), Last: uint16(p.Last), Zone: firewall.Zone(z),
@@ -134,11 +145,33 @@ func (g *guarding) checkedChange(edit func(*sysconfig.Config)) error {
 	return g.keeper.Change(edit)
 }
 
+// hold keeps every service shut until open: at boot, while the configuration with the zones has not been looked for on the
+// volumes, a network of cameras is not known from an office. Nobody misses anything: the web admin has no accounts before that
+// either, and who sends pictures was asked for them.
+func (g *guarding) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+}
+
+// open opens what the configuration says.
+func (g *guarding) open() {
+	g.mu.Lock()
+	was, c := g.shut, g.config
+	g.shut = false
+	g.mu.Unlock()
+	if was {
+		g.apply(c)
+	}
+}
+
 // run follows the interfaces until ctx is cancelled.
 func (g *guarding) run(ctx context.Context) error {
 	if g.observe {
 		return nil
 	}
+	late := time.AfterFunc(openWithin, g.open)
+	defer late.Stop()
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	parts.Go(func() { _ = g.rules.Run(ctx) })
@@ -216,41 +249,6 @@ func zones(names []string) []api.Zone {
 	return out
 }
 
-// SetFirewall chooses in which zones services are open.
-func (g *guarding) SetFirewall(_ context.Context, r api.FirewallRequest) error {
-	if g.observe {
-		return observing("its firewall is not changed")
-	}
-	f := sysconfig.Firewall{}
-	for _, s := range r.Services {
-		if _, twice := f.Services[s.ID]; twice {
-			return answer.Field("services", "bad_services", fmt.Sprintf("%s is there twice.", s.ID))
-		}
-		if f.Services == nil {
-			f.Services = map[string][]string{}
-		}
-		f.Services[s.ID] = append([]string{}, s.Zones...)
-	}
-	if err := refused(f.Validate()); err != nil {
-		return err
-	}
-	if !g.reachable(f) {
-		return answer.Field("firewall.services.web", "unreachable", "No network card of this machine is in a zone in which the web admin would be open. Open it in another zone, or put a card into this one first.")
-	}
-	return refused(g.keeper.Change(func(c *sysconfig.Config) { c.Firewall = f }))
-}
-
-// reachable tells whether the web admin would be open on any interface.
-func (g *guarding) reachable(f sysconfig.Firewall) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	zones := g.config.Network.ZonesOf()
-	return len(g.links) == 0 || slices.ContainsFunc(g.links, func(l links.Link) bool {
-		z := firewall.ZoneOf(zones[l.ID])
-		return !l.Member && (z == firewall.Both || slices.Contains(f.OpenIn(sysconfig.ServiceWeb), string(z)))
-	})
-}
-
 // SetRelayPorts takes the engine's word for where the relay listens.
 func (g *guarding) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 	if err := checkRelayPorts(p); err != nil {
@@ -293,37 +291,6 @@ func checkRelayPorts(p api.RelayPorts) error {
 		}
 	}
 	return nil
-}
-
-// Bandwidth is what interfaces send, and may send.
-func (g *guarding) Bandwidth(context.Context) ([]api.Bandwidth, error) {
-	figures := g.limits.Figures()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	out := []api.Bandwidth{}
-	for _, f := range figures {
-		if f.Link.Member {
-			continue
-		}
-		out = append(out, api.Bandwidth{
-			Limit: api.BandwidthLimit{Interface: f.Link.ID, Kbps: f.Limit.Kbps, RouterKbps: f.Limit.RouterKbps},
-			Name:  g.name(f.Link), Up: f.Link.Up, Router: f.Link.Gateway, SentBps: f.TxBits, ReceivedBps: f.RxBits, RouterBps: f.RouterBits,
-			Dropped: f.Dropped, Problem: f.Problem,
-		})
-	}
-	return out, nil
-}
-
-// SetBandwidth replaces all limits.
-func (g *guarding) SetBandwidth(_ context.Context, list []api.BandwidthLimit) error {
-	if g.observe {
-		return observing("its bandwidth is not limited")
-	}
-	var limits []sysconfig.BandwidthLimit
-	for _, l := range list {
-		limits = append(limits, sysconfig.BandwidthLimit{Interface: l.Interface, Kbps: l.Kbps, RouterKbps: l.RouterKbps})
-	}
-	return refused(g.keeper.Change(func(c *sysconfig.Config) { c.Bandwidth = limits }))
 }
 
 func observing(what string) error {

@@ -3,6 +3,7 @@ package system
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,8 +13,11 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
+	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/firewall"
+	"vigie/services/system/internal/httpapi"
 	"vigie/services/system/internal/links"
 	"vigie/services/system/internal/netnstest"
 )
@@ -45,8 +49,10 @@ func (m *guardedMachine) restart(dir string) {
 	m.t.Helper()
 	m.ns.Do(m.t, func() error {
 		log := slog.New(slog.DiscardHandler)
-		m.guarding = newGuarding(options{runDir: dir}, log)
+		b := board.New(time.Now(), api.Status{})
+		m.guarding = newGuarding(options{runDir: dir}, b, log)
 		m.keeper = config.New(dir, m.apply, time.Now, log)
+		m.guarding.trials = &trials{keeper: m.keeper, board: b, console: console.New(io.Discard), log: log}
 		return m.keeper.Open()
 	})
 }
@@ -112,7 +118,29 @@ func TestTheFirewallFollowsZonesServicesAndTheRelay(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"services":[{"id":"relay","zones":["cameras"]}]}`), &request); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.do(func() error { return m.SetFirewall(t.Context(), request) }); err != nil {
+	put := func(dry bool) {
+		t.Helper()
+		request.DryRun = dry
+		err := m.do(func() error { _, err := m.PutFirewall(t.Context(), request, httpapi.Caller{}); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := m.openings()
+	put(true)
+	if !slices.Equal(m.openings(), before) {
+		t.Errorf("a dry run opens %+v", m.openings())
+	}
+	put(false)
+	if slices.Equal(m.openings(), before) {
+		t.Error("what is on trial is not in force")
+	}
+	m.restart(dir)
+	if !slices.Equal(m.openings(), before) {
+		t.Errorf("a restart leaves what was on trial: %+v", m.openings())
+	}
+	put(false)
+	if err := m.do(func() error { return m.ConfirmFirewall(t.Context(), httpapi.Caller{}) }); err != nil {
 		t.Fatal(err)
 	}
 	relay := firewall.Opening{Protocol: firewall.TCP, First: 8554, Last: 8554, Zone: firewall.Cameras}
@@ -151,7 +179,7 @@ func TestAFirewallThatLocksOutIsRefused(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &request); err != nil {
 			t.Fatal(err)
 		}
-		err := m.do(func() error { return m.SetFirewall(t.Context(), request) })
+		err := m.do(func() error { _, err := m.PutFirewall(t.Context(), request, httpapi.Caller{}); return err })
 		var problem *answer.Problem
 		if !errors.As(err, &problem) || !strings.Contains(problem.Error(), reason) {
 			t.Errorf("%s: %v, want %q", body, err, reason)
@@ -168,5 +196,22 @@ func TestTheRelayGetsNoPortOfOthers(t *testing.T) {
 		if err := m.do(func() error { return m.SetRelayPorts(t.Context(), p) }); err == nil {
 			t.Errorf("%+v is opened", p)
 		}
+	}
+}
+
+// TestNothingIsOpenUntilTheDisksHaveBeenLookedAt: which network is which is known from there only.
+func TestNothingIsOpenUntilTheDisksHaveBeenLookedAt(t *testing.T) {
+	m := newGuardedMachine(t)
+	m.hold()
+	m.zones("office", "cameras") // brought by the first volume
+	if got := m.openings(); len(got) != 0 {
+		t.Errorf("open while there may be more: %+v", got)
+	}
+	m.ns.Do(t, func() error { m.open(); return nil })
+	if web := (firewall.Opening{Protocol: firewall.TCP, First: 443, Last: 443, Zone: firewall.Office}); !slices.Contains(m.openings(), web) {
+		t.Errorf("the web admin is not open: %+v", m.openings())
+	}
+	if p := m.state().Problem; p != "" {
+		t.Error(p)
 	}
 }

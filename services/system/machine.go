@@ -20,6 +20,7 @@ import (
 // machine gives the API one face over the parts.
 type machine struct {
 	*supervisor.Link
+	*trials
 	*networking
 	*guarding
 	*diskcare

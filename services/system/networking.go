@@ -8,12 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"vigie/internal/answer"
@@ -21,37 +19,30 @@ import (
 	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
-	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/httpapi"
 	"vigie/services/system/internal/network"
 )
 
 const (
-	// trialLimit is how long a change of the network waits to be confirmed.
-	trialLimit = time.Minute
 	// answerFirst is the time that the answer has to get out before the network changes.
 	answerFirst = time.Second
-	// made is how long after it was asked for a change is in force, so that to be reached proves something.
+	// made is how long after it was asked for a change is in force.
 	made = answerFirst + 500*time.Millisecond
 )
 
 // networking answers what the API asks of the network: the settings in the API's words, plans, and the trial of a change.
 type networking struct {
 	observe bool
+	trials  *trials
 	keeper  *config.Keeper
 	board   *board.Board
 	delay   func(time.Duration) // of the next change; network.Manager's
-	console *console.Console
-	log     *slog.Logger
-
-	mu   sync.Mutex // over plan and trial, so that what is tried is what was planned
-	ends time.Time  // of the trial, if there is one; the board's own lock orders what is shown
 }
 
 // named is a configuration's network with an entry and a name for each card that is there.
-func (n *networking) named(c sysconfig.Config) sysconfig.Network {
+func named(live []api.Interface, c sysconfig.Config) sysconfig.Network {
 	var ids []string
-	for _, i := range n.board.Status().Interfaces {
+	for _, i := range live {
 		if i.Kind == api.InterfaceKindEthernet {
 			ids = append(ids, i.ID)
 		}
@@ -61,126 +52,101 @@ func (n *networking) named(c sysconfig.Config) sysconfig.Network {
 
 func (n *networking) Network(context.Context) (api.Network, error) {
 	c := n.keeper.Config()
-	settings, err := settingsOf(c.Hostname, n.named(c))
+	settings, err := settingsOf(c.Hostname, named(n.board.Status().Interfaces, c))
 	if err != nil {
 		return api.Network{}, err
 	}
-	return api.Network{Settings: settings, Version: edition(c), Trial: n.trial()}, nil
+	return api.Network{Settings: settings, Version: edition(c), Trial: n.trials.running()}, nil
 }
 
-// trial is what is on trial, with the time that is left.
-func (n *networking) trial() api.NetworkTrial {
-	t := n.board.Status().NetworkTrial
-	if t.EndsMs != 0 {
-		left := n.TrialLeft()
-		t.LeftMs, t.EndsMs = left.Milliseconds(), time.Now().Add(left).UnixMilli()
+// PutNetwork puts settings on trial, or says what they would do: then also whether others have the addresses, which takes a
+// second.
+func (n *networking) PutNetwork(ctx context.Context, r api.NetworkRequest, by httpapi.Caller) (api.Plan, error) {
+	plan, will, err := n.put(r, by)
+	if err != nil || !r.DryRun || n.observe {
+		return plan, err
 	}
-	return t
+	for _, warning := range network.Rivals(ctx, will, n.board.Status().Interfaces) {
+		plan.Steps = append(plan.Steps, api.PlanStep{Kind: api.PlanStepKindWarning, Text: warning})
+	}
+	return plan, nil
 }
 
-// TrialLeft does not go by the clock, which may be set as soon as the new network has a time server.
-func (n *networking) TrialLeft() time.Duration {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return max(time.Until(n.ends), 0)
-}
-
-func (n *networking) PutNetwork(_ context.Context, r api.NetworkRequest, by httpapi.Caller) (api.NetworkPlan, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (n *networking) put(r api.NetworkRequest, by httpapi.Caller) (plan api.Plan, will sysconfig.Network, err error) {
+	n.trials.mu.Lock()
+	defer n.trials.mu.Unlock()
 	before := n.keeper.Config()
 	if r.Version != "" && r.Version != edition(before) {
-		return api.NetworkPlan{}, answer.Refuse(http.StatusConflict, "changed", "Somebody else has changed the network meanwhile. Load the settings again, and make your change there.")
+		return plan, will, answer.Refuse(http.StatusConflict, "changed", "Somebody else has changed the network meanwhile. Load the settings again, and make your change there.")
 	}
 	after, err := networkOf(r.Settings)
 	if err != nil {
-		return api.NetworkPlan{}, err
+		return plan, will, err
 	}
 	next := before.Clone()
 	next.Hostname, next.Network = r.Settings.Hostname, after
 	// The names are the machine's to give.
-	was, will := n.named(before), n.named(next)
+	live := n.board.Status().Interfaces
+	was := named(live, before)
+	will = named(live, next)
 	next.Network = will
 	if err := next.Validate(); err != nil {
-		return api.NetworkPlan{}, fieldProblem(err)
+		return plan, will, fieldProblem(err)
 	}
-	p := network.NewPlan(was, will, n.board.Status().Interfaces, by.Reached)
-	plan := api.NetworkPlan{Steps: p.Steps, LosesAddress: p.Loses, Urls: p.URLs}
+	open := webOpen(next)
+	if used := inUse(will); len(used) > 0 && !slices.ContainsFunc(used, open) {
+		return plan, will, answer.Field("settings.interfaces", "unreachable", "No interface would be in a zone in which the web admin is open. Leave one in such a zone, or open the web admin in another one first.")
+	}
+	p := network.NewPlan(was, will, live, by.Reached, open)
+	plan = api.Plan{Steps: p.Steps, LosesAddress: p.Loses, Urls: p.URLs}
 	if next.Hostname != before.Hostname {
-		plan.Steps = append(plan.Steps, api.NetworkStep{Kind: api.NetworkStepKindInfo, Text: nameStep(next.Hostname)})
+		plan.Steps = append(plan.Steps, api.PlanStep{Kind: api.PlanStepKindInfo, Text: nameStep(next.Hostname)})
 	}
 	if plan.Steps == nil {
-		plan.Steps = []api.NetworkStep{}
+		plan.Steps = []api.PlanStep{}
 	}
 	switch {
 	case r.DryRun:
-		return plan, nil
+		return plan, will, nil
 	case n.observe:
-		return api.NetworkPlan{}, answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its network is not changed.")
+		return plan, will, answer.Refuse(http.StatusConflict, "observe", "Vigie only observes this machine; its network is not changed.")
+	}
+	if err := n.trials.free(api.TrialSubjectNetwork); err != nil {
+		return plan, will, err
 	}
 	n.delay(answerFirst)
-	err = n.keeper.Try(func(c *sysconfig.Config) { c.Hostname, c.Network = next.Hostname, will.Clone() }, trialLimit, n.ended)
+	plan.Trial, err = n.trials.begin(api.TrialSubjectNetwork, by, plan.Urls, made, func(c *sysconfig.Config) { c.Hostname, c.Network = next.Hostname, will.Clone() })
 	if err != nil {
-		return api.NetworkPlan{}, fieldProblem(err)
+		return plan, will, fieldProblem(err)
 	}
-	n.ends = time.Now().Add(trialLimit)
-	plan.Trial = api.NetworkTrial{EndsMs: n.ends.UnixMilli(), LeftMs: trialLimit.Milliseconds(), User: by.User, Urls: plan.Urls}
-	n.board.SetNetworkTrial(plan.Trial)
-	n.log.Info("network on trial", "user", by.User)
-	n.console.Say("network", "network: changed by %s on trial; it is rolled back in %.0f s unless confirmed in the web admin", by.User, trialLimit.Seconds())
-	return plan, nil
-}
-
-// ended tells how a trial went.
-func (n *networking) ended(kept bool) {
-	n.board.SetNetworkTrial(api.NetworkTrial{})
-	word := "rolled back"
-	if kept {
-		word = "confirmed"
-	}
-	n.log.Info("network", "trial", word)
-	n.console.Say("network", "network: the change was %s", word)
+	return plan, will, nil
 }
 
 func (n *networking) ConfirmNetwork(ctx context.Context, by httpapi.Caller) error {
-	if err := n.inForce(ctx); err != nil {
-		return err
-	}
-	has := func(i api.Interface) bool {
-		return i.LinkLocal == by.Reached.WithZone("").String() ||
-			slices.ContainsFunc(i.Addresses, func(s string) bool { p, err := netip.ParsePrefix(s); return err == nil && p.Addr() == by.Reached })
-	}
-	if by.Reached.IsValid() && !by.Reached.IsLoopback() && !slices.ContainsFunc(n.board.Status().Interfaces, has) {
-		return answer.Refuse(http.StatusConflict, "old_address", "This was asked by an address that goes away. Open the web admin by its new address and confirm there.")
-	}
-	err := n.keeper.Confirm()
-	if errors.Is(err, config.ErrNoTrial) {
-		return answer.Refuse(http.StatusConflict, "no_trial", "No change of the network waits to be confirmed: it was rolled back, or confirmed already.")
-	}
-	if err == nil {
-		n.log.Info("network confirmed", "user", by.User)
-	}
-	return err
-}
-
-// inForce waits until what is on trial has been made.
-func (n *networking) inForce(ctx context.Context) error {
-	n.mu.Lock()
-	wait := time.Until(n.ends.Add(made - trialLimit))
-	n.mu.Unlock()
-	select {
-	case <-time.After(wait):
+	return n.trials.confirm(ctx, api.TrialSubjectNetwork, by, func() error {
+		has := func(i api.Interface) bool {
+			return i.LinkLocal == by.Reached.WithZone("").String() ||
+				slices.ContainsFunc(i.Addresses, func(s string) bool { p, err := netip.ParsePrefix(s); return err == nil && p.Addr() == by.Reached })
+		}
+		if by.Reached.IsValid() && !by.Reached.IsLoopback() && !slices.ContainsFunc(n.board.Status().Interfaces, has) {
+			return answer.Refuse(http.StatusConflict, "old_address", "This was asked by an address that goes away. Open the web admin by its new address and confirm there.")
+		}
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	})
 }
 
 func (n *networking) RollBackNetwork(context.Context) error {
-	if err := n.keeper.RollBack(); err != nil {
-		return answer.Refuse(http.StatusConflict, "no_trial", "No change of the network is on trial.")
+	return n.trials.rollBack(api.TrialSubjectNetwork)
+}
+
+// inUse are the interfaces that have addresses of their own.
+func inUse(n sysconfig.Network) (ids []string) {
+	for _, p := range n.Ports() {
+		if p.Enabled && p.Bond == "" {
+			ids = append(ids, p.ID)
+		}
 	}
-	return nil
+	return ids
 }
 
 func nameStep(name string) string {

@@ -69,7 +69,7 @@ func office(t *testing.T, dir string) (*networking, *[]sysconfig.Config) {
 	if err := keeper.Open(); err != nil {
 		t.Fatal(err)
 	}
-	return &networking{keeper: keeper, board: b, delay: func(time.Duration) {}, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}, applied
+	return &networking{keeper: keeper, board: b, delay: func(time.Duration) {}, trials: &trials{keeper: keeper, board: b, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}}, applied
 }
 
 func moved() api.NetworkSettings {
@@ -111,7 +111,7 @@ func TestAChangeIsPlannedTriedAndRolledBack(t *testing.T) {
 		if last := (*applied)[len(*applied)-1]; last.Hostname != "" || len(last.Network.Interfaces) != 0 {
 			t.Errorf("after a minute: %+v", last)
 		}
-		if n.board.Status().NetworkTrial.EndsMs != 0 {
+		if n.board.Status().Trial.EndsMs != 0 {
 			t.Error("the trial is still shown")
 		}
 		if err := n.ConfirmNetwork(t.Context(), me); !errors.As(err, &p) || p.Detail.Code != "no_trial" {

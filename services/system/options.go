@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+
+	"github.com/vishvananda/netlink"
 )
 
 // options are the service's flags.
@@ -16,6 +18,7 @@ type options struct {
 	runDir  string
 	resolv  string
 	observe bool
+	network bool     // with observe: but run the network
 	dirs    []string // with -observe: directories reported as mounted volumes
 }
 
@@ -29,6 +32,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.runDir, "run", "/run/vigie/system", "`folder` for what must survive a restart of the service, but not of the machine")
 	f.StringVar(&o.resolv, "resolv", "/run/resolv.conf", "`file` that gets the DNS servers")
 	f.BoolVar(&o.observe, "observe", false, "report only, change nothing (for development)")
+	f.BoolVar(&o.network, "network", false, "with -observe: run the network all the same, with virtual Ethernet for cards (for a namespace of a test)")
 	f.Func("volume", "with -observe: report this `folder` as a mounted volume (repeatable)", func(dir string) error {
 		abs, err := filepath.Abs(dir)
 		o.dirs = append(o.dirs, abs)
@@ -43,5 +47,19 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	if len(o.dirs) > 0 && !o.observe {
 		return o, errors.New("-volume is for -observe only; disks are found by themselves otherwise")
 	}
+	if o.network && !o.observe {
+		return o, errors.New("-network is for -observe only; a machine's network is run otherwise")
+	}
 	return o, nil
+}
+
+// watchNetwork says that the network is not ours to change.
+func (o options) watchNetwork() bool { return o.observe && !o.network }
+
+// cards tells which links are NICs; nil: those of hardware.
+func (o options) cards() func(netlink.Link) bool {
+	if !o.network {
+		return nil
+	}
+	return func(l netlink.Link) bool { return l.Type() == "veth" }
 }

@@ -84,10 +84,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer pinger.Close()
 	hosts := hostwatch.New(hostwatch.Config{Ping: pinger.Ping, Resolve: resolve, File: filepath.Join(o.runDir, "hosts.json"), Log: log})
 	nics := network.New(network.Config{
-		Resolv: o.resolv, Observe: o.observe, Hostname: func() string { return b.Status().Hostname },
+		Resolv: o.resolv, Observe: o.watchNetwork(), Ours: o.cards(), Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
-	guard := newGuarding(o, log)
+	guard := newGuarding(o, b, log)
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		guard.apply(c) // before any interface is switched on
 		names.apply(c)
@@ -98,7 +98,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		b.SetSSH(sshSwitch(c.SSH))
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
-	guard.keeper = keeper
+	tried := &trials{keeper: keeper, board: b, console: say, log: log}
+	guard.keeper, guard.trials = keeper, tried
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
 	book.Open(log)
 	care := newDiskcare(o.observe, book, b.SetRaidCards, time.Now, log)
@@ -122,6 +123,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Settled: func() {
 			keeper.Settle()
 			identity.Settle()
+			guard.open()
 			nics.Release()
 			if err := start.end(); err != nil {
 				log.Error("disks", "err", err)
@@ -129,6 +131,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 		Now: time.Now, Console: say, Log: log,
 	}, b)
+	if !start.over() {
+		guard.hold()
+	}
 	if err := keeper.Open(); err != nil {
 		return err
 	}
@@ -138,8 +143,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		nics.Release() // the running copy of the configuration is the machine's
 	}
 	near := newReach(b, names.chosen, log)
-	admin := &networking{observe: o.observe, keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
-	m := &machine{Link: link, networking: admin, guarding: guard, diskcare: care,
+	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
+	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
 		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger),
 		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
 
@@ -156,7 +161,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return guard.run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })
 	g.Go(func() error { return hosts.Run(ctx) })
-	if !o.observe { // a developer's host did not ask for it
+	if !o.watchNetwork() { // a developer's host did not ask for it
 		g.Go(func() error { return followGateways(ctx, b, hosts.SetGateways) })
 		g.Go(func() error { return near.Run(ctx) })
 	}
@@ -211,7 +216,7 @@ func firstStatus(o options, log *slog.Logger) api.Status {
 		BootMode: api.StatusBootModeLive,
 		Firmware: facts.Firmware("/"),
 	}
-	if o.observe {
+	if o.watchNetwork() {
 		s.BootMode = api.StatusBootModeObserve
 	}
 	s.Hostname, _ = os.Hostname()

@@ -11,6 +11,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
 	"vigie/services/system/internal/hostkey"
 	"vigie/services/system/internal/httpapi"
@@ -19,7 +20,7 @@ import (
 func newRemote(t *testing.T) *remote {
 	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	g := newGuarding(options{runDir: dir, observe: true}, log)
+	g := newGuarding(options{runDir: dir, observe: true}, board.New(time.Now(), api.Status{}), log)
 	g.keeper = config.New(dir, g.apply, time.Now, log)
 	if err := g.keeper.Open(); err != nil {
 		t.Fatal(err)

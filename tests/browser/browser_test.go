@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -35,34 +34,14 @@ type camera struct {
 
 // task is the script's argument; owner.mjs tells what the fields mean.
 type task struct {
-	URL       string   `json:"url"`
+	stage
 	Code      string   `json:"code"`
 	Cameras   []camera `json:"cameras"`
 	DeadURL   string   `json:"deadUrl"`
-	Shots     string   `json:"shots"`
 	Downloads string   `json:"downloads"`
-	Node      string   `json:"node"`
 }
 
 func TestOwner(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := filepath.Join(root, "build", "shots")
-	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	binary := filepath.Join(dir, "vigie")
-	if err := stack.Build(t.Context(), root, binary); err != nil {
-		t.Fatal(err)
-	}
-
 	video := func(n, w, h, fps int, label string) *content.Video {
 		return &content.Video{Codec: content.H264, Width: w, Height: h, FPS: fps, GOP: fps, Bitrate: 700_000, Label: label, Camera: n}
 	}
@@ -73,7 +52,8 @@ func TestOwner(t *testing.T) {
 		rtspcam.Config{ID: "gate", Video: video(170, 640, 480, 12, "GATE"), Audio: &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}},
 	)
 	gone := cameras(t, rtspcam.Config{ID: "gone", Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}})
-	job := task{Shots: shots, Downloads: dir, Node: filepath.Join(root, "services/web/ui"), DeadURL: gone.URL(gone.Camera("gone"))}
+	b := open(t, "owner", stack.Config{}, nil)
+	job := task{stage: b.stage, Code: b.code, Downloads: b.dir, DeadURL: gone.URL(gone.Camera("gone"))}
 	gone.Close()
 	for _, id := range []string{"door", "yard", "gate"} {
 		c := server.Camera(id)
@@ -86,36 +66,10 @@ func TestOwner(t *testing.T) {
 		job.Cameras = append(job.Cameras, one)
 	}
 
-	volume := filepath.Join(dir, "volume")
-	if err := os.Mkdir(volume, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := services.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			for _, name := range []string{stack.Web, stack.Engine} {
-				text, _ := os.ReadFile(services.Log(name))
-				t.Logf("the log of %s ends with:\n%s", name, text[max(0, len(text)-4000):])
-			}
-		}
-	})
-	waiting, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	greeting, err := services.Greeting(waiting)
-	if err != nil {
-		t.Fatal(err)
-	}
-	job.URL, job.Code = greeting.URL, greeting.SetupCode
 	follow(t, "owner.mjs", job)
 
 	t.Run("the downloaded file is what the camera sent", func(t *testing.T) {
-		file := filepath.Join(dir, "segment.mkv")
+		file := filepath.Join(b.dir, "segment.mkv")
 		stamps, frames, err := recorded.Stamps(t.Context(), file)
 		if err != nil {
 			t.Fatal(err)
@@ -129,8 +83,8 @@ func TestOwner(t *testing.T) {
 	})
 }
 
-// follow runs a script and makes a subtest of each of its steps.
-func follow(t *testing.T, script string, job any) {
+// follow runs a script and makes a subtest of each of its steps. The words before it, if any, are how it is run.
+func follow(t *testing.T, script string, job any, by ...string) {
 	t.Helper()
 	argument, err := json.Marshal(job)
 	if err != nil {
@@ -138,7 +92,8 @@ func follow(t *testing.T, script string, job any) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute+10**watch+*hold)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", script, string(argument))
+	command := append(by, "node", script, string(argument))
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.StdoutPipe()

@@ -4,15 +4,11 @@ package browser
 
 import (
 	"crypto/tls"
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"vigie/internal/api"
-	"vigie/tools/appliance"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/rtspcam"
 	"vigie/tools/stack"
@@ -20,35 +16,14 @@ import (
 
 // cameraTask is camera.mjs's argument.
 type cameraTask struct {
-	URL      string `json:"url"`
-	Username string `json:"username"`
-	Password string `json:"password"`
+	stage
 	Camera   string `json:"camera"`   // id
 	Replaced string `json:"replaced"` // asking for this address gives the camera another certificate
-	Shots    string `json:"shots"`
-	Node     string `json:"node"`
 }
 
 // TestCameraPage: what the page of a camera says of one that offers more than can be recorded, and that shows another
 // certificate while it is recorded.
 func TestCameraPage(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := filepath.Join(root, "build", "shots", "camera")
-	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	binary, volume := filepath.Join(dir, "vigie"), filepath.Join(dir, "volume")
-	if err := errors.Join(stack.Build(t.Context(), root, binary), os.Mkdir(volume, 0o755)); err != nil {
-		t.Fatal(err)
-	}
 	server := camerasBy(t, rtspcam.Transports{TLS: selfSigned(t)}, rtspcam.Config{ID: "gate", Quirks: rtspcam.Quirks{SDP: "sdp-strange-medias"},
 		Video: &content.Video{Codec: content.H264, Width: 480, Height: 360, FPS: 10, GOP: 10, Bitrate: 700_000, Label: "GATE", Camera: 3},
 		Audio: &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}})
@@ -56,34 +31,10 @@ func TestCameraPage(t *testing.T) {
 		server.SetCertificate(selfSigned(t))
 	}))
 	t.Cleanup(workshop.Close)
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := services.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	greeting, err := services.Greeting(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	job := cameraTask{URL: greeting.URL, Username: "owner", Password: "correct horse battery", Replaced: workshop.URL, Shots: shots, Node: filepath.Join(root, "services/web/ui")}
-	client, err := appliance.NewClient(greeting.URL, greeting.Fingerprint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.SetUp(t.Context(), greeting.SetupCode, job.Username, job.Password); err != nil {
-		t.Fatal(err)
-	}
-	var added api.Camera
-	if err := client.Call(t.Context(), "POST", "/cameras", api.CameraRequest{Name: "Gate", URL: server.URL(server.Camera("gate")), Enabled: true}, &added); err != nil {
-		t.Fatal(err)
-	}
-	job.Camera = added.ID
-	follow(t, "camera.mjs", job)
+	b := open(t, "camera", stack.Config{}, nil)
+	b.setUp(t)
+	gate := b.add(t, api.CameraRequest{Name: "Gate", URL: server.URL(server.Camera("gate"))})
+	follow(t, "camera.mjs", cameraTask{b.stage, gate.ID, workshop.URL})
 }
 
 func selfSigned(t *testing.T) *tls.Certificate {

@@ -3,15 +3,12 @@
 package browser
 
 import (
-	"errors"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"vigie/internal/api"
-	"vigie/tools/appliance"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/rtspcam"
 	"vigie/tools/stack"
@@ -45,41 +42,20 @@ type lateCamera struct {
 
 // liveTask is live.mjs's argument.
 type liveTask struct {
-	URL       string       `json:"url"`
-	Username  string       `json:"username"`
-	Password  string       `json:"password"`
+	stage
 	Cameras   []liveCamera `json:"cameras"`
 	WatchMs   int64        `json:"watchMs"`
 	HoldMs    int64        `json:"holdMs"`
 	LimitMs   int64        `json:"limitMs"`
 	Late      lateCamera   `json:"late"`
-	Shots     string       `json:"shots"`
 	Downloads string       `json:"downloads"`
-	Node      string       `json:"node"`
 }
 
 func TestLive(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := filepath.Join(root, "build", "shots", "live")
-	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	binary := filepath.Join(dir, "vigie")
-	if err := stack.Build(t.Context(), root, binary); err != nil {
-		t.Fatal(err)
-	}
 	video := func(codec string, n, w, h, fps int, label string) *content.Video {
 		return &content.Video{Codec: codec, Width: w, Height: h, FPS: fps, GOP: 2 * fps, Bitrate: 700_000, Label: label, Camera: n}
 	}
-	decoder, err := stack.BuildDecoder(t.Context(), root, filepath.Join(root, "build"))
+	decoder, err := stack.BuildDecoder(t.Context(), root(t), filepath.Join(root(t), "build"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,39 +67,9 @@ func TestLive(t *testing.T) {
 		rtspcam.Config{ID: "lane", Video: video(content.MJPEG, 2, 320, 240, 10, "LANE"), Audio: &content.Audio{Codec: content.G726x32, SampleRate: 8000, Channels: 1}},
 		rtspcam.Config{ID: "pier", Video: video(content.H265, 5, 640, 360, 25, "PIER"), Audio: telephone},
 	)
-	job := liveTask{Username: "owner", Password: "correct horse battery", WatchMs: watch.Milliseconds(), HoldMs: hold.Milliseconds(), LimitMs: limit.Milliseconds(), Shots: shots, Downloads: dir, Node: filepath.Join(root, "services/web/ui")}
-	volume := filepath.Join(dir, "volume")
-	if err := os.Mkdir(volume, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Decoder: decoder, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := services.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			for _, name := range []string{stack.Web, stack.Engine} {
-				text, _ := os.ReadFile(services.Log(name))
-				t.Logf("the log of %s ends with:\n%s", name, text[max(0, len(text)-4000):])
-			}
-		}
-	})
-	greeting, err := services.Greeting(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	job.URL = greeting.URL
-	client, err := appliance.NewClient(greeting.URL, greeting.Fingerprint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.SetUp(t.Context(), greeting.SetupCode, job.Username, job.Password); err != nil {
-		t.Fatal(err)
-	}
+	b := open(t, "live", stack.Config{Decoder: decoder}, nil)
+	b.setUp(t)
+	job := liveTask{stage: b.stage, WatchMs: watch.Milliseconds(), HoldMs: hold.Milliseconds(), LimitMs: limit.Milliseconds(), Downloads: b.dir}
 	told := func(c *rtspcam.Camera) liveCamera {
 		v := c.Config().Video
 		return liveCamera{Name: v.Label, FPS: v.FPS, Width: v.Width, Height: v.Height, PhaseMs: map[string]float64{"main": phase(t, c)}}
@@ -133,14 +79,12 @@ func TestLive(t *testing.T) {
 	for _, id := range []string{"gate", "hall", "lane"} {
 		c := server.Camera(id)
 		one := told(c)
-		request := api.CameraRequest{Name: one.Name, URL: server.URL(c), Enabled: true}
+		request := api.CameraRequest{Name: one.Name, URL: server.URL(c)}
 		if sub := server.Camera(id + "2"); sub != nil {
 			request.SubURL = new(server.URL(sub))
 			one.PhaseMs["sub"] = phase(t, sub)
 		}
-		if err := client.Call(t.Context(), "POST", "/cameras", request, nil); err != nil {
-			t.Fatal(err)
-		}
+		b.add(t, request)
 		job.Cameras = append(job.Cameras, one)
 	}
 	follow(t, "live.mjs", job)

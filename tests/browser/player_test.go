@@ -4,18 +4,15 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"vigie/internal/api"
-	"vigie/tools/appliance"
 	"vigie/tools/simcam/content"
 	"vigie/tools/simcam/rtspcam"
 	"vigie/tools/stack"
@@ -27,15 +24,11 @@ var start = flag.Duration("start", 1500*time.Millisecond, "`time` from a click t
 
 // playerTask is the argument of player.mjs, which tells what the fields mean.
 type playerTask struct {
-	URL      string         `json:"url"`
-	Username string         `json:"username"`
-	Password string         `json:"password"`
-	Node     string         `json:"node"`
-	Shots    string         `json:"shots"`
-	Cameras  []playerCamera `json:"cameras"`
-	Foreign  playerCamera   `json:"foreign"`
-	Crowd    []string       `json:"crowd"`
-	StartMs  int64          `json:"startMs"`
+	stage
+	Cameras []playerCamera `json:"cameras"`
+	Foreign playerCamera   `json:"foreign"`
+	Crowd   []string       `json:"crowd"`
+	StartMs int64          `json:"startMs"`
 }
 
 type playerCamera struct {
@@ -48,23 +41,6 @@ type playerCamera struct {
 
 // The first camera's recordings have what a player meets: a border of files, a gap, and a change of format.
 func TestPlayer(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shots := filepath.Join(root, "build", "shots", "player")
-	if err := errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "vigie") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	binary, volume := filepath.Join(dir, "vigie"), filepath.Join(dir, "volume")
-	if err := errors.Join(stack.Build(t.Context(), root, binary), os.Mkdir(volume, 0o755)); err != nil {
-		t.Fatal(err)
-	}
 	small := func(n, w, h int, label string) *content.Video {
 		return &content.Video{Codec: content.H264, Width: w, Height: h, FPS: 10, GOP: 10, Bitrate: 150_000, Label: label, Camera: n}
 	}
@@ -80,46 +56,20 @@ func TestPlayer(t *testing.T) {
 		rtspcam.Config{ID: "five", Video: foreign, Audio: &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}},
 	)
 	url := func(id string) string { return server.URL(server.Camera(id)) }
-	decoder, err := stack.BuildDecoder(t.Context(), root, filepath.Join(root, "build"))
+	decoder, err := stack.BuildDecoder(t.Context(), root(t), filepath.Join(root(t), "build"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	services, err := stack.Start(t.Context(), stack.Config{Binary: binary, Decoder: decoder, Dir: dir, Volumes: []string{volume}, Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := services.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			text, _ := os.ReadFile(services.Log(stack.Engine))
-			t.Logf("the log of the engine ends with:\n%s", text[max(0, len(text)-4000):])
-		}
-	})
-	greeting, err := services.Greeting(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	job := playerTask{URL: greeting.URL, Username: "owner", Password: "correct horse battery", Node: filepath.Join(root, "services/web/ui"), Shots: shots, StartMs: start.Milliseconds()}
-	client, err := appliance.NewClient(greeting.URL, greeting.Fingerprint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	b := open(t, "player", stack.Config{Decoder: decoder}, nil)
+	b.setUp(t)
+	job := playerTask{stage: b.stage, StartMs: start.Milliseconds()}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if err := client.SetUp(ctx, greeting.SetupCode, job.Username, job.Password); err != nil {
-		t.Fatal(err)
-	}
 	always := api.RecordingRule{Calendar: "always", Streams: []api.StreamName{"main"}}
 	plan := &api.RecordingPlan{Standard: always, Alarm: api.RecordingRule{Calendar: "never", Streams: []api.StreamName{"main"}}, PreMb: 4, PostSeconds: 1, SegmentSeconds: 10, SegmentMb: 64}
 	add := func(name, id string) playerCamera {
 		t.Helper()
-		var c api.Camera
-		if err := client.Call(ctx, http.MethodPost, "/cameras", api.CameraRequest{Name: name, URL: url(id), Enabled: true, Recording: plan}, &c); err != nil {
-			t.Fatal(err)
-		}
+		c := b.add(t, api.CameraRequest{Name: name, URL: url(id), Recording: plan})
 		return playerCamera{ID: c.ID, Name: c.Name, FPS: server.Camera(id).Config().Video.FPS, PhaseMs: phase(t, server.Camera(id))}
 	}
 	for _, id := range []string{"one", "two", "three", "four"} {
@@ -132,8 +82,8 @@ func TestPlayer(t *testing.T) {
 	first := job.Cameras[0]
 	recorded := func(what string, enough func(api.Timeline) bool) {
 		t.Helper()
-		if err := client.Until(ctx, what, func() (bool, error) {
-			line, err := client.Timeline(ctx, first.ID, time.Now().Add(-time.Hour), time.Now().Add(time.Minute))
+		if err := b.client.Until(ctx, what, func() (bool, error) {
+			line, err := b.client.Timeline(ctx, first.ID, time.Now().Add(-time.Hour), time.Now().Add(time.Minute))
 			return err == nil && enough(line), err
 		}); err != nil {
 			t.Fatal(err)
@@ -142,7 +92,7 @@ func TestPlayer(t *testing.T) {
 	put := func(request api.CameraRequest) {
 		t.Helper()
 		request.Name, request.Recording = first.Name, plan
-		if err := client.Call(ctx, http.MethodPut, "/cameras/"+first.ID, request, nil); err != nil {
+		if err := b.client.Call(ctx, http.MethodPut, "/cameras/"+first.ID, request, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

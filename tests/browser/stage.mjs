@@ -50,8 +50,8 @@ export async function until(text, probe, limit = 20_000) {
   }
 }
 
-export async function login(username, password) {
-  await page.goto(given.url);
+export async function login(username, password, url = given.url) {
+  await page.goto(url);
   await at('login-username').fill(username);
   await at('login-password').fill(password);
   await at('login-submit').click();

@@ -40,6 +40,9 @@ type Config struct {
 	Screen  io.Writer
 	Decoder string   // the program that decodes for browsers, see BuildDecoder; empty: there is none
 	Engine  []string // more flags for engine
+	// Namespace is a network namespace that the services work in, as ip netns knows it: its virtual Ethernet is the
+	// machine's cards, which system runs, and web may have port 443. Empty: this machine's, which system observes.
+	Namespace string
 }
 
 // Stack is a running set of services.
@@ -106,8 +109,8 @@ func (s *Stack) services() []string {
 // Socket is the API socket of a service but web.
 func (s *Stack) Socket(service string) string { return filepath.Join(s.cfg.Dir, service+".sock") }
 
-// console is the socket that web has for the console and for SSH.
-func (s *Stack) console() string { return filepath.Join(s.cfg.Dir, "console.sock") }
+// Console is the socket that web has for the console and for SSH.
+func (s *Stack) Console() string { return filepath.Join(s.cfg.Dir, "console.sock") }
 
 // Log is the file with a service's standard error.
 func (s *Stack) Log(service string) string { return filepath.Join(s.cfg.Dir, service+".log") }
@@ -134,16 +137,23 @@ func (s *Stack) arguments(service string) []string {
 		for _, v := range s.cfg.Volumes {
 			args = append(args, "-volume", v)
 		}
+		if s.cfg.Namespace != "" {
+			args = append(args, "-network", "-resolv", filepath.Join(s.cfg.Dir, "resolv.conf"))
+		}
 		return args
 	case Engine:
 		return append([]string{Engine, "-socket", s.Socket(Engine), "-system", s.Socket(System), "-state", filepath.Join(s.cfg.Dir, "engine"),
 			"-decoder", s.cfg.Decoder}, s.cfg.Engine...)
-	case NTP: // on any free port, once it is switched on
-		return []string{NTP, "-socket", s.Socket(NTP), "-system", s.Socket(System), "-port", "0"}
+	case NTP:
+		port := "0" // any free one, once it is switched on
+		if s.cfg.Namespace != "" {
+			port = "123"
+		}
+		return []string{NTP, "-socket", s.Socket(NTP), "-system", s.Socket(System), "-port", port}
 	case SSH:
-		return []string{SSH, "-socket", s.Socket(SSH), "-system", s.Socket(System), "-web", s.console()}
+		return []string{SSH, "-socket", s.Socket(SSH), "-system", s.Socket(System), "-web", s.Console()}
 	}
-	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-ssh", s.Socket(SSH), "-console", s.console(),
+	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-ssh", s.Socket(SSH), "-console", s.Console(),
 		"-state", filepath.Join(s.cfg.Dir, "web")}
 }
 
@@ -153,7 +163,11 @@ func (s *Stack) StartService(ctx context.Context, service string) error {
 	if err != nil {
 		return fmt.Errorf("open log of %s: %w", service, err)
 	}
-	cmd := exec.Command(s.cfg.Binary, s.arguments(service)...)
+	command := append([]string{s.cfg.Binary}, s.arguments(service)...)
+	if s.cfg.Namespace != "" {
+		command = append([]string{"ip", "netns", "exec", s.cfg.Namespace}, command...)
+	}
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = log
 	screens := []io.Writer{log}
 	if service == Web {
@@ -194,8 +208,8 @@ func (s *Stack) answers(ctx context.Context, service string, c *child) error {
 	defer cancel()
 	network, address := "unix", s.Socket(service)
 	if service == Web {
-		if _, port, err := net.SplitHostPort(s.cfg.Listen); err != nil || port == "0" {
-			_, err := s.Greeting(ctx) // the port is known from there only
+		if _, port, err := net.SplitHostPort(s.cfg.Listen); err != nil || port == "0" || s.cfg.Namespace != "" {
+			_, err := s.Greeting(ctx) // the port is known from there only, or not this machine's
 			if err != nil {
 				return s.failed(service, err)
 			}

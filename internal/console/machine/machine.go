@@ -97,7 +97,7 @@ func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
 }
 
 // PlanNetwork says what other settings would do. An error is a Refusal.
-func (m *Machine) PlanNetwork(ctx context.Context, n api.Network) (plan api.NetworkPlan, err error) {
+func (m *Machine) PlanNetwork(ctx context.Context, n api.Network) (plan api.Plan, err error) {
 	err = do(ctx, "system", func(ctx context.Context) (err error) {
 		plan, err = m.system.PutNetwork(ctx, api.NetworkRequest{Settings: n.Settings, Version: n.Version, DryRun: true})
 		return err

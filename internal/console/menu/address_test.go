@@ -1,6 +1,7 @@
 package menu
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -11,10 +12,21 @@ var addressCases = []struct{ in, want, refused string }{
 	{"192.168.1.20/255.255.252.0", "192.168.1.20/22", ""},
 	{"192.168.1.20", "192.168.1.20/32", ""}, // the mask is asked for
 	{"10.0.0.1/8", "10.0.0.1/8", ""},
-	{"", "", "no IPv4 address"},
-	{"192.168.1", "", "no IPv4 address"},
-	{"192.168.1.256/24", "", "no IPv4 address"},
-	{"2001:db8::1/64", "", "no IPv4 address"},
+	{"2001:db8::20/56", "2001:db8::20/56", ""},
+	{"2001:DB8::20 64", "2001:db8::20/64", ""},
+	{"fd00::1", "fd00::1/64", ""},
+	{"2001:db8::/127", "2001:db8::/127", ""}, // RFC 6164
+	{"", "", "no IP address"},
+	{"192.168.1", "", "no IP address"},
+	{"192.168.1.256/24", "", "no IP address"},
+	{"fe80::1%eth0/64", "", "no IP address"},
+	{"::ffff:192.168.1.20/96", "", "no IP address"},
+	{"2001:db8::/64", "", "the network itself"},
+	{"2001:db8::1/129", "", "no length"},
+	{"2001:db8::1/ffff::", "", "no length"},
+	{"fe80::1/64", "", "cannot be this machine's"},
+	{"::1/128", "", "cannot be this machine's"},
+	{"ff02::1/64", "", "cannot be this machine's"},
 	{"192.168.1.0/24", "", "the network itself"},
 	{"192.168.1.20/33", "", "no netmask"},
 	{"192.168.1.20/0", "", "no netmask"},
@@ -35,9 +47,11 @@ func TestAddressesAreReadAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %q", c.in, got, err, c.refused)
 		}
 	}
-	for in, want := range map[string]bool{"": true, "10.0.0.1": true, "fe80::1": false, "x": false, "0.0.0.0": false} {
-		if _, err := readGateway(in); (err == nil) != want {
-			t.Errorf("gateway %q: %v", in, err)
+	for in, want := range map[string][2]bool{"": {true, true}, "10.0.0.1": {true, false}, "fe80::1": {false, true}, "fe80::1%2": {}, "x": {}, "0.0.0.0": {}, "::": {}} {
+		for i, own := range []string{"10.0.0.9", "2001:db8::9"} {
+			if _, err := readGateway(netip.MustParseAddr(own))(in); (err == nil) != want[i] {
+				t.Errorf("gateway %q of %s: %v", in, own, err)
+			}
 		}
 	}
 	for in, want := range map[string]string{"": "", "10.0.0.1": "10.0.0.1", "10.0.0.1, 2001:db8::53": "10.0.0.1 2001:db8::53", "1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4": "!", "dns": "!"} {
@@ -54,11 +68,12 @@ func FuzzReadAddress(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		p, err := readAddress(in)
-		if err == nil && (!p.IsValid() || !p.Addr().Is4() || p.Bits() < 1) {
+		if err == nil && (!p.IsValid() || p.Bits() < 1) {
 			t.Errorf("%q is read as %v", in, p)
 		}
 		_, _ = readMask(in)
-		_, _ = readGateway(in)
+		_, _ = readGateway(netip.IPv4Unspecified())(in)
+		_, _ = readGateway(netip.IPv6Unspecified())(in)
 		_, _ = readServers(in)
 	})
 }

@@ -55,7 +55,7 @@ type Machine interface {
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	ResetPassword(ctx context.Context) (webapi.Reset, error)
 	Network(ctx context.Context) (api.Network, error)
-	PlanNetwork(ctx context.Context, n api.Network) (api.NetworkPlan, error)
+	PlanNetwork(ctx context.Context, n api.Network) (api.Plan, error)
 	SetNetwork(ctx context.Context, n api.Network) error
 	TryNetwork(ctx context.Context, n api.Network) error
 	ConfirmNetwork(ctx context.Context) error

@@ -57,11 +57,11 @@ func (f *fake) Network(context.Context) (api.Network, error) {
 	return f.network, nil
 }
 
-func (f *fake) PlanNetwork(_ context.Context, n api.Network) (api.NetworkPlan, error) {
+func (f *fake) PlanNetwork(_ context.Context, n api.Network) (api.Plan, error) {
 	if f.refuse != nil {
-		return api.NetworkPlan{}, f.refuse
+		return api.Plan{}, f.refuse
 	}
-	return api.NetworkPlan{Steps: []api.NetworkStep{{Kind: api.NetworkStepKindInfo, Text: "lan1 gets other addresses."}, {Kind: api.NetworkStepKindWarning, Text: "10.77.0.100 goes away."}},
+	return api.Plan{Steps: []api.PlanStep{{Kind: api.PlanStepKindInfo, Text: "lan1 gets other addresses."}, {Kind: api.PlanStepKindWarning, Text: "10.77.0.100 goes away."}},
 		Urls: []string{"https://10.77.0.5/"}}, nil
 }
 
@@ -179,7 +179,7 @@ func TestAnAddressIsSetByHandAndTheNetworkIsReset(t *testing.T) {
 	p.Type("2")
 	p.Read(`192\.168\.1\.20/24: $`)
 	p.Type("10.77.0.999/24\r")
-	p.Read(`"10\.77\.0\.999/24" is no IPv4 address\. Write`)
+	p.Read(`"10\.77\.0\.999/24" is no IP address\. Write`)
 	p.Type("10.77.0.5\r")
 	p.Read(`255\.255\.255\.0: $`)
 	p.Type("255.255.0.255\r")
@@ -209,6 +209,26 @@ func TestAnAddressIsSetByHandAndTheNetworkIsReset(t *testing.T) {
 	p.Type(" ")
 	p.Read(`Choice: $`)
 	if got, _ := f.Network(t.Context()); got.Settings.Interfaces[1].Ipv4.Method != "dhcp" {
+		t.Errorf("%+v", got.Settings)
+	}
+	p.Type("1")
+	p.Read(`Choice: $`)
+	p.Type("1")
+	p.Read(`192\.168\.1\.20/24: $`)
+	p.Type("2001:db8::5/64\r")
+	p.Read(`none\): $`)
+	p.Type("10.77.0.1\r")
+	p.Read(`no IPv6 address of a router`)
+	p.Type("fe80::1\r")
+	p.Read(`with spaces\): $`)
+	p.Type("\r")
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Done\.`)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	six := api.IPv6Settings{Method: "static", Addresses: []string{"2001:db8::5/64"}, Gateway: "fe80::1"}
+	if got, _ := f.Network(t.Context()); cmp.Diff(six, got.Settings.Interfaces[0].Ipv6) != "" || got.Settings.Interfaces[0].Ipv4.Method != "" {
 		t.Errorf("%+v", got.Settings)
 	}
 	p.Type("3")

@@ -39,24 +39,24 @@ func (m *Menu) network(ctx context.Context) error {
 	}
 }
 
-// setAddress asks for a fixed IPv4 address of one interface.
+// setAddress asks for a fixed address of one interface, of either family.
 func (m *Menu) setAddress(ctx context.Context) error {
 	n, id, err := m.edit(ctx)
 	if err != nil {
 		return err
 	}
-	address, err := answer(ctx, m, "IPv4 address, for example 192.168.1.20/24:", "", readAddress)
+	address, err := answer(ctx, m, "Address, for example 192.168.1.20/24:", "", readAddress)
 	if err != nil {
 		return err
 	}
-	if address.Bits() == noMask {
+	if address.Addr().Is4() && address.Bits() == noMask {
 		bits, err := answer(ctx, m, "Netmask, for example 255.255.255.0:", "", readMask)
 		if err != nil {
 			return err
 		}
 		address = netip.PrefixFrom(address.Addr(), bits)
 	}
-	gateway, err := answer(ctx, m, "Gateway (Enter for none):", "", readGateway)
+	gateway, err := answer(ctx, m, "Gateway (Enter for none):", "", readGateway(address.Addr()))
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,12 @@ func (m *Menu) setAddress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ip := api.IPv4Settings{Method: api.IPv4SettingsMethodStatic, Addresses: []string{address.String()}, Gateway: gateway}
-	if err := setIPv4(&n.Settings, id, ip); err != nil {
+	if address.Addr().Is4() {
+		err = setIPv4(&n.Settings, id, api.IPv4Settings{Method: api.IPv4SettingsMethodStatic, Addresses: []string{address.String()}, Gateway: gateway})
+	} else {
+		err = setIPv6(&n.Settings, id, api.IPv6Settings{Method: api.IPv6SettingsMethodStatic, Addresses: []string{address.String()}, Gateway: gateway})
+	}
+	if err != nil {
 		return m.done(ctx, err, "")
 	}
 	n.Settings.DNSServers = dns
@@ -126,21 +130,31 @@ func (m *Menu) edit(ctx context.Context) (n api.Network, id string, err error) {
 
 // setIPv4 sets one interface's IPv4 in the settings.
 func setIPv4(s *api.NetworkSettings, id string, ip api.IPv4Settings) error {
+	return setOne(s, id, func(four *api.IPv4Settings, _ *api.IPv6Settings) { *four = ip })
+}
+
+// setIPv6 sets its IPv6.
+func setIPv6(s *api.NetworkSettings, id string, ip api.IPv6Settings) error {
+	return setOne(s, id, func(_ *api.IPv4Settings, six *api.IPv6Settings) { *six = ip })
+}
+
+func setOne(s *api.NetworkSettings, id string, set func(*api.IPv4Settings, *api.IPv6Settings)) error {
 	for i := range s.Interfaces {
-		if s.Interfaces[i].ID == id {
-			s.Interfaces[i].Ipv4, s.Interfaces[i].Disabled = ip, false
+		if n := &s.Interfaces[i]; n.ID == id {
+			set(&n.Ipv4, &n.Ipv6)
+			n.Disabled = false
 			return nil
 		}
 	}
 	for i := range s.Bonds {
-		if s.Bonds[i].Name == id {
-			s.Bonds[i].Ipv4 = ip
+		if n := &s.Bonds[i]; n.Name == id {
+			set(&n.Ipv4, &n.Ipv6)
 			return nil
 		}
 	}
 	for i := range s.Vlans {
-		if s.Vlans[i].Name == id {
-			s.Vlans[i].Ipv4 = ip
+		if n := &s.Vlans[i]; n.Name == id {
+			set(&n.Ipv4, &n.Ipv6)
 			return nil
 		}
 	}
@@ -161,7 +175,7 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 	}
 	for _, s := range plan.Steps {
 		mark := " - "
-		if s.Kind != api.NetworkStepKindInfo {
+		if s.Kind != api.PlanStepKindInfo {
 			mark = " ! "
 		}
 		if err := m.say(mark + s.Text); err != nil {

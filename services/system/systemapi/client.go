@@ -52,8 +52,8 @@ func (c *Client) Network(ctx context.Context) (api.Network, error) {
 }
 
 // PutNetwork changes the network on trial, or says what that would do.
-func (c *Client) PutNetwork(ctx context.Context, r api.NetworkRequest) (api.NetworkPlan, error) {
-	var out api.NetworkPlan
+func (c *Client) PutNetwork(ctx context.Context, r api.NetworkRequest) (api.Plan, error) {
+	var out api.Plan
 	err := c.ask.Call(ctx, http.MethodPut, "/v1/network", r, &out)
 	return out, err
 }

@@ -111,9 +111,9 @@ func (b *Board) SetInterfaces(v []api.Interface) { set(b, &b.status.Interfaces, 
 // SetDNSServers replaces the DNS servers in use; the list then belongs to the board.
 func (b *Board) SetDNSServers(v []string) { set(b, &b.status.DNSServers, list(v)) }
 
-// SetNetworkTrial sets the change of the network that waits to be confirmed; the zero value: there is none. How much time
-// is left is no state: whoever reads the board works it out.
-func (b *Board) SetNetworkTrial(v api.NetworkTrial) { set(b, &b.status.NetworkTrial, v) }
+// SetTrial sets the change that waits to be confirmed; the zero value: there is none. How much time is left is no state:
+// whoever reads the board works it out.
+func (b *Board) SetTrial(v api.Trial) { set(b, &b.status.Trial, v) }
 
 // SetClock replaces the clock's section, but for the time zone. NowMs is no state: whoever reads the board fills it in.
 func (b *Board) SetClock(v api.Clock) {

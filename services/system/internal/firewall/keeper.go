@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -33,71 +32,35 @@ type Restored struct {
 
 // State is how the firewall is.
 type State struct {
-	Problem  string // why it does not protect as it should, for people; empty: it does
-	Links    []links.Link
-	Zones    map[string]Zone // as in Settings
+	Problem  string          // why it does not protect as it should, for people; empty: it does
+	Links    []links.Link    // to be read only
+	Zones    map[string]Zone // as in Settings, likewise
 	Counts   map[Zone]map[string]Count
 	Restored []Restored // the newest last
 }
 
-// Keeper keeps rules and settings right while interfaces and wishes change. Its methods may be called from any goroutine.
+// Keeper keeps rules and settings right while interfaces and wishes change. What is asked is applied by Run, or by Apply at
+// once. Its methods may be called from any goroutine.
 type Keeper struct {
+	*links.Duty[Settings]
 	proc string // /proc/sys
 	log  *slog.Logger
-	wake chan struct{}
 
 	applying sync.Mutex // serialises what is done to the kernel; guards table
 	table    *Table
 
-	mu       sync.Mutex
-	settings Settings
-	links    []links.Link
-	state    State
-	secured  bool // settings were looked at before
+	mu      sync.Mutex
+	state   State
+	secured bool // settings were looked at before
 }
 
 // New returns a keeper; nothing is touched until Apply or Run. proc is where the kernel's settings are, /proc/sys.
 func New(proc string, log *slog.Logger) *Keeper {
-	return &Keeper{proc: proc, log: log, wake: make(chan struct{}, 1)}
-}
-
-// Configure says what is asked. It is applied by Run, or by Apply at once.
-func (k *Keeper) Configure(s Settings) {
-	k.mu.Lock()
-	k.settings = Settings{maps.Clone(s.Zones), slices.Clone(s.Openings)}
-	k.mu.Unlock()
-	k.hint()
-}
-
-// SetLinks says what interfaces there are.
-func (k *Keeper) SetLinks(list []links.Link) {
-	k.mu.Lock()
-	k.links = slices.Clone(list)
-	k.mu.Unlock()
-	k.hint()
-}
-
-func (k *Keeper) hint() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
+	return &Keeper{Duty: links.NewDuty[Settings](), proc: proc, log: log}
 }
 
 // Run works until ctx is cancelled. The rules outlive it.
-func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(watching)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-k.wake:
-		case <-tick.C:
-		}
-		k.Apply()
-	}
-}
+func (k *Keeper) Run(ctx context.Context) error { return k.Duty.Run(ctx, watching, k.Apply) }
 
 // Apply makes rules and settings what they should be. What goes wrong is logged once, shown in the state, and tried again
 // by Run: a machine whose kernel has no packet filter records all the same.
@@ -146,11 +109,10 @@ func (k *Keeper) apply() error {
 
 // config is what is asked, of the interfaces that there are.
 func (k *Keeper) config() Config {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	c := Config{Openings: slices.Clone(k.settings.Openings)}
-	for _, l := range k.links {
-		zone := k.settings.Zones[l.ID]
+	settings, list := k.Asked()
+	c := Config{Openings: slices.Clone(settings.Openings)}
+	for _, l := range list {
+		zone := settings.Zones[l.ID]
 		if zone == "" {
 			zone = Both
 		}
@@ -190,11 +152,11 @@ func (k *Keeper) State() State {
 	if k.table != nil {
 		counts, err = k.table.Counts()
 	}
+	settings, list := k.Asked()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := k.state
-	s.Counts = counts
-	s.Links, s.Zones = slices.Clone(k.links), maps.Clone(k.settings.Zones)
+	s.Counts, s.Links, s.Zones = counts, list, settings.Zones
 	s.Restored = slices.Clone(s.Restored)
 	if s.Problem == "" && err != nil {
 		s.Problem = "The firewall's counters cannot be read: " + err.Error() + "."

@@ -15,7 +15,7 @@ func (s *server) firewall(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-func (s *server) setFirewall(w http.ResponseWriter, r *http.Request) error {
+func (s *server) putFirewall(w http.ResponseWriter, r *http.Request) error {
 	var req api.FirewallRequest
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
@@ -23,7 +23,19 @@ func (s *server) setFirewall(w http.ResponseWriter, r *http.Request) error {
 	if req.Services == nil {
 		return answer.Field("services", "missing", "Give the list of services; an empty one means that all are in their usual zones.")
 	}
-	return done(w, s.machine.SetFirewall(r.Context(), req))
+	plan, err := s.machine.PutFirewall(r.Context(), req, caller(r))
+	if err == nil {
+		answer.JSON(w, http.StatusOK, plan)
+	}
+	return err
+}
+
+func (s *server) confirmFirewall(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.ConfirmFirewall(r.Context(), caller(r)))
+}
+
+func (s *server) rollBackFirewall(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.RollBackFirewall(r.Context()))
 }
 
 func (s *server) setRelayPorts(w http.ResponseWriter, r *http.Request) error {

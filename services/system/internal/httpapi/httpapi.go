@@ -38,7 +38,6 @@ type Machine interface {
 	SetHosts(ctx context.Context, r api.HostWatchRequest) error
 	HostHistory(address string) (api.HostHistory, error)
 	Firewall(ctx context.Context) (api.Firewall, error)
-	SetFirewall(ctx context.Context, r api.FirewallRequest) error
 	SetRelayPorts(ctx context.Context, p api.RelayPorts) error
 	Bandwidth(ctx context.Context) ([]api.Bandwidth, error)
 	SetBandwidth(ctx context.Context, limits []api.BandwidthLimit) error
@@ -48,7 +47,7 @@ type Machine interface {
 	StartService(ctx context.Context, name string) error
 	ServiceLog(ctx context.Context, name string) ([]string, error)
 	Memory() (api.Memory, error)
-	NetworkMachine
+	TrialMachine
 	DiskMachine
 	SSHMachine
 	DiagnosticMachine
@@ -83,7 +82,9 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST /v1/network/confirm":            s.confirmNetwork,
 		"POST /v1/network/rollback":           s.rollBackNetwork,
 		"GET /v1/firewall":                    s.firewall,
-		"PUT /v1/firewall":                    s.setFirewall,
+		"PUT /v1/firewall":                    s.putFirewall,
+		"POST /v1/firewall/confirm":           s.confirmFirewall,
+		"POST /v1/firewall/rollback":          s.rollBackFirewall,
 		"PUT /v1/firewall/relay":              s.setRelayPorts,
 		"GET /v1/bandwidth":                   s.bandwidth,
 		"PUT /v1/bandwidth":                   s.setBandwidth,
@@ -127,7 +128,7 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	status.Memory = memory
 	status.Clock.NowMs = s.now().UnixMilli()
-	if t := &status.NetworkTrial; t.EndsMs != 0 {
+	if t := &status.Trial; t.EndsMs != 0 {
 		t.LeftMs = s.machine.TrialLeft().Milliseconds()
 		t.EndsMs = status.Clock.NowMs + t.LeftMs
 	}

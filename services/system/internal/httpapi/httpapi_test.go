@@ -77,9 +77,16 @@ func (f *fakes) Firewall(context.Context) (api.Firewall, error) {
 		Restored: []api.RestoredSetting{{AtMs: 5, Setting: "net/ipv4/ip_forward was 1"}},
 	}, f.do("firewall")
 }
-func (f *fakes) SetFirewall(_ context.Context, r api.FirewallRequest) error {
-	return f.do(fmt.Sprintf("firewall %v", r.Services))
+func (f *fakes) PutFirewall(_ context.Context, r api.FirewallRequest, by Caller) (api.Plan, error) {
+	if len(r.Services) > 0 && r.Services[0].ID == "bad" {
+		return api.Plan{}, f.do("bad")
+	}
+	return api.Plan{Steps: []api.PlanStep{}, Urls: []string{}}, f.do(fmt.Sprintf("firewall %v dry %v by %s, connected for %s", r.Services, r.DryRun, by.User, by.Connected))
 }
+func (f *fakes) ConfirmFirewall(_ context.Context, by Caller) error {
+	return f.do("confirm firewall by " + by.User)
+}
+func (f *fakes) RollBackFirewall(context.Context) error { return f.do("roll back firewall") }
 func (f *fakes) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 	return f.do(fmt.Sprintf("relay %v %v", p.TCP, p.UDP))
 }
@@ -127,8 +134,8 @@ func (f *fakes) ServiceLog(_ context.Context, n string) ([]string, error) {
 func (f *fakes) Network(context.Context) (api.Network, error) {
 	return api.Network{Settings: api.NetworkSettings{Hostname: "gate"}, Version: "1"}, nil
 }
-func (f *fakes) PutNetwork(_ context.Context, r api.NetworkRequest, by Caller) (api.NetworkPlan, error) {
-	plan := api.NetworkPlan{Steps: []api.NetworkStep{{Kind: api.NetworkStepKindDanger, Text: "You will lose this address."}}, LosesAddress: true, Urls: []string{"https://192.0.2.9/"}}
+func (f *fakes) PutNetwork(_ context.Context, r api.NetworkRequest, by Caller) (api.Plan, error) {
+	plan := api.Plan{Steps: []api.PlanStep{{Kind: api.PlanStepKindDanger, Text: "You will lose this address."}}, LosesAddress: true, Urls: []string{"https://192.0.2.9/"}}
 	return plan, f.do(fmt.Sprintf("network %s dry %v by %s at %s", r.Settings.Hostname, r.DryRun, by.User, by.Reached))
 }
 func (f *fakes) ConfirmNetwork(_ context.Context, by Caller) error {
@@ -150,7 +157,7 @@ func full() *board.Board {
 			BondState: api.BondState{Mode: api.BondModeN8023Ad, Members: []string{"02:00:00:00:00:02"}, PartnerMac: "02:00:00:00:00:09"}},
 		{ID: "02:00:00:00:00:02", Kind: api.InterfaceKindEthernet, Name: "lan2", Bond: "bond0", Addresses: []string{}, Member: api.BondMember{Active: true, Link: api.BondMemberLinkUp}},
 	})
-	b.SetNetworkTrial(api.NetworkTrial{EndsMs: 1, User: "owner", Urls: []string{"https://192.0.2.9/"}})
+	b.SetTrial(api.Trial{Subject: api.TrialSubjectFirewall, EndsMs: 1, User: "owner", Urls: []string{"https://192.0.2.9/"}})
 	b.SetClock(api.Clock{Status: api.ClockStatusSynchronised, Server: "a", OffsetMs: -0.25, LastSyncMs: 7, Servers: []string{"a", "b"},
 		SetAt: []string{"03:30"}, NextMs: 8, Reference: api.ClockReference{ID: "c0000201", Stratum: 3, Leap: api.ClockReferenceLeapAdd, RootDelayUs: 4, RootDispersionUs: 5, AtMs: 6},
 		Sources: []api.ClockSource{
@@ -224,10 +231,12 @@ var requests = []struct {
 	{"startService", "POST", "/v1/services/engine/start", "", 202, "start engine", ""},
 	{"startService", "POST", "/v1/services/bad/start", "", 409, "", "refused"},
 	{"getFirewall", "GET", "/v1/firewall", "", 200, "firewall", ""},
-	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"web","zones":["office"]}]}`, 204, "firewall [{web [office]}]", ""},
-	{"putFirewall", "PUT", "/v1/firewall", `{"services":[]}`, 204, "firewall []", ""},
+	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"web","zones":["office"]}],"dryRun":true}`, 200, "firewall [{web [office]}] dry true by owner, connected for 1.5s", ""},
+	{"putFirewall", "PUT", "/v1/firewall", `{"services":[]}`, 200, "firewall [] dry false by owner, connected for 1.5s", ""},
 	{"putFirewall", "PUT", "/v1/firewall", `{}`, 400, "", "missing"},
 	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"bad","zones":[]}]}`, 409, "", "refused"},
+	{"confirmFirewall", "POST", "/v1/firewall/confirm", "", 204, "confirm firewall by owner", ""},
+	{"rollBackFirewall", "POST", "/v1/firewall/rollback", "", 204, "roll back firewall", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":[554,322],"udp":[]}`, 204, "relay [554 322] []", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":"all"}`, 400, "", "bad_json"},
 	{"getBandwidth", "GET", "/v1/bandwidth", "", 200, "bandwidth", ""},
@@ -272,6 +281,7 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("Vigie-User", "owner")
 			req.Header.Set("Vigie-Reached", "192.0.2.1")
+			req.Header.Set("Vigie-Connected-Ms", "1500")
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, req)
 			if w.Code != c.status || strings.Join(f.did, ";") != c.did || !strings.Contains(w.Body.String(), c.code) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"vigie/internal/answer"
@@ -15,21 +16,27 @@ import (
 type Caller struct {
 	User    string
 	Reached netip.Addr // the machine's own address by which the request came; not valid: not known
+	// Connected is how long the connection has stood by which it came; 0: not known.
+	Connected time.Duration
 }
 
-// NetworkMachine is what the API can have done to the network.
-type NetworkMachine interface {
+// TrialMachine is what the API can have done on trial: to the network, and to the firewall.
+type TrialMachine interface {
 	Network(ctx context.Context) (api.Network, error)
-	PutNetwork(ctx context.Context, r api.NetworkRequest, by Caller) (api.NetworkPlan, error)
+	PutNetwork(ctx context.Context, r api.NetworkRequest, by Caller) (api.Plan, error)
 	ConfirmNetwork(ctx context.Context, by Caller) error
 	RollBackNetwork(ctx context.Context) error
+	PutFirewall(ctx context.Context, r api.FirewallRequest, by Caller) (api.Plan, error)
+	ConfirmFirewall(ctx context.Context, by Caller) error
+	RollBackFirewall(ctx context.Context) error
 	// TrialLeft is the time until a trial ends.
 	TrialLeft() time.Duration
 }
 
 func caller(r *http.Request) Caller {
 	reached, _ := netip.ParseAddr(r.Header.Get("Vigie-Reached")) // not valid when it is not told
-	return Caller{User: cmp.Or(r.Header.Get("Vigie-User"), "unknown"), Reached: reached.Unmap()}
+	ms, _ := strconv.ParseInt(r.Header.Get("Vigie-Connected-Ms"), 10, 64)
+	return Caller{User: cmp.Or(r.Header.Get("Vigie-User"), "unknown"), Reached: reached.Unmap(), Connected: time.Duration(ms) * time.Millisecond}
 }
 
 func (s *server) network(w http.ResponseWriter, r *http.Request) error {

@@ -16,6 +16,9 @@ import (
 // forever is the lifetime of an address that does not end, as the kernel tells it.
 const forever = 1<<32 - 1
 
+// retryEvery is between two tries of an IPv6 address that another machine had.
+const retryEvery = 30 * time.Second
+
 // address is one that an interface should have.
 type address struct {
 	netip.Prefix
@@ -74,10 +77,29 @@ func (m *Manager) family(n *nic, family int) {
 		return // the kernel has taken them
 	}
 	routes := n.routes(family, want)
+	m.retry(n, family)
 	for range 2 {
 		m.addMissing(n, family, want, routes)
 		if !m.dropOthers(n, family, want, routes) {
 			return
+		}
+	}
+}
+
+// retry takes IPv6 addresses away that another machine had (RFC 4862, section 5.4.5), so that they are tried once more: he may
+// have left.
+func (m *Manager) retry(n *nic, family int) {
+	if family != netlink.FAMILY_V6 || time.Since(n.retried) < retryEvery {
+		return
+	}
+	n.retried = time.Now()
+	there, err := netlink.AddrList(n.link, family)
+	if err != nil {
+		m.complain(n, "list addresses", err)
+	}
+	for _, a := range there {
+		if a.Flags&unix.IFA_F_DADFAILED != 0 && a.Scope == int(netlink.SCOPE_UNIVERSE) {
+			m.try(n, "remove address", netlink.AddrDel(n.link, &a))
 		}
 	}
 }

@@ -79,8 +79,11 @@ func (m *Manager) describeAddresses(n *nic, out *api.Interface) {
 			out.Addresses = append(out.Addresses, addr.IPNet.String())
 		}
 		if addr.Flags&unix.IFA_F_DADFAILED != 0 {
-			out.Problem = "Another machine has the address " + addr.IP.String() + " already."
+			out.Problem = "Another machine has the address " + addr.IP.String() + ", so that this one does not use it. Give one of them another address."
 		}
+	}
+	if text := n.contest(); text != "" {
+		out.Problem = text
 	}
 	out.Gateway, out.Gateway6 = n.gateway(netlink.FAMILY_V4), n.gateway(netlink.FAMILY_V6)
 }
@@ -123,6 +126,8 @@ func (m *Manager) describeBond(n *nic, l *netlink.Bond) api.BondState {
 		out.Aggregator, out.Ports, out.PartnerMac = number("ad_aggregator"), number("ad_num_ports"), n.sys("bonding/ad_partner_mac")
 		if out.PartnerMac == "00:00:00:00:00:00" {
 			out.PartnerMac = ""
+		} else {
+			out.PartnerKey = number("ad_partner_key")
 		}
 	}
 	return out

@@ -7,7 +7,7 @@
 // drops no connection of another. News may be lost; that costs seconds and no more.
 //
 // One goroutine (Run) owns all state. Each interface that uses DHCP has a client in a goroutine of its own (package dhcp),
-// so that none waits for another's server.
+// so that none waits for another's server; so have the watches over who else has addresses that are set by hand.
 //
 // Invariants: of an interface's IPv4 addresses only the configured ones and the lease's are there, once it is known whether
 // there is a lease; each interface's routes have a metric of their own, so that two on one network do not fight. A lease's
@@ -72,6 +72,7 @@ type Manager struct {
 	cfg     Config
 	board   Board
 	reports chan report
+	rivals  chan rivalNews
 	clients sync.WaitGroup
 	news    chan struct{} // holds one: wanted or released changed
 
@@ -104,7 +105,7 @@ func New(cfg Config, board Board) *Manager {
 	if cfg.Ours == nil {
 		cfg.Ours = physical
 	}
-	return &Manager{cfg: cfg, board: board, reports: make(chan report), news: make(chan struct{}, 1), nics: map[int]*nic{}, refusals: map[string]string{}, resolv: "\x00"}
+	return &Manager{cfg: cfg, board: board, reports: make(chan report), rivals: make(chan rivalNews), news: make(chan struct{}, 1), nics: map[int]*nic{}, refusals: map[string]string{}, resolv: "\x00"}
 }
 
 // Configure says what the interfaces should be like from now on. It does not wait for it.
@@ -197,6 +198,8 @@ func (m *Manager) Run(ctx context.Context) error {
 				m.follow(n, r.state)
 				m.publish()
 			}
+		case r := <-m.rivals:
+			m.meet(r)
 		case <-soon.C:
 			m.resync(ctx)
 		case <-tick.C:
@@ -252,6 +255,7 @@ func (m *Manager) resync(ctx context.Context) {
 		if !m.cfg.Observe {
 			m.addresses(n)
 		}
+		m.guard(ctx, n)
 	}
 	m.publish()
 }

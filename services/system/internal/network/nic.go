@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigie/internal/sysconfig"
+	"vigie/services/system/internal/arp"
 	"vigie/services/system/internal/dhcp"
 )
 
@@ -33,6 +35,9 @@ type nic struct {
 	failed    bool        // something could not be done in this pass
 	complaint string      // logged last
 	ownMTU    int         // of the card, when nothing is configured
+	watch     *watch      // over its static addresses; nil: there are none
+	rivals    map[netip.Addr]arp.MAC
+	retried   time.Time // when IPv6 addresses that others had were tried again
 }
 
 // clientRun is one run of a DHCP client, from one coming of the carrier to its going.
@@ -206,6 +211,9 @@ func (m *Manager) end(n *nic) {
 func (m *Manager) forget(index int) {
 	n := m.nics[index]
 	m.end(n)
+	if n.watch != nil {
+		n.watch.cancel()
+	}
 	delete(m.nics, index)
 	if n.kind == sysconfig.KindNIC {
 		m.cfg.Log.Warn("NIC is gone", "nic", n.name)

@@ -12,21 +12,22 @@ import (
 
 // Plan is what a change of the configuration means for people.
 type Plan struct {
-	Steps []api.NetworkStep // empty: nothing changes
-	Loses bool              // the address by which the admin came
-	URLs  []string          // of the web admin afterwards, as far as known; those of the admin's own network first
+	Steps []api.PlanStep // empty: nothing changes
+	Loses bool           // the address by which the admin came
+	URLs  []string       // of the web admin afterwards, as far as known; those of the admin's own network first
 }
 
 // planner collects the steps from one configuration to another.
 type planner struct {
 	before, after sysconfig.Network
 	live          []api.Interface
-	steps         []api.NetworkStep
+	steps         []api.PlanStep
 }
 
 // NewPlan compares two configurations, each with names for all NICs, on a machine that is as live says. reached is the
-// machine's own address by which the admin came; not valid when it is not known.
-func NewPlan(before, after sysconfig.Network, live []api.Interface, reached netip.Addr) Plan {
+// machine's own address by which the admin came; not valid when it is not known. open says on which interfaces the web admin
+// is open afterwards.
+func NewPlan(before, after sysconfig.Network, live []api.Interface, reached netip.Addr, open func(id string) bool) Plan {
 	p := &planner{before: before, after: after, live: live}
 	p.bonds()
 	p.vlans()
@@ -38,28 +39,38 @@ func NewPlan(before, after sysconfig.Network, live []api.Interface, reached neti
 		p.port(was, now, ok || now.Kind == sysconfig.KindNIC)
 	}
 	p.resolving()
-	stay := p.afterwards()
-	plan := Plan{Steps: p.steps, URLs: urls(stay, p.network(reached))}
-	if reached.IsValid() && p.has(reached) && !slices.Contains(stay, reached.Unmap()) {
+	reachable := p.afterwards(open)
+	plan := Plan{Steps: p.steps, URLs: urls(reachable, p.network(reached))}
+	if reached.IsValid() && p.has(reached) && !slices.Contains(reachable, reached.Unmap()) {
 		plan.Loses = true
-		text := fmt.Sprintf("You will lose this address: you have come by %s, which goes away.", reached.Unmap())
-		if len(plan.URLs) > 0 {
-			text += " Afterwards open " + plan.URLs[0] + " and confirm there."
-		} else {
-			text += " Where the machine is afterwards only its network knows: look at its console, or at the DHCP server."
-		}
-		plan.Steps = append([]api.NetworkStep{{Kind: api.NetworkStepKindDanger, Text: text}}, plan.Steps...)
+		shut := slices.Contains(p.afterwards(func(string) bool { return true }), reached.Unmap())
+		plan.Steps = append([]api.PlanStep{{Kind: api.PlanStepKindDanger, Text: lockOut(reached.Unmap(), shut, plan.URLs)}}, plan.Steps...)
 	}
 	return plan
 }
 
-func (p *planner) add(kind api.NetworkStepKind, format string, args ...any) {
-	p.steps = append(p.steps, api.NetworkStep{Kind: kind, Text: fmt.Sprintf(format, args...)})
+// lockOut warns who came by an address that goes away, or by which the web admin is shut.
+func lockOut(reached netip.Addr, shut bool, urls []string) string {
+	text := fmt.Sprintf("You will lose this address: you have come by %s, which goes away.", reached)
+	if shut {
+		text = fmt.Sprintf("You will be locked out: you have come by %s, where the web admin will not be open.", reached)
+	}
+	switch {
+	case len(urls) > 0:
+		return text + " Afterwards open " + urls[0] + " and confirm there."
+	case shut:
+		return text + " Confirm from a network where it will be."
+	}
+	return text + " Where the machine is afterwards only its network knows: look at its console, or at the DHCP server."
 }
 
-func (p *planner) info(format string, args ...any) { p.add(api.NetworkStepKindInfo, format, args...) }
+func (p *planner) add(kind api.PlanStepKind, format string, args ...any) {
+	p.steps = append(p.steps, api.PlanStep{Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+func (p *planner) info(format string, args ...any) { p.add(api.PlanStepKindInfo, format, args...) }
 func (p *planner) warn(format string, args ...any) {
-	p.add(api.NetworkStepKindWarning, format, args...)
+	p.add(api.PlanStepKindWarning, format, args...)
 }
 
 // titles names interfaces for people.
@@ -132,7 +143,7 @@ func (p *planner) port(was, now sysconfig.Port, known bool) {
 	if was.Label != now.Label && known {
 		p.info("%s is called %s.", now.Name, quoted(now.Label))
 	}
-	if !slices.Equal(was.Zones, now.Zones) {
+	if !slices.Equal(was.Zones, now.Zones) && now.Bond == "" {
 		p.info("%s belongs to %s.", title, zones(now.Zones))
 	}
 	switch {
@@ -239,8 +250,8 @@ func (p *planner) network(a netip.Addr) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// afterwards are the addresses that the machine has then, as far as can be known.
-func (p *planner) afterwards() []netip.Addr {
+// afterwards are the addresses that the machine has then on the interfaces that count, as far as can be known.
+func (p *planner) afterwards(counts func(id string) bool) []netip.Addr {
 	var out []netip.Addr
 	add := func(a netip.Addr) {
 		if a.IsValid() && !slices.Contains(out, a) {
@@ -248,7 +259,7 @@ func (p *planner) afterwards() []netip.Addr {
 		}
 	}
 	for _, port := range p.after.Ports() {
-		if !port.Enabled || port.Bond != "" {
+		if !port.Enabled || port.Bond != "" || !counts(port.ID) {
 			continue
 		}
 		for _, s := range slices.Concat(port.IPv4.Addresses, port.IPv6.Addresses) {
@@ -258,7 +269,7 @@ func (p *planner) afterwards() []netip.Addr {
 	for _, i := range p.live {
 		was, ok := p.before.Port(i.ID)
 		now, stays := p.after.Port(i.ID)
-		if !ok || !stays || !now.Enabled || now.Bond != "" || was.Bond != "" {
+		if !ok || !stays || !now.Enabled || now.Bond != "" || was.Bond != "" || !counts(i.ID) {
 			continue
 		}
 		static := slices.Concat(was.IPv4.Addresses, was.IPv6.Addresses)

@@ -69,7 +69,7 @@ func TestAPlanSaysWhatChangesAndWhetherTheAdminIsLockedOut(t *testing.T) {
 			if err := after.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			p := NewPlan(before, after, live, netip.MustParseAddr(c.reached))
+			p := NewPlan(before, after, live, netip.MustParseAddr(c.reached), everywhereOpen)
 			var text []string
 			for _, s := range p.Steps {
 				text = append(text, s.Text)
@@ -93,6 +93,22 @@ func TestAPlanSaysWhatChangesAndWhetherTheAdminIsLockedOut(t *testing.T) {
 	}
 }
 
+func everywhereOpen(string) bool { return true }
+
+// TestAPlanKnowsWhereTheWebAdminIsShut: the address stays, but is of no use.
+func TestAPlanKnowsWhereTheWebAdminIsShut(t *testing.T) {
+	n, live := threeNICs()
+	for shut, loses := range map[string]bool{nic1: true, nic2: false} {
+		p := NewPlan(n, n, live, netip.MustParseAddr("192.168.1.100"), func(id string) bool { return id != shut })
+		if p.Loses != loses || len(p.Steps) > 0 != loses {
+			t.Errorf("without %s: %+v", shut, p)
+		}
+		if loses && (!strings.HasPrefix(p.Steps[0].Text, "You will be locked out: you have come by 192.168.1.100, where the web admin will not be open. Afterwards open https://10.0.0.1/") || !slices.Equal(p.URLs, []string{"https://10.0.0.1/"})) {
+			t.Errorf("without %s: %+v", shut, p)
+		}
+	}
+}
+
 func named(n sysconfig.NIC, name string) sysconfig.NIC {
 	n.Name = name
 	return n
@@ -105,7 +121,7 @@ func TestAPlanOfABondsChanges(t *testing.T) {
 		t.Helper()
 		after := before.Clone()
 		change(&after)
-		for _, s := range NewPlan(before, after, live, netip.Addr{}).Steps {
+		for _, s := range NewPlan(before, after, live, netip.Addr{}, everywhereOpen).Steps {
 			if strings.Contains(s.Text, want) {
 				return
 			}

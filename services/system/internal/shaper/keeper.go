@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,13 +29,11 @@ type Figures struct {
 
 // Keeper keeps the limits of all interfaces.
 type Keeper struct {
-	log   *slog.Logger
-	wake  chan struct{}
-	clock func() time.Time
+	*links.Duty[map[string]Limit] // by the interfaces' ids
+	log                           *slog.Logger
+	clock                         func() time.Time
 
 	mu       sync.Mutex
-	limits   map[string]Limit // by id
-	links    []links.Link
 	samples  map[int]sample // by index
 	figures  map[int]Figures
 	problems map[int]string
@@ -53,52 +49,18 @@ type sample struct {
 
 // New returns a keeper; nothing is touched until Run.
 func New(log *slog.Logger) *Keeper {
-	return &Keeper{log: log, wake: make(chan struct{}, 1), clock: time.Now, samples: map[int]sample{}, figures: map[int]Figures{}, problems: map[int]string{}}
-}
-
-// Configure sets the limits, by the interfaces' ids.
-func (k *Keeper) Configure(limits map[string]Limit) {
-	k.mu.Lock()
-	k.limits = maps.Clone(limits)
-	k.mu.Unlock()
-	k.hint()
-}
-
-// SetLinks says what interfaces there are.
-func (k *Keeper) SetLinks(list []links.Link) {
-	k.mu.Lock()
-	k.links = slices.Clone(list)
-	k.mu.Unlock()
-	k.hint()
-}
-
-func (k *Keeper) hint() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
+	return &Keeper{
+		Duty: links.NewDuty[map[string]Limit](), log: log, clock: time.Now,
+		samples: map[int]sample{}, figures: map[int]Figures{}, problems: map[int]string{},
 	}
 }
 
-// Run works until ctx is cancelled. Limits outlive it.
-func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(sampling)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-k.wake:
-		case <-tick.C:
-		}
-		k.turn()
-	}
-}
+// Run makes the limits so, and looks at the counters, until ctx is cancelled. Limits outlive it.
+func (k *Keeper) Run(ctx context.Context) error { return k.Duty.Run(ctx, sampling, k.turn) }
 
 // turn makes the kernel's trees right, and looks at the counters.
 func (k *Keeper) turn() {
-	k.mu.Lock()
-	list, limits := k.links, k.limits
-	k.mu.Unlock()
+	limits, list := k.Asked()
 	there := map[int]bool{}
 	for _, l := range list {
 		there[l.Index] = true
@@ -191,13 +153,14 @@ func measure(index int) (sample, error) {
 
 // Figures says what each interface does, in the kernel's order.
 func (k *Keeper) Figures() []Figures {
+	limits, list := k.Asked()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var out []Figures
-	for _, l := range k.links {
+	for _, l := range list {
 		f, ok := k.figures[l.Index]
 		if !ok {
-			f = Figures{Link: l, Limit: k.limits[l.ID]}
+			f = Figures{Link: l, Limit: limits[l.ID]}
 		}
 		out = append(out, f)
 	}

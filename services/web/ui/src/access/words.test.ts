@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closes, dropped, kbps, megabits, portText, serviceState, used } from './words';
+import { dropped, kbps, megabits, portText, serviceState, used } from './words';
 
 test('ports are written as people write them', () => {
   expect(portText([{ protocol: 'tcp', first: 443, last: 443 }, { protocol: 'udp', first: 56000, last: 56099 }])).toBe('TCP 443, UDP 56000–56099');
@@ -34,8 +34,4 @@ test('what is used of a limit', () => {
   const one = { limit: { interface: 'a', kbps: 1000 }, name: 'lan1', up: true, router: false, sentBps: 250_000, receivedBps: 0, routerBps: 0, dropped: 0, problem: '' };
   expect(used(one)).toEqual({ all: 0.25, router: null });
   expect(used({ ...one, sentBps: 5_000_000 }).all).toBe(1);
-});
-
-test('zones that are closed', () => {
-  expect(closes(['office', 'cameras'], ['cameras'])).toEqual(['office']);
 });

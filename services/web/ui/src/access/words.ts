@@ -44,11 +44,6 @@ export function serviceState(service: FirewallService): { word: string; kind: 'g
   return service.listening ? { word: 'listens', kind: 'good' } : { word: 'does not listen', kind: 'quiet' };
 }
 
-/** Zones that a service was opened in and is no longer: those who are connected from there keep what they have, but cannot come again. */
-export function closes(before: readonly Zone[], after: readonly Zone[]): Zone[] {
-  return before.filter((zone) => !after.includes(zone));
-}
-
 /** kbit/s as typed in Mbit/s; null is no limit, undefined what cannot be read. */
 export function kbps(text: string): number | null | undefined {
   const trimmed = text.trim().replace(',', '.');

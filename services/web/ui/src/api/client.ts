@@ -28,10 +28,10 @@ import type {
   Layout,
   LayoutRequest,
   Network,
-  NetworkPlan,
   NetworkSettings,
   Overview,
   PastCamera,
+  Plan,
   PowerAction,
   Protection,
   ProtectionChange,
@@ -50,9 +50,10 @@ import type {
   SigningKey,
   Status,
   StreamName,
-  Timeline,
   TimeServer,
   TimeServerSettings,
+  Timeline,
+  Trial,
   Trigger,
   TriggerAnswer,
   TriggerRequest,
@@ -117,6 +118,21 @@ async function json<T>(method: string, path: string, options?: Options): Promise
 
 async function nothing(method: string, path: string, options?: Options): Promise<void> {
   await send(method, path, options);
+}
+
+/**
+ * Confirms a change of how the appliance is reached. It refuses that over a connection from before the change, and closes it:
+ * asked again, the browser makes a new one.
+ */
+async function overNewConnection(ask: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'old_connection' || tries === 8) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100 * tries));
+    }
+  }
 }
 
 const id = encodeURIComponent;
@@ -205,13 +221,13 @@ export const api = {
   timeServer: (signal?: AbortSignal) => json<TimeServer>('GET', '/time-server', { signal }),
   setTimeServer: (body: TimeServerSettings) => nothing('PUT', '/time-server', { body }),
   firewall: (signal?: AbortSignal) => json<Firewall>('GET', '/firewall', { signal }),
-  setFirewall: (body: FirewallRequest) => nothing('PUT', '/firewall', { body }),
+  putFirewall: (body: FirewallRequest) => json<Plan>('PUT', '/firewall', { body }),
   bandwidth: (signal?: AbortSignal) => json<Bandwidth[]>('GET', '/bandwidth', { signal }),
   setBandwidth: (body: BandwidthLimit[]) => nothing('PUT', '/bandwidth', { body }),
   network: (signal?: AbortSignal) => json<Network>('GET', '/network', { signal }),
-  putNetwork: (body: { settings: NetworkSettings; version: string; dryRun: boolean }) => json<NetworkPlan>('PUT', '/network', { body }),
-  confirmNetwork: () => nothing('POST', '/network/confirm'),
-  rollBackNetwork: () => nothing('POST', '/network/rollback'),
+  putNetwork: (body: { settings: NetworkSettings; version: string; dryRun: boolean }) => json<Plan>('PUT', '/network', { body }),
+  confirmTrial: (subject: Trial['subject']) => overNewConnection(() => nothing('POST', `/${subject}/confirm`)),
+  rollBackTrial: (subject: Trial['subject']) => nothing('POST', `/${subject}/rollback`),
   diskHealth: (disk: string, signal?: AbortSignal) => json<DiskReport>('GET', `/disks/${id(disk)}/health`, { signal }),
   testDisk: (disk: string, kind: SelfTestKind) => nothing('POST', `/disks/${id(disk)}/self-test`, { body: { kind } }),
   diskEvents: (signal?: AbortSignal) => json<DiskEvent[]>('GET', '/disk-events', { signal }),

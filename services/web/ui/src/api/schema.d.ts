@@ -946,7 +946,7 @@ export interface paths {
          * Change the network for a minute, or say with `dryRun` what that would do
          * @description The change is checked as a whole and made at once, on trial: unless `POST /network/confirm` comes in time, the
          *     network becomes again what it was, as it does when the machine restarts meanwhile. The request to confirm must
-         *     reach the machine in its new network; that is what it proves.
+         *     reach the machine in its new network, over a new connection (`POST /firewall/confirm` has the rule); that is what it proves.
          */
         put: operations["putNetwork"];
         post?: never;
@@ -1000,12 +1000,51 @@ export interface paths {
         /** What may be reached in which zone, what listens, and what was dropped */
         get: operations["getFirewall"];
         /**
-         * Choose in which zones services are open
-         * @description Services that are left out are open in their usual zones. Connections that stand are not cut. A change that would leave
-         *     the web admin open on no interface of the machine is refused.
+         * Choose for a minute in which zones services are open, or say with `dryRun` what that would do
+         * @description Services that are left out are open in their usual zones. Connections that stand are not cut. The rules are in force at
+         *     once, on trial: unless `POST /firewall/confirm` comes in time they are rolled back, as they are when the machine restarts
+         *     meanwhile. A change that would leave the web admin open on no interface of the machine is refused.
          */
         put: operations["putFirewall"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/firewall/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep the firewall that is on trial
+         * @description What was asked over a connection from before the change is refused (`old_connection`), and that connection is closed: only
+         *     a new one shows that the machine can still be reached. Ask again.
+         */
+        post: operations["confirmFirewall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/firewall/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back now to the firewall from before the trial */
+        post: operations["rollBackFirewall"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2341,7 +2380,7 @@ export interface components {
             storageSettled: boolean;
             interfaces: components["schemas"]["Interface"][];
             dnsServers: string[];
-            networkTrial?: components["schemas"]["NetworkTrial"];
+            trial?: components["schemas"]["Trial"];
             clock: components["schemas"]["Clock"];
             timeServer?: components["schemas"]["TimeServerSettings"];
             ssh?: components["schemas"]["SSHSwitch"];
@@ -2448,6 +2487,8 @@ export interface components {
             ports?: number;
             /** @description LACP: the switch; absent: none answers */
             partnerMac?: string;
+            /** @description LACP: the switch's key for the ports that it lets work together */
+            partnerKey?: number;
         };
         /** @enum {string} */
         BondMode: "balance-rr" | "active-backup" | "balance-xor" | "broadcast" | "802.3ad" | "balance-tlb" | "balance-alb";
@@ -2468,7 +2509,7 @@ export interface components {
             settings: components["schemas"]["NetworkSettings"];
             /** @description Of the settings; changes with them */
             version: string;
-            trial?: components["schemas"]["NetworkTrial"];
+            trial?: components["schemas"]["Trial"];
         };
         NetworkRequest: {
             settings: components["schemas"]["NetworkSettings"];
@@ -2477,22 +2518,27 @@ export interface components {
             /** @description Only check and tell */
             dryRun?: boolean;
         };
-        NetworkPlan: {
+        Plan: {
             /** @description What changes; empty: nothing */
-            steps: components["schemas"]["NetworkStep"][];
-            /** @description The address by which this request came goes away */
+            steps: components["schemas"]["PlanStep"][];
+            /** @description The web admin will not be reached any more by the address by which this request came */
             losesAddress: boolean;
             /** @description Where the web admin is afterwards, as far as that is known */
             urls: string[];
-            trial?: components["schemas"]["NetworkTrial"];
+            trial?: components["schemas"]["Trial"];
         };
-        NetworkStep: {
+        PlanStep: {
             /** @enum {string} */
             kind: "info" | "warning" | "danger";
             /** @description A sentence */
             text: string;
         };
-        NetworkTrial: {
+        Trial: {
+            /**
+             * @description What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+             * @enum {string}
+             */
+            subject: "network" | "firewall";
             /**
              * Format: int64
              * @description When it is rolled back unless confirmed
@@ -2853,6 +2899,8 @@ export interface components {
                 /** @description Empty: nowhere */
                 zones: string[];
             }[];
+            /** @description Only check and tell */
+            dryRun?: boolean;
         };
         RelayPorts: {
             tcp: number[];
@@ -5109,7 +5157,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NetworkPlan"];
+                    "application/json": components["schemas"]["Plan"];
                 };
             };
             default: components["responses"]["Error"];
@@ -5187,7 +5235,47 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The rules are in force */
+            /** @description What the change does, or would do */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    confirmFirewall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    rollBackFirewall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -1,8 +1,8 @@
-import type { NetworkTrial } from '../api/model';
+import type { Trial } from '../api/model';
 
-/** The change of the network that waits to be confirmed. It is counted down here, for the appliance may not be reached. */
-class Trial {
-  current = $state.raw<NetworkTrial | null>(null);
+/** The change that waits to be confirmed. It is counted down here, for the appliance may not be reached. */
+class Running {
+  current = $state.raw<Trial | null>(null);
   now = $state(performance.now());
   private endsAt = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -13,7 +13,7 @@ class Trial {
   }
 
   /** Takes over what the appliance says; nothing: there is none. */
-  learn(trial: NetworkTrial | undefined): void {
+  learn(trial: Trial | undefined): void {
     if (!trial || trial.leftMs <= 0) {
       this.end();
       return;
@@ -34,4 +34,4 @@ class Trial {
   }
 }
 
-export const trial = new Trial();
+export const trial = new Running();
