@@ -151,6 +151,23 @@ func TestTheConsoleLetsIn(t *testing.T) {
 		t.Errorf("no neighbour by IPv6 on the cable: %s", out)
 	}
 
+	// an address for the cable, by hand
+	const given = "10.78.1.9"
+	run(t, "ip", "-n", b.Lab.Name(), "addr", "add", "10.78.1.1/24", "dev", cable)
+	typed("1")
+	for _, step := range []struct{ until, keys string }{
+		{`Choice: $`, "1"}, {`Which interface\?`, ""}, {`Choice: $`, "2"}, {`192\.168\.1\.20/24: $`, given + "/24\r"},
+		{`Gateway[^\n]*: $`, "\r"}, {`DNS[^\n]*: $`, "\r"}, {`lan2 gets ` + given + `/24`, ""}, {`goes back: $`, "yes\r"}, {`https://` + given + `/`, " "}, {`Choice: $`, "x"},
+	} {
+		read(step.until)
+		typed(step.keys)
+	}
+	b.until(t, 20*time.Second, "the machine answers at the address that was typed", func(ctx context.Context) (bool, error) {
+		out, err := exec.CommandContext(ctx, "ip", "netns", "exec", b.Lab.Name(), "curl", "-sk", "--max-time", "5", "https://"+given+"/api/v1/setup").Output()
+		return err == nil && strings.Contains(string(out), `"needed":false`), err
+	})
+	read(`Choice: $`)
+
 	typed("4")
 	read(`goes back: $`)
 	typed("yes\r")
