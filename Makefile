@@ -55,6 +55,10 @@ bench-disk: setup ## where recording 100 cameras, and repair after a power cut, 
 	@go test -run '^$$' -bench Recording100/xfs -benchtime 1x ./services/engine/internal/archive
 	@go test -run '^$$' -bench Repair100 -benchtime 1x -v ./services/engine/internal/archive
 
+.PHONY: bench-network
+bench-network: setup ## what the firewall's rules cost of what 100 cameras send
+	@go test -run '^$$' -bench Cameras -benchtime 200000x ./services/system/internal/firewall
+
 .PHONY: bench
 bench: setup build ## CPU, memory and lost frames for 10, 50 and 100 cameras, beside a plain copy of the same bytes; what 100 readers of the relay cost; exports, beside cp
 	@go run ./tools/bench
