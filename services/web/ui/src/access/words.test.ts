@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dropped, kbps, megabits, portText, serviceState, used } from './words';
+import { dropped, kbps, megabits, portText, serviceState, sshVerdict, used, wayIn } from './words';
 
 test('ports are written as people write them', () => {
   expect(portText([{ protocol: 'tcp', first: 443, last: 443 }, { protocol: 'udp', first: 56000, last: 56099 }])).toBe('TCP 443, UDP 56000–56099');
@@ -34,4 +34,16 @@ test('what is used of a limit', () => {
   const one = { limit: { interface: 'a', kbps: 1000 }, name: 'lan1', up: true, router: false, sentBps: 250_000, receivedBps: 0, routerBps: 0, dropped: 0, problem: '' };
   expect(used(one)).toEqual({ all: 0.25, router: null });
   expect(used({ ...one, sentBps: 5_000_000 }).all).toBe(1);
+});
+
+test('ssh says how it is and who came in how', () => {
+  const ssh = { settings: { enabled: true, port: 22, passwords: false }, keys: [{ id: '1', key: 'k', type: 't', fingerprint: 'SHA256:x', comment: 'jane', addedMs: 1, addedBy: 'owner' }], hostKey: '' };
+  const now = { listening: true, problem: '', sessions: [], attempts: [] };
+  expect(sshVerdict({ ...ssh, settings: { ...ssh.settings, enabled: false } }, now).word).toBe('off');
+  expect(sshVerdict(ssh, null).word).toBe('starting');
+  expect(sshVerdict(ssh, now).word).toBe('listens');
+  expect(sshVerdict(ssh, { ...now, problem: 'no' }).kind).toBe('bad');
+  expect(wayIn({ method: 'password' }, ssh)).toBe('password');
+  expect(wayIn({ method: 'key', key: 'SHA256:x' }, ssh)).toBe('key jane');
+  expect(wayIn({ method: 'key', key: 'SHA256:y' }, ssh)).toBe('key');
 });

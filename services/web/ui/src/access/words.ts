@@ -1,4 +1,4 @@
-import type { Bandwidth, DropReason, Firewall, FirewallService, PortRange, Zone } from '../api/model';
+import type { Bandwidth, DropReason, Firewall, FirewallService, PortRange, SSH, SSHSessions, Zone } from '../api/model';
 
 export const zones: readonly Zone[] = ['office', 'cameras'];
 
@@ -63,3 +63,24 @@ export function used(one: Bandwidth): { all: number | null; router: number | nul
   const share = (bps: number, limit: number | undefined) => (limit ? Math.min(1, bps / (limit * 1000)) : null);
   return { all: share(one.sentBps, one.limit.kbps), router: share(one.routerBps, one.limit.routerKbps) };
 }
+
+/** What is said of SSH as a whole. */
+export function sshVerdict(ssh: SSH, now: SSHSessions | null): { word: string; kind: 'good' | 'quiet' | 'bad' | 'warn' } {
+  if (!ssh.settings.enabled) return { word: 'off', kind: 'quiet' };
+  if (now?.problem) return { word: 'does not listen', kind: 'bad' };
+  return now?.listening ? { word: 'listens', kind: 'good' } : { word: 'starting', kind: 'warn' };
+}
+
+/** How somebody came in, or tried to. */
+export function wayIn(one: { method: 'key' | 'password'; key?: string }, ssh: SSH): string {
+  if (one.method === 'password') return 'password';
+  const known = ssh.keys.find((key) => key.fingerprint === one.key);
+  return known?.comment ? `key ${known.comment}` : 'key';
+}
+
+export const attemptWords: Record<SSHSessions['attempts'][number]['result'], { word: string; kind: 'good' | 'quiet' | 'bad' | 'warn' }> = {
+  ok: { word: 'in', kind: 'good' },
+  refused: { word: 'refused', kind: 'bad' },
+  limited: { word: 'too often', kind: 'bad' },
+  failed: { word: 'failed', kind: 'warn' },
+};
