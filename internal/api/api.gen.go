@@ -3104,8 +3104,10 @@ type RelayAccountSecret struct {
 
 // RelayPorts defines model for RelayPorts.
 type RelayPorts struct {
-	TCP []int `json:"tcp"`
-	UDP []int `json:"udp"`
+	// DryRun Only say whether the relay can have them: not those that are another service's
+	DryRun bool  `json:"dryRun,omitempty,omitzero"`
+	TCP    []int `json:"tcp"`
+	UDP    []int `json:"udp"`
 }
 
 // RelayReader defines model for RelayReader.

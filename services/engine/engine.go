@@ -256,7 +256,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		Recording: recordingStatus(arch, db, found, cameras),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP, Keyframe: player.ServeKeyframe,
-		Relay: relaying, RelayBook: book,
+		Relay: relaying, RelayBook: checkedRelay{book, system.AnnounceRelay},
 		Exports: exports,
 	})
 	say(stdout, cameras, arch)

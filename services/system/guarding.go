@@ -255,11 +255,9 @@ func (g *guarding) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 		return err
 	}
 	g.mu.Lock()
-	for _, n := range p.TCP {
-		if why := claimed("relay", api.PortRangeProtocolTCP, n, g.config, g.relay); why != "" {
-			g.mu.Unlock()
-			return answer.Field("tcp", "bad_ports", why)
-		}
+	if err := free(p, g.config, g.relay); err != nil || p.DryRun {
+		g.mu.Unlock()
+		return err
 	}
 	same := slices.Equal(p.TCP, g.relay.TCP) && slices.Equal(p.UDP, g.relay.UDP)
 	g.relay = p

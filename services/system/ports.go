@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/sysconfig"
 )
@@ -53,6 +54,18 @@ func claimed(service string, protocol api.PortRangeProtocol, port int, c sysconf
 		}
 	}
 	return ""
+}
+
+// free refuses ports for the relay that are another service's.
+func free(p api.RelayPorts, c sysconfig.Config, relay api.RelayPorts) error {
+	for protocol, list := range map[api.PortRangeProtocol][]int{api.PortRangeProtocolTCP: p.TCP, api.PortRangeProtocolUDP: p.UDP} {
+		for _, n := range list {
+			if why := claimed("relay", protocol, n, c, relay); why != "" {
+				return answer.Field(string(protocol), "bad_ports", why)
+			}
+		}
+	}
+	return nil
 }
 
 // clash is a *sysconfig.FieldError where a service of the configuration has a port that is another's.

@@ -86,6 +86,10 @@ func TestAPortHasOneService(t *testing.T) {
 		t.Errorf("a port of UDP is another: %v", err)
 	}
 	refusedField(t, r.guard.SetRelayPorts(t.Context(), api.RelayPorts{TCP: []int{5000}}), "tcp", "taken by SSH")
+	refusedField(t, r.guard.SetRelayPorts(t.Context(), api.RelayPorts{UDP: []int{56010}, DryRun: true}), "udp", "taken by live pictures by WebRTC")
+	if err := r.guard.SetRelayPorts(t.Context(), api.RelayPorts{TCP: []int{8555}, DryRun: true}); err != nil || r.guard.relay.TCP[0] != 8554 {
+		t.Errorf("a question changed %v, %v", r.guard.relay, err)
+	}
 	r.guard.mu.Lock()
 	defer r.guard.mu.Unlock()
 	if p := r.guard.ports("ssh"); len(p) != 1 || p[0].First != 5000 {

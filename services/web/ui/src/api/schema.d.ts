@@ -2905,6 +2905,8 @@ export interface components {
         RelayPorts: {
             tcp: number[];
             udp: number[];
+            /** @description Only say whether the relay can have them: not those that are another service's */
+            dryRun?: boolean;
         };
         SSHSwitch: {
             enabled: boolean;
