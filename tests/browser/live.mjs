@@ -6,6 +6,7 @@
 //   holdMs               how long to watch one camera for whether its latency stays; 0: not at all
 //   watchMs, limitMs     how long to watch for latency, and what 95 of 100 frames may have
 //   shots, downloads, node
+import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ask, at, context, end, given, login, must, page, pixels, shot, step, until } from './stage.mjs';
@@ -23,6 +24,39 @@ await context.addInitScript(() => {
   const set = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = function (description) {
     return set.call(this, { ...description, sdp: description.sdp.replace(/a=candidate.*\r\n/g, '') });
+  };
+});
+// A browser whose packets by UDP, each way, go through a line that loses some.
+const line = { lost: 0, passed: 0, seed: 1 };
+await context.exposeFunction('lossyLine', async (address, port) => {
+  const [near, far] = [createSocket('udp4'), createSocket('udp4')];
+  const loses = () => {
+    line.seed = (line.seed * 1103515245 + 12345) % 2 ** 31;
+    const lost = line.seed / 2 ** 31 < 0.05;
+    line[lost ? 'lost' : 'passed']++;
+    return lost;
+  };
+  let browser;
+  near.on('message', (packet, from) => {
+    browser = from;
+    if (!loses()) far.send(packet, port, address);
+  });
+  far.on('message', (packet) => browser && !loses() && near.send(packet, browser.port, browser.address));
+  for (const socket of [near, far]) {
+    socket.unref();
+    await new Promise((bound) => socket.bind(0, '127.0.0.1', bound));
+  }
+  return near.address().port;
+});
+await context.addInitScript(() => {
+  if (!sessionStorage.getItem('lossy')) return;
+  const set = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = async function (description) {
+    let { sdp } = description;
+    for (const [candidate, head, address, port] of sdp.matchAll(/(a=candidate:\S+ \d+ udp \d+) (127\.0\.0\.1) (\d+)/gi)) sdp = sdp.replace(candidate, `${head} ${address} ${await window.lossyLine(address, Number(port))}`);
+    // The line is the only way.
+    sdp = sdp.replace(/a=candidate:\S+ \d+ udp \d+ (?!127\.0\.0\.1 )\S+ .*\r\n/gi, '');
+    return set.call(this, { ...description, sdp });
   };
 });
 /** Loads the page anew; sockets of the page before say nothing when they go with it. */
@@ -323,6 +357,22 @@ await step('by WebRTC, where that goes; the reason is told where it does not', a
   await tile(gate).getByTestId('transport').selectOption('auto');
   await until('the WebSocket again', async () => (await tile(gate).getAttribute('data-way')) === 'webcodecs');
   return note;
+});
+
+await step('WebRTC goes over a line that loses one packet in twenty', async () => {
+  await page.evaluate(() => {
+    sessionStorage.setItem('lossy', 'yes');
+    localStorage.setItem('vigie.transport', 'webrtc');
+  });
+  await reload();
+  await until('pictures by WebRTC', async () => (await tile(gate).getAttribute('data-way')) === 'webrtc' && (await frame(gate)) !== null);
+  const note = await watched(gate);
+  must(line.lost > 5 && line.passed > 100, `${line.lost} of ${line.lost + line.passed} packets were lost`);
+  await page.evaluate(() => {
+    sessionStorage.removeItem('lossy');
+    localStorage.removeItem('vigie.transport');
+  });
+  return `${note}; ${line.lost} of ${line.lost + line.passed} packets lost`;
 });
 
 await step('where UDP does not get through, the WebSocket serves', async () => {

@@ -15,7 +15,7 @@ const browser = await chromium.launch({
 export const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, viewport: { width: 1280, height: 800 }, timezoneId: 'UTC', locale: 'en-GB' });
 context.setDefaultTimeout(20_000);
 export const page = await context.newPage();
-page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
+page.on('pageerror', (error) => problems.push(`uncaught: ${error.stack ?? error.message}`));
 
 export const at = (id) => page.getByTestId(id);
 const tell = (line) => console.log(JSON.stringify(line));
@@ -29,7 +29,7 @@ export async function step(name, run) {
     tell({ step: name, ms: Date.now() - start, note: note ?? '' });
   } catch (error) {
     await shot('failed').catch(() => {});
-    tell({ step: name, error: String(error.message ?? error) });
+    tell({ step: name, error: [String(error.message ?? error), ...problems].join('; ') });
     await browser.close();
     process.exit(1);
   }
