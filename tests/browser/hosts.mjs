@@ -2,7 +2,7 @@
 //
 //   url, username, password
 //   shots, node
-import { at, end, given, login, must, page, shots, step, until } from './stage.mjs';
+import { at, end, given, login, must, page, problems, shot, shots, step, until } from './stage.mjs';
 
 const host = (address) => page.locator(`[data-testid=host][data-address="${address}"]`);
 
@@ -53,6 +53,17 @@ await step('a host is changed, and given up', async () => {
   await host('127.0.0.2').getByTestId('host-remove').click();
   await at('confirm-action').click();
   await until('one host', async () => (await page.getByTestId('host').count()) === 1);
+});
+
+await step('a page that cannot be shown says so, and the others can', async () => {
+  await page.route('**/api/v1/hosts', (route) => route.fulfill({ json: { hosts: [null], gateways: false, events: [] } })); // no appliance answers so
+  await page.reload();
+  await at('page-failed').waitFor();
+  await shot('page-failed');
+  must(problems.splice(0).length > 0, 'nobody is told why');
+  await at('nav-cameras').click();
+  await at('camera-add').waitFor();
+  must((await at('page-failed').count()) === 0, 'the page before is still there');
 });
 
 await end();

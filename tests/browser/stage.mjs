@@ -7,7 +7,7 @@ import path from 'node:path';
 export const given = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(path.join(given.node, 'package.json'))('playwright-core');
 
-const problems = [];
+export const problems = [];
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
