@@ -47,6 +47,16 @@ func serviceTable() []supervise.Service {
 			StopLimit: 1500 * time.Millisecond,
 		},
 		{
+			Name: "smart", Path: program,
+			Args: []string{"smart", "-socket", runDir + "/smart/ask.sock"},
+			UID:  uidRoot, GID: gidVigie,
+			Caps:       []int{unix.CAP_SYS_RAWIO, unix.CAP_SYS_ADMIN}, // commands to disks, and to NVMe controllers; no network reaches it
+			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 1024,
+			RuntimeDir: runDir + "/smart", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 50, IOWeight: 50, MaxPIDs: 512},
+			StopLimit: 300 * time.Millisecond,
+		},
+		{
 			Name: "engine", Path: program,
 			Args: []string{"engine", "-socket", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/engine"},
 			UID:  uidEngine, GID: gidVigie,
@@ -110,5 +120,5 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 // stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.
 func stopOrder() [][]string {
-	return [][]string{{"screen", "serial", "ssh", "web", "ntp"}, {"engine"}, {"system"}}
+	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart"}, {"engine"}, {"system"}}
 }

@@ -13,14 +13,12 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/smart/smartapi"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/raidcard"
 	"vigie/services/system/internal/smart"
 )
-
-// smartctl is where the image has it.
-const smartctl = "/usr/sbin/smartctl"
 
 // diskcare watches the health of disks, and of those behind RAID cards.
 type diskcare struct {
@@ -42,9 +40,9 @@ type raidCard struct {
 	shown []api.RaidCardDisk
 }
 
-func newDiskcare(observe bool, book *diskbook.Book, publish func([]api.RaidCard), now func() time.Time, log *slog.Logger) *diskcare {
-	c := &diskcare{observe: observe, book: book, publish: publish, now: now, log: log}
-	c.watch = smart.New(smart.Config{Program: smartctl, Noted: c.noted, Changed: c.changed, Now: now, Log: log})
+func newDiskcare(o options, book *diskbook.Book, publish func([]api.RaidCard), now func() time.Time, log *slog.Logger) *diskcare {
+	c := &diskcare{observe: o.observe, book: book, publish: publish, now: now, log: log}
+	c.watch = smart.New(smart.Config{Ask: smartapi.Client{Socket: o.smart}.Ask, Noted: c.noted, Changed: c.changed, Now: now})
 	return c
 }
 

@@ -17,6 +17,7 @@ type options struct {
 	volumes string
 	runDir  string
 	resolv  string
+	smart   string
 	observe bool
 	network bool     // with observe: but run the network
 	dirs    []string // with -observe: directories reported as mounted volumes
@@ -31,6 +32,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.volumes, "volumes", "/volumes", "`folder` in which data volumes are mounted")
 	f.StringVar(&o.runDir, "run", "/run/vigie/system", "`folder` for what must survive a restart of the service, but not of the machine")
 	f.StringVar(&o.resolv, "resolv", "/run/resolv.conf", "`file` that gets the DNS servers")
+	f.StringVar(&o.smart, "smart", "/run/vigie/smart/ask.sock", "`socket` of the smart service")
 	f.BoolVar(&o.observe, "observe", false, "report only, change nothing (for development)")
 	f.BoolVar(&o.network, "network", false, "with -observe: run the network all the same, with virtual Ethernet for cards (for a namespace of a test)")
 	f.Func("volume", "with -observe: report this `folder` as a mounted volume (repeatable)", func(dir string) error {

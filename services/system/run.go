@@ -102,7 +102,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	guard.keeper, guard.trials = keeper, tried
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
 	book.Open(log)
-	care := newDiskcare(o.observe, book, b.SetRaidCards, time.Now, log)
+	care := newDiskcare(o, book, b.SetRaidCards, time.Now, log)
 	identity := hostkey.New(o.runDir, time.Now, log)
 	attach := func(id, path string) {
 		watch.Past(volume.Newest(path))

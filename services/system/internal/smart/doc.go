@@ -1,10 +1,9 @@
 // Package smart watches the health of disks: it asks each one now and then what it knows about itself (SMART, and its
 // relatives of NVMe and SCSI), judges the answer, and starts the tests that disks make of themselves.
 //
-// The asking is done by smartctl, a process of its own for each question. It knows what hundreds of models mean by their
-// numbers, reaches disks behind RAID cards, and, above all, it is not this process: a command that a dying disk never
-// answers keeps that child, which cannot be killed then, and nothing else. A disk has one child at a time, so at most one
-// is ever lost to a disk; nobody waits for it, neither other disks nor the end of the service.
+// The asking is done by the smart service, which runs smartctl: it has the rights that take, and this one has not. What a
+// disk does not answer within a minute is given up; nobody else waits meanwhile, neither other disks nor the end of this
+// service.
 //
 // A disk that sleeps is not woken: smartctl asks for the power mode first (CHECK POWER MODE, which wakes nobody) and
 // leaves it alone. What was known before stays known.

@@ -3,11 +3,12 @@ package smart
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"vigie/services/smart/smartapi"
 )
 
 // State is how a disk is, as far as is known.
@@ -43,12 +44,13 @@ var usualPace = pace{settle: 10 * time.Second, apart: 500 * time.Millisecond, em
 
 // Config is what a Watch is made with.
 type Config struct {
-	Program string // smartctl
+	// Ask asks the smart service; an error that wraps context.DeadlineExceeded or smartapi.ErrBusy is a disk's that does not
+	// answer.
+	Ask func(context.Context, smartapi.Request) (smartapi.Answer, error)
 	// Noted is told each answer; Changed each condition that came or went. Both return at once.
 	Noted   func(Disk, time.Time, Report)
 	Changed func(d Disk, at time.Time, c Condition, came bool, reason string)
 	Now     func() time.Time
-	Log     *slog.Logger
 }
 
 // Watch asks disks how they are.
@@ -75,6 +77,24 @@ type loop struct {
 type wish struct {
 	kind  string
 	reply chan error
+}
+
+const (
+	// patience is how long a disk may take to answer. One that has to be reset first takes the kernel 30 s.
+	patience = 60 * time.Second
+	// askTime is how long who wants a self-test waits for the disk to be free.
+	askTime = 2 * time.Second
+)
+
+var (
+	errSilent = errors.New("the disk does not answer")
+	errAsleep = errors.New("the disk sleeps")
+)
+
+// Target is a disk, or one behind a RAID card, as smartctl reaches it.
+type Target struct {
+	Node string
+	Type string // smartctl's --device; empty: it finds out
 }
 
 // Errors of Test.
@@ -137,7 +157,7 @@ func (w *Watch) Test(ctx context.Context, id, kind string) error {
 	a := wish{kind, make(chan error, 1)}
 	select {
 	case l.asked <- a:
-	case <-time.After(killTime):
+	case <-time.After(askTime):
 		return ErrBusy
 	case <-ctx.Done():
 		return ctx.Err()
@@ -213,47 +233,34 @@ func (w *Watch) follow(ctx context.Context, l *loop) {
 	}
 }
 
-// run has a child do something, and waits for it as long as patience says. ok is false when the loop is to end; the error
-// is that of the child.
-func (w *Watch) run(ctx context.Context, l *loop, args []string) (c *child, ok bool, err error) {
-	c, err = begin(w.cfg.Program, args)
-	if err != nil {
-		return nil, true, err
+// question asks one, with patience. ok is false when the loop is to end.
+func (w *Watch) question(ctx context.Context, l *loop, do string) (a smartapi.Answer, ok bool, err error) {
+	own, cancel := context.WithTimeout(ctx, w.patience)
+	defer cancel()
+	a, err = w.cfg.Ask(own, smartapi.Request{Node: l.disk.Node, Type: l.disk.Type, Do: do})
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, smartapi.ErrBusy) {
+		err = errSilent
 	}
-	gone, err := c.end(time.After(w.patience), ctx.Done())
-	switch {
-	case ctx.Err() != nil:
-		return nil, false, ctx.Err()
-	case !errors.Is(err, errSilent):
-		return c, true, err
-	}
-	w.learn(l, Report{}, errSilent)
-	if !gone { // no second child for this disk before the first one is gone
-		w.cfg.Log.Warn("a disk holds smartctl; it is asked no more until it lets go", "disk", l.disk.Serial)
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		}
-	}
-	return nil, true, errSilent
+	return a, ctx.Err() == nil, err
 }
 
 // ask has the disk say how it is, and returns when to ask again.
 func (w *Watch) ask(ctx context.Context, l *loop) (again time.Duration, ok bool) {
-	c, ok, err := w.run(ctx, l, questions(l.disk.Target))
+	a, ok, err := w.question(ctx, l, smartapi.Report)
 	if !ok {
 		return 0, false
 	}
-	if errors.Is(err, errSilent) {
-		return w.pace.hung, true
-	}
 	var r Report
-	if c != nil {
-		r, err = c.read(err)
+	switch {
+	case err == nil && a.Status == smartapi.Asleep:
+		err = errAsleep
+	case err == nil: // the other statuses are bits that say what the answer says too
+		r, err = Parse([]byte(a.Output))
 	}
 	w.learn(l, r, err)
 	switch s, _ := w.State(l.disk.ID); {
+	case errors.Is(err, errSilent):
+		return w.pace.hung, true
 	case err == nil && r.Testing != nil:
 		return w.pace.testing, true
 	case l.disk.Place > 0 && !s.Known:
@@ -263,11 +270,14 @@ func (w *Watch) ask(ctx context.Context, l *loop) (again time.Duration, ok bool)
 }
 
 func (w *Watch) test(ctx context.Context, l *loop, kind string) (ok bool, err error) {
-	c, ok, err := w.run(ctx, l, selfTest(l.disk.Target, kind))
-	if c != nil && err != nil {
-		err = ErrRefused
-	}
-	if err == nil && kind != "stop" {
+	a, ok, err := w.question(ctx, l, kind)
+	switch {
+	case errors.Is(err, errSilent):
+		w.learn(l, Report{}, err)
+		return ok, ErrBusy
+	case err == nil && a.Status != 0:
+		return ok, ErrRefused
+	case err == nil && kind != smartapi.Stop:
 		w.mu.Lock()
 		l.state.Report.Testing = &Progress{Kind: kind} // until the disk says more
 		w.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,41 +11,46 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"vigie/services/smart/smartapi"
 )
 
-// lab is a Watch over disks whose smartctl is a script: no disk of a build machine hangs, sleeps or fails when it is
-// wanted to. The script finds out by the node, the last argument, what to do.
+// lab is a Watch over disks that answer what files say: no disk of a build machine hangs, sleeps or fails when it is wanted
+// to.
 type lab struct {
 	t     *testing.T
 	dir   string
 	w     *Watch
 	mu    sync.Mutex
 	told  []string
+	asked []string
 	noted map[string]int
 }
 
-const script = `#!/bin/sh
-for node; do :; done
-echo "$@" >> "$node.asked"
-case "$1 $2" in
-"--json --test=short"|"--json --test=long"|"--json --abort")
-	test ! -e "$node.refuses" || exit 4
-	exit 0;;
-esac
-if test -e "$node.hangs"; then trap '' TERM; exec sleep 1000; fi
-if test -e "$node.sleeps"; then exit 127; fi
-cat "$node.json"
-exit 64
-`
+func (l *lab) ask(ctx context.Context, r smartapi.Request) (smartapi.Answer, error) {
+	l.mu.Lock()
+	l.asked = append(l.asked, filepath.Base(r.Node)+" "+r.Do)
+	l.mu.Unlock()
+	is := func(what string) bool { _, err := os.Stat(r.Node + "." + what); return err == nil }
+	switch {
+	case is("hangs"):
+		<-ctx.Done()
+		return smartapi.Answer{}, ctx.Err()
+	case r.Do != smartapi.Report && is("refuses"):
+		return smartapi.Answer{Status: 4}, nil
+	case r.Do != smartapi.Report:
+		return smartapi.Answer{}, nil
+	case is("sleeps"):
+		return smartapi.Answer{Status: smartapi.Asleep}, nil
+	}
+	b, err := os.ReadFile(r.Node + ".json")
+	return smartapi.Answer{Status: 64, Output: string(b)}, err
+}
 
 func newLab(t *testing.T, disks ...string) *lab {
 	l := &lab{t: t, dir: t.TempDir(), noted: map[string]int{}}
-	program := filepath.Join(l.dir, "smartctl")
-	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	l.w = New(Config{
-		Program: program, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Ask: l.ask, Now: time.Now,
 		Noted: func(d Disk, _ time.Time, _ Report) { l.mu.Lock(); defer l.mu.Unlock(); l.noted[d.ID]++ },
 		Changed: func(d Disk, _ time.Time, c Condition, came bool, reason string) {
 			l.mu.Lock()
@@ -75,7 +79,7 @@ func (l *lab) start() (stop func()) {
 			if err != nil {
 				l.t.Error(err)
 			}
-		case <-time.After(killTime):
+		case <-time.After(2 * time.Second):
 			l.t.Error("a disk holds up the end")
 		}
 	})
@@ -153,15 +157,6 @@ func TestADiskThatSleepsIsNotWoken(t *testing.T) {
 	if !s.Known || *s.Report.Temperature != 36 || len(s.Conditions) != 3 {
 		t.Errorf("what was known is forgotten: %+v", s)
 	}
-	b, err := os.ReadFile(filepath.Join(l.dir, "a.asked"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		if !strings.Contains(line, "--nocheck=standby,127") {
-			t.Errorf("asked by %q", line)
-		}
-	}
 }
 
 // TestADiskThatHangsStopsNobody: neither another disk, nor the end of the service; and it is asked again once it is well.
@@ -212,13 +207,11 @@ func TestSelfTestsAreStartedAndStopped(t *testing.T) {
 	if err := l.w.Test(t.Context(), "a", "short"); !errors.Is(err, ErrRefused) {
 		t.Error(err)
 	}
-	b, err := os.ReadFile(filepath.Join(l.dir, "a.asked"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"--json --test=long ", "--json --abort ", "--json --test=short "} {
-		if !strings.Contains(string(b), want) {
-			t.Errorf("%s was not asked for", want)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, want := range []string{"a long", "a stop", "a short"} {
+		if !slices.Contains(l.asked, want) {
+			t.Errorf("%s was not asked for: %q", want, l.asked)
 		}
 	}
 }
