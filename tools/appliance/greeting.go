@@ -79,12 +79,16 @@ func (s *Screen) finish() {
 }
 
 // Greeting waits until the greeting is complete.
-func (s *Screen) Greeting(ctx context.Context) (Greeting, error) {
+func (s *Screen) Greeting(ctx context.Context) (Greeting, error) { return s.GreetingAt(ctx, "") }
+
+// GreetingAt waits until it is for the web admin at a URL, or at any when that is empty: a machine with several cards has
+// a new greeting whenever one gets its address, and a certificate for it.
+func (s *Screen) GreetingAt(ctx context.Context, url string) (Greeting, error) {
 	for {
 		s.mu.Lock()
 		seen, done, changed := s.seen, s.done, s.changed
 		s.mu.Unlock()
-		if done {
+		if done && (url == "" || url == seen.URL) {
 			return seen, nil
 		}
 		select {

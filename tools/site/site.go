@@ -171,6 +171,23 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	return screen.Greeting(ctx)
 }
 
+// Greeting waits until the console greets with the web admin at the address that DHCP gives to the first card, and so with
+// the certificate that is seen at URL.
+func (s *Site) Greeting(ctx context.Context) (appliance.Greeting, error) {
+	for {
+		screen := appliance.NewScreen()
+		if _, err := io.WriteString(screen, s.VM.Console().Text()); err != nil {
+			return appliance.Greeting{}, err
+		}
+		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		g, err := screen.GreetingAt(soon, "https://"+lab.MachineAt(0).Addr.String()+"/")
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return g, err
+		}
+	}
+}
+
 // PowerOff presses the power button and waits until the machine is off; it returns how long that took.
 func (s *Site) PowerOff(ctx context.Context) (time.Duration, error) {
 	if s.VM == nil {
