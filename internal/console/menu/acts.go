@@ -23,11 +23,11 @@ func (m *Menu) power(ctx context.Context, action api.PowerRequestAction, warning
 		return err
 	}
 	m.Said(string(action))
+	if err := m.say(told); err != nil { // before: init ends this service at once
+		return err
+	}
 	if err := m.Machine.Power(ctx, action); err != nil {
 		return m.done(ctx, err, "")
-	}
-	if err := m.say(told); err != nil {
-		return err
 	}
 	<-ctx.Done() // init ends this service with the others
 	return ctx.Err()
