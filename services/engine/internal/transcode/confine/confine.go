@@ -11,7 +11,9 @@ package confine
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"syscall"
+	"unsafe"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
@@ -40,7 +42,19 @@ func Become(program string, args []string) error {
 	// All this is a thread's: of the one that executes. The Go runtime's others go on unconfined until that ends them; with
 	// the filter they would fail in calls that only it makes.
 	runtime.LockOSThread()
-	argv := append([]string{program}, args...)
+	// What execve takes is made before memory is limited, and nothing is collected any more: the Go runtime has reserved more
+	// addresses than are allowed then, and would die of needing another.
+	debug.SetGCPercent(-1)
+	path, err := syscall.BytePtrFromString(program)
+	if err != nil {
+		return fmt.Errorf("execute %s: %w", program, err)
+	}
+	argv, err := syscall.SlicePtrFromStrings(append([]string{program}, args...))
+	if err != nil {
+		return fmt.Errorf("execute %s: %w", program, err)
+	}
+	environment := []*byte{nil}
+	memory := &syscall.Rlimit{Cur: maxMemory, Max: maxMemory}
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("drop capabilities: %w", err)
 	}
@@ -55,14 +69,17 @@ func Become(program string, args []string) error {
 	if err := seccomp.LoadFilter(filter); err != nil {
 		return fmt.Errorf("confine to system calls: %w", err)
 	}
-	// Memory last: the Go runtime has reserved more addresses already, which go with it.
 	for _, l := range []struct {
 		resource int
 		limit    uint64
-	}{{unix.RLIMIT_NOFILE, maxFiles}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, 0}, {unix.RLIMIT_AS, maxMemory}} {
+	}{{unix.RLIMIT_NOFILE, maxFiles}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, 0}} {
 		if err := syscall.Setrlimit(l.resource, &syscall.Rlimit{Cur: l.limit, Max: l.limit}); err != nil {
 			return fmt.Errorf("limit resource %d: %w", l.resource, err)
 		}
 	}
-	return fmt.Errorf("execute %s: %w", program, syscall.Exec(program, argv, nil))
+	if err := syscall.Setrlimit(unix.RLIMIT_AS, memory); err != nil {
+		return fmt.Errorf("limit memory: %w", err)
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&environment[0])))
+	return fmt.Errorf("execute %s: %w", program, errno)
 }
