@@ -83,6 +83,8 @@ type office struct {
 	db   *mirror.DB
 	port *port
 	a    Archive
+	// stopping, if not nil, is called once what runs has been told to end, and before that is waited for.
+	stopping func()
 }
 
 func newOffice(t *testing.T, a Archive, p *port) *office {
@@ -91,7 +93,7 @@ func newOffice(t *testing.T, a Archive, p *port) *office {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return &office{t, db, p, a}
+	return &office{t: t, db: db, port: p, a: a}
 }
 
 // open opens the exports; stop ends what runs for them.
@@ -107,7 +109,13 @@ func (o *office) open(syncEvery int64) (x *Exports, stop func()) {
 	ctx, cancel := context.WithCancel(o.t.Context())
 	done := make(chan struct{})
 	go func() { x.Run(ctx); close(done) }()
-	stop = sync.OnceFunc(func() { cancel(); <-done })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if o.stopping != nil {
+			o.stopping()
+		}
+		<-done
+	})
 	o.t.Cleanup(stop)
 	return x, stop
 }
@@ -206,8 +214,9 @@ func TestAnExportGoesOnOnItsMedium(t *testing.T) {
 			if a.held.Load() == 0 {
 				t.Error("what is read is not held")
 			}
-			go func() { time.Sleep(time.Millisecond); close(a.stalls) }()
+			o.stopping = func() { close(a.stalls) }
 			stop()
+			o.stopping = nil
 			j.mu.Lock()
 			synced, folder := j.row.Medium.Synced, j.row.Medium.Folder
 			j.mu.Unlock()
