@@ -59,6 +59,9 @@ func (c *Config) bootArguments() []string {
 		}
 		return args
 	}
+	if c.FromDisk {
+		return nil
+	}
 	drive := "if=none,id=medium,format=raw,readonly=on,file=" + quote(c.Image)
 	if c.Medium == USB {
 		return []string{"-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}

@@ -39,7 +39,7 @@ const (
 	SCSI   Bus = "scsi" // behind a virtio SCSI controller
 )
 
-// Config describes a machine. The zero value of every field but Dir and one of Image and Kernel is usable.
+// Config describes a machine. The zero value of every field but Dir and one of Image, Kernel and FromDisk is usable.
 type Config struct {
 	Dir string // folder for the machine's own files; made when missing; one machine at a time
 
@@ -47,6 +47,8 @@ type Config struct {
 	Medium Medium // CD unless set
 
 	Kernel, Initrd, CommandLine string // direct boot instead of Image: quicker, and without a boot loader
+
+	FromDisk bool // neither: there is a system on the disks
 
 	Firmware  Firmware // BIOS unless set
 	Accel     Accel    // TCG unless set; see Probe
@@ -100,8 +102,14 @@ func (c *Config) prepare() error {
 	if c.Dir == "" {
 		return errors.New("a machine needs a folder (Config.Dir)")
 	}
-	if (c.Image == "") == (c.Kernel == "") {
-		return errors.New("a machine boots either an image or a kernel")
+	ways := 0
+	for _, way := range []bool{c.Image != "", c.Kernel != "", c.FromDisk} {
+		if way {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return errors.New("a machine boots either an image, or a kernel, or from its disks")
 	}
 	c.Medium = orElse(c.Medium, CD)
 	c.Firmware = orElse(c.Firmware, BIOS)

@@ -198,6 +198,7 @@ func TestStartRefusesBadConfigs(t *testing.T) {
 		"no folder":         {Image: "x"},
 		"nothing to boot":   {Dir: t.TempDir()},
 		"two things":        {Dir: t.TempDir(), Image: "x", Kernel: "y"},
+		"an image and disk": {Dir: t.TempDir(), Image: "x", FromDisk: true},
 		"disk of no size":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{ID: "d0"}}},
 		"disk of long id":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{ID: "seventeen letters", SizeBytes: 1}}},
 		"disk without id":   {Dir: t.TempDir(), Image: "x", Disks: []Disk{{SizeBytes: 1}}},

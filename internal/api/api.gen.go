@@ -289,6 +289,7 @@ const (
 	DiskUseBoot   DiskUse = "boot"
 	DiskUseBusy   DiskUse = "busy"
 	DiskUseOther  DiskUse = "other"
+	DiskUseSystem DiskUse = "system"
 	DiskUseVolume DiskUse = "volume"
 )
 
@@ -304,6 +305,8 @@ func (e DiskUse) Valid() bool {
 	case DiskUseBusy:
 		return true
 	case DiskUseOther:
+		return true
+	case DiskUseSystem:
 		return true
 	case DiskUseVolume:
 		return true
@@ -666,6 +669,45 @@ func (e IndexCopyStatus) Valid() bool {
 	}
 }
 
+// Defines values for InstallationBootMode.
+const (
+	InstallationBootModeInstalled InstallationBootMode = "installed"
+	InstallationBootModeLive      InstallationBootMode = "live"
+	InstallationBootModeObserve   InstallationBootMode = "observe"
+)
+
+// Valid indicates whether the value is a known member of the InstallationBootMode enum.
+func (e InstallationBootMode) Valid() bool {
+	switch e {
+	case InstallationBootModeInstalled:
+		return true
+	case InstallationBootModeLive:
+		return true
+	case InstallationBootModeObserve:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InstallationSlot.
+const (
+	InstallationSlotA InstallationSlot = "a"
+	InstallationSlotB InstallationSlot = "b"
+)
+
+// Valid indicates whether the value is a known member of the InstallationSlot enum.
+func (e InstallationSlot) Valid() bool {
+	switch e {
+	case InstallationSlotA:
+		return true
+	case InstallationSlotB:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InterfaceDuplex.
 const (
 	InterfaceDuplexFull InterfaceDuplex = "full"
@@ -794,13 +836,16 @@ func (e MediumStatus) Valid() bool {
 
 // Defines values for OperationName.
 const (
-	OperationNameFormat OperationName = "format"
+	OperationNameFormat  OperationName = "format"
+	OperationNameInstall OperationName = "install"
 )
 
 // Valid indicates whether the value is a known member of the OperationName enum.
 func (e OperationName) Valid() bool {
 	switch e {
 	case OperationNameFormat:
+		return true
+	case OperationNameInstall:
 		return true
 	default:
 		return false
@@ -1296,6 +1341,24 @@ func (e VolumeStatus) Valid() bool {
 	case VolumeStatusMounted:
 		return true
 	case VolumeStatusReadonly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeUse.
+const (
+	VolumeUseData  VolumeUse = "data"
+	VolumeUseState VolumeUse = "state"
+)
+
+// Valid indicates whether the value is a known member of the VolumeUse enum.
+func (e VolumeUse) Valid() bool {
+	switch e {
+	case VolumeUseData:
+		return true
+	case VolumeUseState:
 		return true
 	default:
 		return false
@@ -1985,7 +2048,7 @@ type Disk struct {
 	// Example: port 3
 	Slot string `json:"slot,omitempty,omitzero"`
 
-	// Use `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
+	// Use `system`: a disk that Vigie is installed on; `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
 	Use DiskUse `json:"use"`
 
 	// UsedBy What uses it now, in words: a mount, swap space, an array
@@ -2000,7 +2063,7 @@ type Disk struct {
 	Wwn string `json:"wwn,omitempty,omitzero"`
 }
 
-// DiskUse `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
+// DiskUse `system`: a disk that Vigie is installed on; `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
 type DiskUse string
 
 // DiskContent defines model for DiskContent.
@@ -2532,6 +2595,43 @@ type IndexCopy struct {
 // IndexCopyStatus defines model for IndexCopy.Status.
 type IndexCopyStatus string
 
+// InstallDisk defines model for InstallDisk.
+type InstallDisk struct {
+	// Disk Its id
+	Disk    string `json:"disk"`
+	Offered bool   `json:"offered"`
+
+	// Reason Why it is not offered, for people
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// InstallRequest defines model for InstallRequest.
+type InstallRequest struct {
+	// ConfirmSerial The disk's serial, typed or sent back as a sign that this disk is meant
+	ConfirmSerial string `json:"confirmSerial"`
+
+	// DataVolume What the system does not need of the disk becomes a data volume
+	DataVolume bool `json:"dataVolume"`
+}
+
+// Installation defines model for Installation.
+type Installation struct {
+	BootMode InstallationBootMode `json:"bootMode"`
+	Disks    []InstallDisk        `json:"disks"`
+
+	// MinBytes The smallest disk that can be installed on
+	MinBytes int64 `json:"minBytes"`
+
+	// Slot installed: the slot that was started
+	Slot InstallationSlot `json:"slot,omitempty,omitzero"`
+}
+
+// InstallationBootMode defines model for Installation.BootMode.
+type InstallationBootMode string
+
+// InstallationSlot installed: the slot that was started
+type InstallationSlot string
+
 // Interface defines model for Interface.
 type Interface struct {
 	// Addresses With prefix length
@@ -2763,8 +2863,11 @@ type NetworkSettings struct {
 
 // Operation defines model for Operation.
 type Operation struct {
-	Message string          `json:"message,omitempty,omitzero"`
-	Name    OperationName   `json:"name"`
+	Message string        `json:"message,omitempty,omitzero"`
+	Name    OperationName `json:"name"`
+
+	// Percent install: how much is done
+	Percent int             `json:"percent,omitempty,omitzero"`
 	Status  OperationStatus `json:"status"`
 }
 
@@ -3718,10 +3821,16 @@ type Volume struct {
 	Reason    string       `json:"reason,omitempty,omitzero"`
 	SizeBytes int64        `json:"sizeBytes,omitempty,omitzero"`
 	Status    VolumeStatus `json:"status"`
+
+	// Use `state`: the settings of a system disk; nothing is recorded on it. Absent: data
+	Use VolumeUse `json:"use,omitempty,omitzero"`
 }
 
 // VolumeStatus defines model for Volume.Status.
 type VolumeStatus string
+
+// VolumeUse `state`: the settings of a system disk; nothing is recorded on it. Absent: data
+type VolumeUse string
 
 // VolumeRebuild The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
 // know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
@@ -3931,6 +4040,9 @@ type PutClockJSONRequestBody = ClockRequest
 
 // FormatDiskJSONRequestBody defines body for FormatDisk for application/json ContentType.
 type FormatDiskJSONRequestBody = FormatRequest
+
+// InstallOnDiskJSONRequestBody defines body for InstallOnDisk for application/json ContentType.
+type InstallOnDiskJSONRequestBody = InstallRequest
 
 // TestDiskJSONRequestBody defines body for TestDisk for application/json ContentType.
 type TestDiskJSONRequestBody = SelfTestRequest

@@ -36,6 +36,8 @@ type Options struct {
 	NTPServers []string
 	// Hostname is empty or a valid host name.
 	Hostname string
+	// Slot is the slot of the system disk that was started, "a" or "b", and System that disk's id; empty in live mode.
+	Slot, System string
 	// WatchdogOff asks init to leave the watchdog alone.
 	WatchdogOff bool
 
@@ -120,6 +122,16 @@ func (o *Options) set(name, value string) error {
 			return fmt.Errorf("%s is no host name (letters, digits, hyphens and dots, %d at most)", shown(value), hostname.MaxOwn)
 		}
 		o.Hostname = value
+	case "slot":
+		if value != "a" && value != "b" {
+			return fmt.Errorf("%s is not known, only \"a\" and \"b\" are", shown(value))
+		}
+		o.Slot = value
+	case "system":
+		if len(value) != 36 || strings.Trim(value, "0123456789abcdef-") != "" {
+			return fmt.Errorf("%s is no disk's id", shown(value))
+		}
+		o.System = value
 	case "watchdog":
 		if value != "off" && value != "on" {
 			return fmt.Errorf("%s is not known, only \"off\" and \"on\" are", shown(value))

@@ -130,6 +130,10 @@ func TestNew(t *testing.T) {
 				`Boot option "vigie.hostname" is ignored: "` + strings.Repeat("a.", 32) + `…" is no host name (letters, digits, hyphens and dots, 63 at most).`,
 			}},
 		},
+		{name: "of an installed machine", line: "vigie.slot=b vigie.system=01020304-0506-4708-8900-000000000001",
+			want: Options{Slot: "b", System: "01020304-0506-4708-8900-000000000001"}},
+		{name: "no slot, no disk", line: "vigie.slot=c vigie.system=1", want: Options{Warnings: []string{
+			`Boot option "vigie.slot" is ignored: "c" is not known, only "a" and "b" are.`, `Boot option "vigie.system" is ignored: "1" is no disk's id.`}}},
 		{name: "command line wins", line: "vigie.hostname=b", oem: []string{"vigie.hostname=a"}, want: Options{Hostname: "b"}},
 		{name: "later wins", line: "vigie.watchdog=off vigie.watchdog=on"},
 		{

@@ -164,7 +164,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	db, found, err := mirror.Open(mirror.Config{
 		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log,
 		Adopted: func() { again(errAdopted) },
-	}, copies(volumes))
+	}, m.copies())
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}

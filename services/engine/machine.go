@@ -85,6 +85,9 @@ func (m *machine) volumes() []archive.Volume {
 	s, _ := m.get()
 	var out []archive.Volume
 	for _, v := range s.Volumes {
+		if v.Use == api.VolumeUseState {
+			continue // nothing is recorded there
+		}
 		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
 			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
 		}
@@ -123,14 +126,16 @@ func (m *machine) memoryBytes() int64 {
 	return 1 << 30
 }
 
-// copies are the folders of the database's copies.
-func copies(volumes []archive.Volume) []mirror.Dir {
+// copies are the folders of the database's copies: on data volumes, and with the settings of system disks.
+func (m *machine) copies() []mirror.Dir {
+	s, _ := m.get()
 	var out []mirror.Dir
-	for _, v := range volumes {
-		if v.Unusable == "" {
-			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index"), ReadOnly: v.ReadOnly})
+	for _, v := range s.Volumes {
+		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
+			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index"), ReadOnly: v.Status == api.VolumeStatusReadonly})
 		}
 	}
+	slices.SortFunc(out, func(a, b mirror.Dir) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
 
@@ -146,7 +151,7 @@ func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archiv
 	for {
 		_, changed := m.get()
 		volumes := m.volumes()
-		now := copies(volumes)
+		now := m.copies()
 		for _, d := range mirrored {
 			if !slices.Contains(now, d) {
 				db.RemoveDir(d.ID)

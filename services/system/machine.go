@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"vigie/installer/layout"
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/sysconfig"
@@ -27,6 +28,8 @@ type machine struct {
 	*remote
 	*diagnosing
 	observe bool
+	mode    api.StatusBootMode
+	slot    string // that was started; "": none
 	keeper  *config.Keeper
 	clock   *clock.Keeper
 	disks   *storage.Manager
@@ -71,6 +74,17 @@ func (m *machine) change(edit func(*sysconfig.Config)) error {
 
 func (m *machine) FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error {
 	return m.disks.Format(ctx, disk, r)
+}
+
+func (m *machine) Install(ctx context.Context, disk string, r api.InstallRequest) error {
+	return m.disks.Install(ctx, disk, r)
+}
+
+func (m *machine) Installation(ctx context.Context) (api.Installation, error) {
+	disks, err := m.disks.Installable(ctx)
+	return api.Installation{
+		BootMode: api.InstallationBootMode(m.mode), Slot: api.InstallationSlot(m.slot), MinBytes: layout.MinBytes, Disks: disks,
+	}, err
 }
 
 func (m *machine) MountMedium(ctx context.Context, id string) error {

@@ -29,6 +29,7 @@ import (
 	"vigie/services/system/internal/hostkey"
 	"vigie/services/system/internal/hostwatch"
 	"vigie/services/system/internal/httpapi"
+	"vigie/services/system/internal/install"
 	"vigie/services/system/internal/medium"
 	"vigie/services/system/internal/network"
 	"vigie/services/system/internal/ping"
@@ -59,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer os.Remove(o.socket)
 
 	given, start := bootOptions(o, say, log), newBoot(o.runDir)
-	b := board.New(time.Now(), firstStatus(o, log))
+	b := board.New(time.Now(), firstStatus(o, given, log))
 	var control supervisor.Init
 	if o.init != "" && !o.observe {
 		control = initctl.Client{Socket: o.init}
@@ -115,10 +116,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		identity.Detach(id)
 		book.Detach(id)
 	}
+	installer := install.New(install.Config{Root: "/", Scratch: o.runDir, Version: version.Version, Log: log})
 	disks := storage.New(storage.Config{
 		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
 		Attach: attach, Detach: detach, Seen: care.follow, Health: care.health,
+		Install: installer.Install, Installed: given.Slot != "",
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
@@ -146,7 +149,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
 		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger),
-		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts}
+		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
+		mode: b.Status().BootMode, slot: given.Slot}
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
@@ -209,15 +213,18 @@ func bootOptions(o options, say *console.Console, log *slog.Logger) bootopt.Opti
 }
 
 // firstStatus is what is known before anything was looked at.
-func firstStatus(o options, log *slog.Logger) api.Status {
+func firstStatus(o options, given bootopt.Options, log *slog.Logger) api.Status {
 	s := api.Status{
 		Version:  version.Version,
 		Kernel:   facts.Kernel(),
 		BootMode: api.StatusBootModeLive,
 		Firmware: facts.Firmware("/"),
 	}
-	if o.watchNetwork() {
+	switch {
+	case o.watchNetwork():
 		s.BootMode = api.StatusBootModeObserve
+	case given.Slot != "":
+		s.BootMode = api.StatusBootModeInstalled
 	}
 	s.Hostname, _ = os.Hostname()
 	if started, err := facts.Started(time.Now()); err == nil {

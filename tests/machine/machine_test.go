@@ -44,6 +44,13 @@ type bench struct {
 
 func open(t *testing.T, cfg site.Config) *bench {
 	t.Helper()
+	cfg.Options = append(cfg.Options, "vigie.format=blank")
+	return openAsIs(t, cfg)
+}
+
+// openAsIs leaves blank disks blank.
+func openAsIs(t *testing.T, cfg site.Config) *bench {
+	t.Helper()
 	image, err := filepath.Abs("../../build/vigie.iso")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +64,6 @@ func open(t *testing.T, cfg site.Config) *bench {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	cfg.Dir, cfg.Image, cfg.Accel, cfg.Book = dir, image, vm.Probe(t.Context()), ledger.New(nil)
-	cfg.Options = append(cfg.Options, "vigie.format=blank")
 	if cfg.Cameras == nil {
 		cfg.Cameras = []rtspcam.Config{
 			{ID: "avc", Video: video(content.H264, 1, 500_000), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},

@@ -55,6 +55,10 @@ type Site struct {
 	VM      *vm.VM // nil while the machine is off
 	// Swapped has the machine find its NICs in the opposite order, from the next boot on.
 	Swapped bool
+	// FromDisk has the machine start without a medium, from its disks, from the next boot on.
+	FromDisk bool
+	// Firmware is that of the next boot; at first that of the Config.
+	Firmware vm.Firmware
 	// RTC is what the machine's battery clock says when it is switched on next, as 2019-03-01T12:00:00; empty: the time.
 	RTC string
 
@@ -70,7 +74,7 @@ const rtspPort = 554
 
 // Open makes the network and switches the cameras on; the machine is still off.
 func Open(ctx context.Context, log *slog.Logger, cfg Config) (_ *Site, err error) {
-	s := &Site{cfg: cfg, log: log}
+	s := &Site{cfg: cfg, log: log, Firmware: cfg.Firmware}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -117,7 +121,7 @@ func (s *Site) ConsoleLog() string { return filepath.Join(s.cfg.Dir, "vm", "seri
 // Boot switches the machine on and waits until web has said on the console how to log in.
 func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	cfg := vm.Config{
-		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.cfg.Firmware,
+		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
 		Netns: s.Lab.Name(),
 	}
@@ -145,6 +149,9 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 			return appliance.Greeting{}, err
 		}
 		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine = "", s.cfg.Kernel, s.cfg.Initrd, line
+	}
+	if s.FromDisk {
+		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine, cfg.FromDisk = "", "", "", "", true
 	}
 	for _, socket := range s.cfg.Sockets {
 		n := len(cfg.Disks)

@@ -32,6 +32,8 @@ type Machine interface {
 	SetClock(ctx context.Context, r api.ClockRequest) error
 	ClockHistory() api.ClockHistory
 	SetTimeServer(ctx context.Context, r api.TimeServerSettings) error
+	Install(ctx context.Context, disk string, r api.InstallRequest) error
+	Installation(ctx context.Context) (api.Installation, error)
 	MountMedium(ctx context.Context, medium string) error
 	EjectMedium(ctx context.Context, medium string) error
 	Hosts() api.HostWatch
@@ -72,6 +74,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"GET /v1/disks/{disk}/health":         s.diskHealth,
 		"POST /v1/disks/{disk}/self-test":     s.testDisk,
 		"GET /v1/disk-events":                 s.diskEvents,
+		"POST /v1/disks/{disk}/install":       s.install,
+		"GET /v1/installation":                s.installation,
 		"POST /v1/media/{medium}/mount":       s.mountMedium,
 		"POST /v1/media/{medium}/eject":       s.ejectMedium,
 		"GET /v1/hosts":                       s.hosts,

@@ -56,6 +56,12 @@ func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("e
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
 	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
 }
+func (f *fakes) Install(_ context.Context, d string, r api.InstallRequest) error {
+	return f.do(fmt.Sprintf("install %s %s %v", d, r.ConfirmSerial, r.DataVolume))
+}
+func (f *fakes) Installation(context.Context) (api.Installation, error) {
+	return api.Installation{BootMode: api.InstallationBootModeInstalled, Slot: api.InstallationSlotB, MinBytes: 2, Disks: []api.InstallDisk{{Disk: "a", Offered: true}, {Disk: "b", Reason: "No."}}}, nil
+}
 func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {
 	degrees := 41.5
 	return api.DiskReport{
@@ -210,6 +216,10 @@ var requests = []struct {
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
+	{"installOnDisk", "POST", "/v1/disks/sd-1/install", `{"confirmSerial":"S","dataVolume":true}`, 202, "install sd-1 S true", ""},
+	{"installOnDisk", "POST", "/v1/disks/bad/install", `{"confirmSerial":"S","dataVolume":false}`, 409, "", "refused"},
+	{"installOnDisk", "POST", "/v1/disks/x/install", ``, 400, "", "bad_json"},
+	{"getInstallation", "GET", "/v1/installation", ``, 200, "", ""},
 	{"getDiskHealth", "GET", "/v1/disks/sd-1/health", "", 200, "health sd-1", ""},
 	{"getDiskHealth", "GET", "/v1/disks/bad/health", "", 409, "", "refused"},
 	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"long"}`, 202, "test sd-1 long", ""},

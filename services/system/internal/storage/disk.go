@@ -30,6 +30,8 @@ type disk struct {
 	hidden   bool   // a drive without a medium
 	volume   string // id of the volume on it
 	op       api.Operation
+	parent   *disk       // it is a partition of this system disk
+	install  *installing // nil: none waits
 }
 
 // phase is what a job is doing with the disk.
@@ -87,7 +89,10 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	d.hidden = errors.Is(err, unix.ENOMEDIUM)
 	d.found, d.contents = found, found.Describe()
 	boot := func(c probe.Content) bool { return c.Kind == "iso9660" && c.Label == m.cfg.BootLabel }
-	ours := func(c probe.Content) bool { return c.Kind == "xfs" && c.Label == volume.Label && c.UUID != "" }
+	ours := func(c probe.Content) bool {
+		return c.Kind == "xfs" && c.UUID != "" && (c.Label == volume.Label || c.Label == volume.StateLabel && d.parent != nil)
+	}
+	systemParts, complete := systemParts(found)
 	_, _, isBoot := found.Find(boot)
 	c, part, isOurs := found.Find(ours)
 	if isOurs && (part == nil && found.Member != nil || part != nil && part.Member != nil) {
@@ -96,6 +101,10 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	if v := m.volumes[d.volume]; v != nil && v.disk == d && err != nil {
 		m.fail(v, "The disk cannot be read: "+plain(err)+".")
 		m.retry(v)
+		return
+	}
+	if len(systemParts) > 0 && (complete || d.install != nil) && !m.cfg.Observe && err == nil {
+		m.useSystem(ctx, d, systemParts)
 		return
 	}
 	if d.volume != "" && !isOurs {
@@ -108,6 +117,8 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 		m.cfg.Log.Warn("disk cannot be read", "disk", d.dev.Serial, "err", plain(err))
 	case isBoot:
 		d.use = api.DiskUseBoot
+	case len(systemParts) > 0 && !complete:
+		d.use, d.contents = api.DiskUseOther, "an installation of Vigie that did not come to its end"
 	case isOurs && !m.cfg.Observe:
 		m.mount(ctx, d, c.UUID, part)
 		return
@@ -128,7 +139,7 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 
 // gone deals with a disk that was pulled or died.
 func (m *Manager) gone(ctx context.Context, d *disk) {
-	if !d.hidden && !d.dev.Optical {
+	if !d.hidden && !d.dev.Optical && d.parent == nil {
 		m.cfg.Log.Warn("disk is gone", "disk", d.dev.Serial, "slot", d.dev.Slot)
 		m.say(d, "gone (%s)", orUnknown(d.dev.Model))
 	}
@@ -140,12 +151,12 @@ func (m *Manager) gone(ctx context.Context, d *disk) {
 
 // announce tells the installer about a disk.
 func (m *Manager) announce(d *disk) {
-	if d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
+	if d.parent != nil || d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
 		return
 	}
 	use := map[api.DiskUse]string{
 		api.DiskUseBlank: "blank", api.DiskUseBoot: "the boot medium", api.DiskUseOther: "not ours: " + d.contents,
-		api.DiskUseVolume: "data volume", api.DiskUseArray: d.contents, api.DiskUseBusy: "in use: " + strings.Join(m.users(d), ", "),
+		api.DiskUseVolume: "data volume", api.DiskUseSystem: "Vigie's system", api.DiskUseArray: d.contents, api.DiskUseBusy: "in use: " + strings.Join(m.users(d), ", "),
 	}[m.use(d)]
 	where := ""
 	if d.dev.Slot != "" {

@@ -53,7 +53,7 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 	}
 	var d *disk
 	for _, each := range m.disks {
-		if each.dev.ID == a.disk && !each.hidden {
+		if each.dev.ID == a.disk && !each.hidden && each.parent == nil {
 			d = each
 		}
 	}
@@ -64,6 +64,8 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 	switch {
 	case a.serial != d.dev.Serial:
 		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the disk. Nothing was changed.")
+	case d.use == api.DiskUseSystem:
+		return refuse("system_disk", "The disk holds an installed system; it cannot be a data volume.")
 	case d.use == api.DiskUseBoot:
 		return refuse("boot_medium", "Vigie was started from this disk; it cannot be a data volume.")
 	case d.volume == "" && len(m.users(d)) > 0:

@@ -19,6 +19,7 @@ type vol struct {
 	id, name, path string
 	disk           *disk // nil: a plain folder, or the disk is gone
 	folder         bool
+	state          bool // it has settings alone
 	status         api.VolumeStatus
 	reason         string
 	use            volume.Use
@@ -58,6 +59,9 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 	}
 	v.disk, v.retry = d, time.Time{}
 	d.use, d.volume = api.DiskUseVolume, id
+	if v.state = isState(d, id); v.state {
+		v.name = stateName
+	}
 	m.announce(d)
 	m.enter(d, mounting)
 	name, err := d.device(part)
@@ -111,6 +115,9 @@ func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part
 		m.retry(v)
 		m.finish(d, err)
 		return
+	}
+	if v.state {
+		who.Name = stateName
 	}
 	v.name, v.use, v.checked, v.checking, v.well = who.Name, use, m.cfg.Now(), time.Time{}, m.cfg.Now()
 	m.finish(d, nil)

@@ -22,7 +22,7 @@ func (m *Manager) publish() {
 func (m *Manager) diskList() []api.Disk {
 	var shown []*disk
 	for _, d := range m.disks {
-		if d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
+		if d.parent != nil || d.hidden || d.dev.Optical && d.use != api.DiskUseBoot {
 			continue // a drive is not a disk unless the machine came from it
 		}
 		shown = append(shown, d)
@@ -74,7 +74,10 @@ func (m *Manager) volumeList() []api.Volume {
 		if v.status == "" {
 			continue // being mounted
 		}
-		a := api.Volume{ID: v.id, Name: v.name, Path: v.path, Status: v.status, Reason: v.reason, SizeBytes: v.use.SizeBytes, FreeBytes: v.use.FreeBytes}
+		a := api.Volume{ID: v.id, Use: api.VolumeUseData, Name: v.name, Path: v.path, Status: v.status, Reason: v.reason, SizeBytes: v.use.SizeBytes, FreeBytes: v.use.FreeBytes}
+		if v.state {
+			a.Use = api.VolumeUseState
+		}
 		if v.disk != nil {
 			a.Disk = v.disk.dev.ID
 		}

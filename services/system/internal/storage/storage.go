@@ -24,6 +24,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/console"
+	"vigie/services/system/internal/install"
 )
 
 // pace is how often things are done and how long they may take.
@@ -65,6 +66,9 @@ type Config struct {
 	// Seen is told the disks whenever they were listed; Health returns how one is, by its id. Neither waits for a disk.
 	Seen   func([]blockdev.Disk)
 	Health func(id string) api.DiskHealth
+	// Install writes a system disk; see package install. Installed: the machine was started from one.
+	Install   func(ctx context.Context, t install.Target, sources []install.Source, step func(install.Step)) (activate func(context.Context) error, err error)
+	Installed bool
 	// PowerOff stops a removable disk that is mounted no more; it may be pulled then.
 	PowerOff func(node, name string) error
 
@@ -90,8 +94,11 @@ type Manager struct {
 	results   chan func() // what jobs have to say; called by Run
 	asks      chan ask    // what the API wants
 	mediaAsks chan mediumAsk
-	jobs      sync.WaitGroup
-	turns     atomic.Uint64
+
+	installAsks chan installAsk
+
+	jobs  sync.WaitGroup
+	turns atomic.Uint64
 
 	// The rest belongs to Run.
 	disks   map[key]*disk
@@ -113,7 +120,7 @@ type key struct {
 func New(cfg Config, board Board) *Manager {
 	return &Manager{
 		cfg: cfg, board: board, pace: usual,
-		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk),
+		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk), installAsks: make(chan installAsk),
 		disks: map[key]*disk{}, volumes: map[string]*vol{}, media: map[key]*med{},
 	}
 }
@@ -150,6 +157,8 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			a.reply <- m.format(ctx, a)
 		case a := <-m.mediaAsks:
 			m.answerMedium(ctx, a)
+		case a := <-m.installAsks:
+			a.reply <- m.install(ctx, a)
 		case <-tick.C:
 			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {
 				m.scan(ctx, "")
@@ -157,6 +166,7 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			}
 			m.watch(ctx)
 			m.watchMedia(ctx)
+			m.goOn(ctx)
 		}
 		m.publish()
 		m.settle() // last: whoever sees it sees the volumes too
@@ -219,7 +229,11 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 		}
 	}
 	for k, d := range m.disks {
+		if d.parent != nil {
+			k = d.parent.key // a partition is there as long as its disk is
+		}
 		if !present[k] {
+			k = d.key
 			m.gone(ctx, d)
 			delete(m.disks, k)
 		}
@@ -248,7 +262,7 @@ func (m *Manager) settle() {
 	m.settled = true
 	m.cfg.Settled()
 	m.board.SettleStorage()
-	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted }) {
+	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted && v.Use != api.VolumeUseState }) {
 		m.cfg.Console.Say("storage", "storage: no data volume; format a disk in the web admin")
 	}
 }

@@ -32,6 +32,11 @@ var ErrSwapped = errors.New("another disk has taken its place")
 // of the disk that is meant (its diskseq): the node's name may have gone to another one since somebody chose it; 0 does
 // not ask. step is told in words what is being done. Whatever was there is lost from the first step on, not before.
 func Format(ctx context.Context, node string, seq uint64, id string, rotational bool, step func(string)) error {
+	return FormatAs(ctx, Label, node, seq, id, rotational, step)
+}
+
+// FormatAs is Format with another label, of a disk or of a partition, whose number is that of its disk.
+func FormatAs(ctx context.Context, label, node string, seq uint64, id string, rotational bool, step func(string)) error {
 	held, err := hold(node, seq)
 	if err != nil {
 		return err
@@ -42,7 +47,7 @@ func Format(ctx context.Context, node string, seq uint64, id string, rotational 
 		return err
 	}
 	step("making the file system")
-	out, err := exec.CommandContext(ctx, "mkfs.xfs", mkfsArgs(node, id, rotational)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "mkfs.xfs", mkfsArgs(label, node, id, rotational)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("mkfs.xfs: %w: %s", err, firstLine(out))
 	}
@@ -55,29 +60,34 @@ func hold(node string, seq uint64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := Same(f, seq); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Same says whether an open disk is the one that is meant; a seq of 0 does not ask.
+func Same(f *os.File, seq uint64) error {
 	if seq == 0 || !isBlock(f) {
-		return f, nil
+		return nil
 	}
 	var got uint64
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.BLKGETDISKSEQ, uintptr(unsafe.Pointer(&got)))
 	switch {
 	case errno != 0:
-		err = fmt.Errorf("ask which disk it is: %w", errno)
+		return fmt.Errorf("ask which disk it is: %w", errno)
 	case got != seq:
-		err = ErrSwapped
+		return ErrSwapped
 	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return nil
 }
 
 // mkfsArgs: no reverse map (its trees cost a write for each extent, and what it gives, online repair, is not shipped),
 // no reflink (recordings are never cloned, and shared extents cost on each write), big timestamps (2038 is near).
 // Folders are in blocks of 16 KiB: a camera's day is then one or two places on the disk, not four to eight.
 // An SSD is discarded first, so that it starts with all its spare blocks; on a spinning disk that does nothing.
-func mkfsArgs(node, id string, rotational bool) []string {
-	args := []string{"-q", "-f", "-L", Label, "-m", "crc=1,finobt=1,rmapbt=0,reflink=0,bigtime=1,inobtcount=1,uuid=" + id, "-n", "size=16384"}
+func mkfsArgs(label, node, id string, rotational bool) []string {
+	args := []string{"-q", "-f", "-L", label, "-m", "crc=1,finobt=1,rmapbt=0,reflink=0,bigtime=1,inobtcount=1,uuid=" + id, "-n", "size=16384"}
 	if rotational {
 		args = append(args, "-K")
 	}
@@ -109,7 +119,7 @@ func wipe(node string) error {
 		err = f.Sync()
 	}
 	if err == nil && isBlock(f) {
-		err = rereadPartitions(f)
+		err = RereadPartitions(f)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -119,9 +129,9 @@ func isBlock(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeDevice != 0
 }
 
-// rereadPartitions: a disk without partition support (a loop device) answers EINVAL; one that is being looked at by
+// RereadPartitions has the kernel read the partition table of an open disk again. A disk without partition support (a loop device) answers EINVAL; one that is being looked at by
 // somebody is busy for a moment.
-func rereadPartitions(f *os.File) error {
+func RereadPartitions(f *os.File) error {
 	for try := range 20 {
 		err := unix.IoctlSetInt(int(f.Fd()), unix.BLKRRPART, 0)
 		switch {

@@ -27,6 +27,9 @@ import (
 // Label is the XFS label of every data volume.
 const Label = "vigie"
 
+// StateLabel is the XFS label of a system disk's partition for settings: a volume in all but that nothing is recorded on it.
+const StateLabel = "vigie-state"
+
 // MaxName is the longest name of a volume in characters.
 const MaxName = 32
 

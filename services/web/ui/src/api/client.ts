@@ -25,6 +25,7 @@ import type {
   HostHistory,
   HostWatch,
   HostWatchRequest,
+  Installation,
   Layout,
   LayoutRequest,
   Network,
@@ -242,6 +243,8 @@ export const api = {
   diskEvents: (signal?: AbortSignal) => json<DiskEvent[]>('GET', '/disk-events', { signal }),
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
+  installation: (signal?: AbortSignal) => json<Installation>('GET', '/installation', { signal }),
+  installOnDisk: (disk: string, body: { confirmSerial: string; dataVolume: boolean }) => nothing('POST', `/disks/${id(disk)}/install`, { body }),
   ejectMedium: (medium: string) => nothing('POST', `/media/${id(medium)}/eject`),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
   hosts: (signal?: AbortSignal) => json<HostWatch>('GET', '/hosts', { signal }),

@@ -39,6 +39,7 @@ export type TriggerRequest = Schemas['TriggerRequest'];
 export type Protection = Schemas['Protection'];
 export type ProtectionChange = Schemas['ProtectionChange'];
 export type ProtectionRequest = Schemas['ProtectionRequest'];
+export type Installation = Schemas['Installation'];
 export type Export = Schemas['Export'];
 export type ExportRequest = Schemas['ExportRequest'];
 export type SigningKey = Schemas['SigningKey'];

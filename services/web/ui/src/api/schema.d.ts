@@ -1239,6 +1239,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/disks/{disk}/install": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The disk's id */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Install this machine on a disk, with its settings; all that is on the disk is lost. Progress is in the disk's `operation` */
+        post: operations["installOnDisk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine was started from, and the disks that it can be installed on */
+        get: operations["getInstallation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/media/{medium}/mount": {
         parameters: {
             query?: never;
@@ -3048,10 +3085,10 @@ export interface components {
             rotational?: boolean;
             removable?: boolean;
             /**
-             * @description `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
+             * @description `system`: a disk that Vigie is installed on; `array`: a part of a RAID; `busy`: something else on this machine uses it; `other`: holds something that is not ours
              * @enum {string}
              */
-            use: "blank" | "volume" | "array" | "boot" | "busy" | "other";
+            use: "blank" | "volume" | "array" | "boot" | "system" | "busy" | "other";
             /** @description What was found, in words: partition table, filesystem, label */
             contents?: string;
             /** @description The same piece by piece */
@@ -3258,9 +3295,11 @@ export interface components {
         };
         Operation: {
             /** @enum {string} */
-            name: "format";
+            name: "format" | "install";
             /** @enum {string} */
             status: "running" | "failed" | "done";
+            /** @description install: how much is done */
+            percent?: number;
             message?: string;
         };
         Volume: {
@@ -3270,6 +3309,11 @@ export interface components {
             /** @description Where it is mounted */
             path: string;
             disk?: string;
+            /**
+             * @description `state`: the settings of a system disk; nothing is recorded on it. Absent: data
+             * @enum {string}
+             */
+            use?: "data" | "state";
             /** @enum {string} */
             status: "mounted" | "readonly" | "failed";
             reason?: string;
@@ -3423,6 +3467,34 @@ export interface components {
             timeZone?: string;
             /** @description Times of the day at which the clock is set. Absent: as it was; empty: it is kept right all the time */
             setAt?: string[];
+        };
+        InstallRequest: {
+            /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
+            confirmSerial: string;
+            /** @description What the system does not need of the disk becomes a data volume */
+            dataVolume: boolean;
+        };
+        Installation: {
+            /** @enum {string} */
+            bootMode: "live" | "installed" | "observe";
+            /**
+             * @description installed: the slot that was started
+             * @enum {string}
+             */
+            slot?: "a" | "b";
+            /**
+             * Format: int64
+             * @description The smallest disk that can be installed on
+             */
+            minBytes: number;
+            disks: components["schemas"]["InstallDisk"][];
+        };
+        InstallDisk: {
+            /** @description Its id */
+            disk: string;
+            offered: boolean;
+            /** @description Why it is not offered, for people */
+            reason?: string;
         };
         FormatRequest: {
             /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
@@ -5558,6 +5630,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DiskEvent"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    installOnDisk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The disk's id */
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstallRequest"];
+            };
+        };
+        responses: {
+            /** @description Started */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getInstallation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The installation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
                 };
             };
             default: components["responses"]["Error"];

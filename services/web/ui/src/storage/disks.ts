@@ -7,14 +7,16 @@ const uses: Record<Disk['use'], Verdict> = {
   blank: { kind: 'warn', word: 'Blank' },
   volume: { kind: 'good', word: 'Data volume' },
   array: { kind: 'quiet', word: 'Part of an array' },
+  system: { kind: 'good', word: 'System' },
   boot: { kind: 'quiet', word: 'Boot medium' },
   busy: { kind: 'quiet', word: 'In use' },
   other: { kind: 'quiet', word: 'Other content' },
 };
 
 export function diskVerdict(disk: Disk): Verdict {
-  if (disk.operation?.status === 'running') return { kind: 'busy', word: 'Being formatted' };
-  if (disk.operation?.status === 'failed') return { kind: 'bad', word: 'Formatting failed' };
+  const installing = disk.operation?.name === 'install';
+  if (disk.operation?.status === 'running') return { kind: 'busy', word: installing ? 'Being installed on' : 'Being formatted' };
+  if (disk.operation?.status === 'failed') return { kind: 'bad', word: installing ? 'Installing failed' : 'Formatting failed' };
   return uses[disk.use];
 }
 

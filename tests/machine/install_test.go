@@ -1,0 +1,183 @@
+//go:build whole
+
+package machine
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"vigie/image/vm"
+	"vigie/installer/layout"
+	"vigie/internal/api"
+	"vigie/tools/appliance"
+	"vigie/tools/simcam/content"
+	"vigie/tools/simcam/rtspcam"
+	"vigie/tools/site"
+)
+
+// TestMachineIsInstalledAndStartsFromItsDisk starts from a CD, is set up, and installs itself on a blank disk, with a data volume.
+// It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. With half of a
+// slot overwritten it starts from the other one, by UEFI with Secure Boot.
+func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
+	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30}, Cameras: []rtspcam.Config{
+		{ID: "avc", Video: video(content.H264, 1, 500_000)},
+	}})
+	b.boot(t)
+	b.setUp(t)
+	zone := "Europe/Lisbon"
+	if err := b.Call(t.Context(), http.MethodPut, "/clock", api.ClockRequest{NtpServers: []string{"ntp.example.com"}, TimeZone: &zone}, nil); err != nil {
+		t.Fatal(err)
+	}
+	fingerprint := b.greeting.Fingerprint
+	system := b.install(t, "DATA0", "DATA1")
+	b.recording(t) // on the data volume beside the system
+	b.goesOn(t, 2*time.Second)
+	firstMs := b.firstMs(t)
+	b.powerOff(t)
+
+	b.FromDisk = true
+	b.boot(t)
+	b.installed(t, fingerprint, zone, "a", system)
+	b.recording(t)
+	b.goesOn(t, 2*time.Second)
+	for own, first := range b.firstMs(t) {
+		if first != firstMs[own] {
+			t.Errorf("%s: the first footage is of %d, was of %d", own, first, firstMs[own])
+		}
+	}
+	b.powerOff(t)
+
+	tear(t, filepath.Join(filepath.Dir(b.ConsoleLog()), "data0.raw"))
+	b.Firmware = vm.SecureBoot
+	b.boot(t)
+	b.installed(t, fingerprint, zone, "b", system)
+	b.powerOff(t)
+}
+
+// install installs the machine on the disk with the serial on, once it was refused for another serial, and for a disk that is
+// too small. It returns the disk's id.
+func (b *bench) install(t *testing.T, on, small string) (id string) {
+	t.Helper()
+	status, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, d := range status.Disks {
+		ids[d.Serial] = d.ID
+		if d.Use == api.DiskUseBoot {
+			ids["medium"] = d.ID
+		}
+	}
+	var before api.Installation
+	if err := b.Call(t.Context(), http.MethodGet, "/installation", nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	for serial, offered := range map[string]bool{on: true, small: false, "medium": false} {
+		i := slices.IndexFunc(before.Disks, func(d api.InstallDisk) bool { return d.Disk == ids[serial] })
+		if i < 0 || before.Disks[i].Offered != offered || (before.Disks[i].Reason == "") != offered {
+			t.Errorf("%s: offered: %+v", serial, before.Disks)
+		}
+	}
+	for disk, confirm := range map[string]string{ids[on]: small, ids[small]: small, ids["medium"]: ""} {
+		err := b.Call(t.Context(), http.MethodPost, "/disks/"+disk+"/install", api.InstallRequest{ConfirmSerial: confirm, DataVolume: true}, nil)
+		var refused *appliance.Error
+		if !errors.As(err, &refused) || refused.Status == http.StatusInternalServerError {
+			t.Fatalf("installing on %s, confirmed by %q: %v", disk, confirm, err)
+		}
+	}
+	start := time.Now()
+	if err := b.Call(t.Context(), http.MethodPost, "/disks/"+ids[on]+"/install", api.InstallRequest{ConfirmSerial: on, DataVolume: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var percents []int
+	b.until(t, 5*time.Minute, "the machine is installed", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, d := range s.Disks {
+			if d.ID != ids[on] {
+				continue
+			}
+			if n := len(percents); n == 0 || percents[n-1] != d.Operation.Percent {
+				percents = append(percents, d.Operation.Percent)
+			}
+			if d.Operation.Status == api.OperationStatusFailed {
+				t.Fatalf("installing: %s", d.Operation.Message)
+			}
+			return met(d.Operation.Status == api.OperationStatusDone && d.Use == api.DiskUseSystem, err, d)
+		}
+		return false, errors.New("the disk is gone")
+	})
+	t.Logf("installing took %.1f s; progress was %v", time.Since(start).Seconds(), percents)
+	if !slices.IsSorted(percents) || len(percents) < 3 {
+		t.Errorf("progress was %v", percents)
+	}
+	return ids[on]
+}
+
+// installed checks a machine that started from its disk.
+func (b *bench) installed(t *testing.T, fingerprint, zone, slot, system string) {
+	t.Helper()
+	if b.greeting.SetupCode != "" || b.greeting.Fingerprint != fingerprint {
+		t.Errorf("it greets with code %q and fingerprint %s, had %s", b.greeting.SetupCode, b.greeting.Fingerprint, fingerprint)
+	}
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	status, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status.BootMode != api.StatusBootModeInstalled || status.Clock.TimeZone != zone || !slices.Equal(status.Clock.ConfiguredServers, []string{"ntp.example.com"}) {
+		t.Errorf("mode %s, time zone %s, servers %v", status.BootMode, status.Clock.TimeZone, status.Clock.ConfiguredServers)
+	}
+	var uses []string
+	for _, v := range status.Volumes {
+		if v.Status != api.VolumeStatusMounted || v.Disk != system {
+			t.Errorf("volume %+v", v)
+		}
+		uses = append(uses, string(v.Use))
+	}
+	slices.Sort(uses)
+	if !slices.Equal(uses, []string{"data", "state"}) {
+		t.Errorf("volumes for %v", uses)
+	}
+	var i api.Installation
+	if err := b.Call(t.Context(), http.MethodGet, "/installation", nil, &i); err != nil || string(i.Slot) != slot {
+		t.Errorf("started from slot %s, want %s (%v)", i.Slot, slot, err)
+	}
+	cameras, err := b.Client.Cameras(t.Context())
+	if err != nil || len(cameras) != len(b.cameras) {
+		t.Errorf("%d cameras, had %d (%v)", len(cameras), len(b.cameras), err)
+	}
+}
+
+// tear leaves slot A as an update leaves it that was cut short: its first block is gone, and half of the rest is another's.
+func tear(t *testing.T, disk string) {
+	t.Helper()
+	f, err := os.OpenFile(disk, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := layout.Read(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := table.Part(layout.SlotA)
+	if _, err := f.WriteAt(make([]byte, 20<<20), a.Start); err != nil {
+		t.Fatal(err)
+	}
+}
