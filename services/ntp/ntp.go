@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/health"
 	"vigie/services/ntp/internal/packet"
@@ -59,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	l, err := listen(o.socket)
+	l, err := answer.Listen(o.socket)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer system.Close()
 	s := newServer(o.port, log)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(ctx, l, s.routes()) })
+	group.Go(func() error { return answer.Serve(ctx, l, s.routes()) })
 	group.Go(func() error {
 		if err := system.Watch(ctx, func(m api.Status) { s.follow(m) }); ctx.Err() == nil {
 			return err

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/console/machine"
 	"vigie/internal/health"
@@ -55,7 +56,7 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	l, err := listen(o.socket)
+	l, err := answer.Listen(o.socket)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer m.Close()
 	s := newServer(system, m, gate.New(web, log), log)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(ctx, l, s.routes()) })
+	group.Go(func() error { return answer.Serve(ctx, l, s.routes()) })
 	group.Go(func() error {
 		if err := system.Watch(ctx, func(m api.Status) { s.follow(m.SSH) }); ctx.Err() == nil {
 			return err
