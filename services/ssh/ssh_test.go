@@ -1,11 +1,14 @@
 package ssh
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,7 +110,48 @@ func TestOpenSSHForwardsNothing(t *testing.T) {
 	r := start(t)
 	r.on(t, false)
 	local := free(t)
-	c := r.client(t, "-N", "-L", fmt.Sprintf("%d:127.0.0.1:%d", local, r.port), "owner@127.0.0.1")
+	for name, c := range map[string]struct{ option, forward, first string }{
+		"-L":             {"-L", fmt.Sprintf("%d:127.0.0.1:%d", local, r.port), ""},
+		"-D":             {"-D", strconv.Itoa(local), "\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01" + string(binary.BigEndian.AppendUint16(nil, uint16(r.port)))}, // RFC 1928
+		"-L to a socket": {"-L", fmt.Sprintf("%d:%s", local, filepath.Join(r.dir, "api")), "GET /v1/ssh/sessions HTTP/1.0\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) { r.leadsNowhere(t, local, c.first, c.option, c.forward) })
+	}
+	if got := run(r.client(t, "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:9", "owner@127.0.0.1", "help")); got.status == 0 || !strings.Contains(got.err, "remote port forwarding failed") {
+		t.Errorf("-R: %+v", got)
+	}
+	screen := r.client(t, "-Y", "owner@127.0.0.1", "help")
+	screen.Env = append(os.Environ(), "DISPLAY=127.0.0.1:9")
+	if got := run(screen); got.status != 0 || !strings.Contains(got.err, "X11 forwarding request failed") {
+		t.Errorf("-Y: %+v", got)
+	}
+	// Of an agent OpenSSH asks nothing that is answered, and it is told nothing of who comes to it.
+	agent, err := net.Listen("unix", filepath.Join(r.dir, "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	go func() {
+		for {
+			c, err := agent.Accept()
+			if err != nil {
+				return
+			}
+			c.Close() // it has no keys
+		}
+	}()
+	with := r.client(t, "-v", "-A", "owner@127.0.0.1", "ping", "192.0.2.5", "count", "2")
+	with.Args = slices.Insert(with.Args, 1, "-o", "IdentityAgent="+agent.Addr().String()) // before the rig's, as the first counts
+	got := run(with)
+	if got.status != 0 || !strings.Contains(got.err, "Requesting authentication agent forwarding") || strings.Contains(got.err, "ctype auth-agent") {
+		t.Errorf("-A: %+v", got)
+	}
+}
+
+// leadsNowhere has OpenSSH listen at a local port, from which nothing comes, whatever is said there first.
+func (r *rig) leadsNowhere(t *testing.T, local int, first string, args ...string) {
+	t.Helper()
+	c := r.client(t, append(append([]string{"-N"}, args...), "owner@127.0.0.1")...)
 	said, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -126,16 +170,17 @@ func TestOpenSSHForwardsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := drained(through); got != "" {
+	if _, err := io.WriteString(through, first); err != nil {
+		t.Fatal(err)
+	}
+	// OpenSSH itself answers who speaks SOCKS.
+	if got := drained(through); strings.Trim(got, "\x00\x01\x05") != "" {
 		t.Errorf("through the tunnel comes %q", got)
 	}
 	through.Close()
 	_ = c.Process.Kill()
 	if text := drained(said); !strings.Contains(text, "forwards nothing") {
 		t.Errorf("OpenSSH says %q", text)
-	}
-	if got := run(r.client(t, "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:9", "owner@127.0.0.1", "help")); got.status == 0 {
-		t.Errorf("-R: %+v", got)
 	}
 }
 
