@@ -69,7 +69,7 @@ func serviceTable() []supervise.Service {
 		},
 		{
 			Name: "web", Path: program,
-			Args: []string{"web", "-listen", ":443", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-ssh", runDir + "/ssh/api.sock", "-state", runDir + "/web", "-console", runDir + "/web/console.sock"},
+			Args: []string{"web", "-engine", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-ntp", runDir + "/ntp/api.sock", "-ssh", runDir + "/ssh/api.sock", "-state", runDir + "/web", "-console", runDir + "/web/console.sock"},
 			UID:  uidWeb, GID: gidVigie,
 			Caps:       []int{unix.CAP_NET_BIND_SERVICE},
 			NoNewPrivs: true, OOMScoreAdj: 300, MaxFiles: 16384,

@@ -930,30 +930,6 @@ func (e PowerRequestAction) Valid() bool {
 	}
 }
 
-// Defines values for Profile.
-const (
-	ProfileAdministrator Profile = "administrator"
-	ProfileGuard         Profile = "guard"
-	ProfileOperator      Profile = "operator"
-	ProfileViewer        Profile = "viewer"
-)
-
-// Valid indicates whether the value is a known member of the Profile enum.
-func (e Profile) Valid() bool {
-	switch e {
-	case ProfileAdministrator:
-		return true
-	case ProfileGuard:
-		return true
-	case ProfileOperator:
-		return true
-	case ProfileViewer:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for RecordingStateKind.
 const (
 	RecordingStateKindAlarm    RecordingStateKind = "alarm"
@@ -1035,36 +1011,6 @@ func (e RelayReaderTransport) Valid() bool {
 	case RelayReaderTransportTCP:
 		return true
 	case RelayReaderTransportUDP:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for Right.
-const (
-	RightAdminister Right = "administer"
-	RightExport     Right = "export"
-	RightPlay       Right = "play"
-	RightProtect    Right = "protect"
-	RightRecord     Right = "record"
-	RightWatch      Right = "watch"
-)
-
-// Valid indicates whether the value is a known member of the Right enum.
-func (e Right) Valid() bool {
-	switch e {
-	case RightAdminister:
-		return true
-	case RightExport:
-		return true
-	case RightPlay:
-		return true
-	case RightProtect:
-		return true
-	case RightRecord:
-		return true
-	case RightWatch:
 		return true
 	default:
 		return false
@@ -1366,6 +1312,7 @@ func (e Transport) Valid() bool {
 const (
 	TrialSubjectFirewall TrialSubject = "firewall"
 	TrialSubjectNetwork  TrialSubject = "network"
+	TrialSubjectWebPort  TrialSubject = "web-port"
 )
 
 // Valid indicates whether the value is a known member of the TrialSubject enum.
@@ -1374,6 +1321,8 @@ func (e TrialSubject) Valid() bool {
 	case TrialSubjectFirewall:
 		return true
 	case TrialSubjectNetwork:
+		return true
+	case TrialSubjectWebPort:
 		return true
 	default:
 		return false
@@ -2412,12 +2361,14 @@ type FirewallRequest struct {
 
 // FirewallService defines model for FirewallService.
 type FirewallService struct {
-	ID FirewallServiceID `json:"id"`
+	// Enabled Only then are its ports opened
+	Enabled bool              `json:"enabled"`
+	ID      FirewallServiceID `json:"id"`
 
 	// Listening A process waits at one of them now
 	Listening bool `json:"listening"`
 
-	// Ports That are opened; none where it is switched off
+	// Ports That it has, or would have if it were switched on; of the relay those of now
 	Ports      []PortRange `json:"ports"`
 	UsualZones []Zone      `json:"usualZones"`
 
@@ -3015,10 +2966,6 @@ type PowerRequest struct {
 // PowerRequestAction defines model for PowerRequest.Action.
 type PowerRequestAction string
 
-// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-// watches and plays; a guard watches.
-type Profile string
-
 // Protection A range of a camera's recordings that no automatic deletion takes.
 type Protection struct {
 	// By The user
@@ -3366,9 +3313,6 @@ type Retention struct {
 	StandardMinDays int `json:"standardMinDays"`
 }
 
-// Right defines model for Right.
-type Right string
-
 // SSH defines model for SSH.
 type SSH struct {
 	// HostKey Fingerprint of the key by which the machine is known, to compare at the first log-in; empty until one was needed
@@ -3546,14 +3490,9 @@ type Session struct {
 	Hostname  string `json:"hostname"`
 
 	// PasswordResetMs When the user's password was reset from the machine's console, the last time; absent: never
-	PasswordResetMs int64 `json:"passwordResetMs,omitempty,omitzero"`
-
-	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-	// watches and plays; a guard watches.
-	Profile  Profile `json:"profile"`
-	Rights   []Right `json:"rights"`
-	Username string  `json:"username"`
-	Version  string  `json:"version"`
+	PasswordResetMs int64  `json:"passwordResetMs,omitempty,omitzero"`
+	Username        string `json:"username"`
+	Version         string `json:"version"`
 }
 
 // Setup defines model for Setup.
@@ -3629,6 +3568,9 @@ type Status struct {
 	Trial          Trial              `json:"trial,omitempty,omitzero"`
 	Version        string             `json:"version"`
 	Volumes        []Volume           `json:"volumes"`
+
+	// WebPort The port of the web admin; absent where it is not the machine's to choose
+	WebPort int `json:"webPort,omitempty,omitzero"`
 }
 
 // StatusBootMode defines model for Status.BootMode.
@@ -3802,7 +3744,7 @@ type Trial struct {
 	// LeftMs The same as a duration, when this answer was made
 	LeftMs int64 `json:"leftMs"`
 
-	// Subject What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+	// Subject What was changed; `POST /network/confirm`, `POST /firewall/confirm` and so on keep it
 	Subject TrialSubject `json:"subject"`
 
 	// Urls Where to confirm it
@@ -3812,7 +3754,7 @@ type Trial struct {
 	User string `json:"user,omitempty,omitzero"`
 }
 
-// TrialSubject What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+// TrialSubject What was changed; `POST /network/confirm`, `POST /firewall/confirm` and so on keep it
 type TrialSubject string
 
 // Trigger A fact that starts, or extends, alarm recording.
@@ -3853,38 +3795,6 @@ type TriggerRequest struct {
 	// Source Example: door-contact
 	Source string `json:"source"`
 	Text   string `json:"text,omitempty,omitzero"`
-}
-
-// User defines model for User.
-type User struct {
-	CreatedMs int64 `json:"createdMs"`
-
-	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-	// watches and plays; a guard watches.
-	Profile Profile `json:"profile"`
-
-	// Sessions How many browsers are logged in as this user
-	Sessions int    `json:"sessions"`
-	Username string `json:"username"`
-}
-
-// UserChange defines model for UserChange.
-type UserChange struct {
-	Password string `json:"password,omitempty,omitzero"`
-
-	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-	// watches and plays; a guard watches.
-	Profile Profile `json:"profile,omitempty,omitzero"`
-}
-
-// UserRequest defines model for UserRequest.
-type UserRequest struct {
-	Password string `json:"password"`
-
-	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-	// watches and plays; a guard watches.
-	Profile  Profile `json:"profile"`
-	Username string  `json:"username"`
 }
 
 // VLANSettings defines model for VLANSettings.
@@ -3982,6 +3892,15 @@ type WatchedHost struct {
 
 	// Status waiting: not asked often enough to tell
 	Status HostStatus `json:"status"`
+}
+
+// WebPortRequest defines model for WebPortRequest.
+type WebPortRequest struct {
+	// DryRun Change nothing
+	DryRun bool `json:"dryRun,omitempty,omitzero"`
+
+	// Port 443 is the usual one, which nobody has to type
+	Port int `json:"port"`
 }
 
 // Zone defines model for Zone.
@@ -4214,8 +4133,5 @@ type AddSSHKeyJSONRequestBody = SSHKeyRequest
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings
 
-// AddUserJSONRequestBody defines body for AddUser for application/json ContentType.
-type AddUserJSONRequestBody = UserRequest
-
-// PutUserJSONRequestBody defines body for PutUser for application/json ContentType.
-type PutUserJSONRequestBody = UserChange
+// PutWebPortJSONRequestBody defines body for PutWebPort for application/json ContentType.
+type PutWebPortJSONRequestBody = WebPortRequest

@@ -47,6 +47,8 @@ type Config struct {
 	Bandwidth []BandwidthLimit `json:"bandwidth,omitempty"`
 	// SSH is the text console over the network.
 	SSH SSH `json:"ssh,omitzero"`
+	// Web is where the web admin is found.
+	Web Web `json:"web,omitzero"`
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -106,7 +108,10 @@ func (c Config) Validate() error {
 	if err := validateBandwidth(c.Bandwidth); err != nil {
 		return err
 	}
-	return c.SSH.validate()
+	if err := c.SSH.validate(); err != nil {
+		return err
+	}
+	return c.Web.validate()
 }
 
 // validZone accepts names of the IANA time zone database. "Local" is none: it is another zone on every machine.

@@ -53,6 +53,8 @@ func TestValidateNamesTheFieldAndTheReason(t *testing.T) {
 		{"SSH by password", "", "", Config{SSH: SSH{Enabled: true, Passwords: true}}},
 		{"SSH for nobody", "ssh.passwords", "Nobody could log in", Config{SSH: SSH{Enabled: true}}},
 		{"no port", "ssh.port", "65536", Config{SSH: SSH{Port: 65536}}},
+		{"a port of the web admin", "", "", Config{Web: Web{Port: 65535}}},
+		{"no port of the web admin", "web.port", "65536", Config{Web: Web{Port: 65536}}},
 		{"no key", "ssh.key", "no public key", Config{SSH: SSH{Keys: []SSHKey{{Key: "hello"}}}}},
 		{"a key with a comment", "ssh.key", "form", Config{SSH: SSH{Keys: []SSHKey{{Key: key1 + " jane"}}}}},
 		{"a key twice", "ssh.key", "already", Config{SSH: SSH{Keys: []SSHKey{{Key: key1}, {Key: key1, Comment: "x"}}}}},
@@ -79,7 +81,7 @@ const key1 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOo0CpvDXNlMhV3He
 
 var whole = Document{Generation: 7, SavedMs: 1_700_000_000_000, Config: Config{Hostname: "gate", NTPServers: []string{"a", "192.0.2.1"}, TimeZone: "Asia/Kathmandu",
 	Time: Time{SetAt: []string{"03:30"}, Server: TimeServer{Enabled: new(true), OrphanStratum: 10}}, HostWatch: HostWatch{WithoutGateways: true, Hosts: []WatchedHost{{Name: "n", Address: "a", LatencyMs: 7}}},
-	SSH: SSH{Enabled: true, Port: 2222, Passwords: true, Keys: []SSHKey{{Key: key1, Comment: "jane", AddedMs: 7, AddedBy: "owner"}}}}}
+	SSH: SSH{Enabled: true, Port: 2222, Passwords: true, Keys: []SSHKey{{Key: key1, Comment: "jane", AddedMs: 7, AddedBy: "owner"}}}, Web: Web{Port: 8443}}}
 
 func watching(hosts ...WatchedHost) Config { return Config{HostWatch: HostWatch{Hosts: hosts}} }
 

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,10 +107,10 @@ func (g *guarding) settings() firewall.Settings {
 		s.Zones[id] = firewall.ZoneOf(zones)
 	}
 	for _, service := range sysconfig.Services() {
-		for _, p := range g.ports(service) {
-			if g.shut {
-				break
-			}
+		if g.shut || !g.enabled(service) {
+			continue
+		}
+		for _, p := range portsOf(service, g.config, g.relay) {
 			for _, z := range g.config.Firewall.OpenIn(service) {
 				s.Openings = append(s.Openings, firewall.Opening{
 					Protocol: firewall.Protocol(p.Protocol), First: uint16(p.First), Last: uint16(p.Last), Zone: firewall.Zone(z),
@@ -120,29 +121,43 @@ func (g *guarding) settings() firewall.Settings {
 	return s
 }
 
-// ports are those of a service that is switched on; the caller holds mu.
-func (g *guarding) ports(service string) []api.PortRange {
-	switch {
-	case service == "ntp" && !g.config.ServesTime(), service == "ssh" && !g.config.SSH.Enabled:
-		return nil
+// enabled says whether a service is switched on; the caller holds mu.
+func (g *guarding) enabled(service string) bool {
+	switch service {
+	case "ntp":
+		return g.config.ServesTime()
+	case "ssh":
+		return g.config.SSH.Enabled
+	case "relay":
+		return len(g.relay.TCP)+len(g.relay.UDP) > 0
 	}
-	return portsOf(service, g.config, g.relay)
+	return true
 }
 
-// checkedChange edits the configuration, unless a service would get another's port.
-func (g *guarding) checkedChange(edit func(*sysconfig.Config)) error {
-	g.mu.Lock()
-	relay := g.relay
-	g.mu.Unlock()
-	next := g.keeper.Config()
-	edit(&next)
-	if err := next.Validate(); err != nil {
-		return err
-	}
-	if err := clash(next, relay); err != nil {
+// checkedChange edits the configuration, unless the service whose section it is would get another's port.
+func (g *guarding) checkedChange(service string, edit func(*sysconfig.Config)) error {
+	if err := g.check(service, edit); err != nil {
 		return err
 	}
 	return g.keeper.Change(edit)
+}
+
+// check tells why an edit cannot be made: neither now, nor when what is on trial has been rolled back, may the service have
+// another's port.
+func (g *guarding) check(service string, edit func(*sysconfig.Config)) error {
+	g.mu.Lock()
+	relay := g.relay
+	g.mu.Unlock()
+	for _, next := range []sysconfig.Config{g.keeper.Config(), g.keeper.InForce()} {
+		edit(&next)
+		if err := next.Validate(); err != nil {
+			return err
+		}
+		if err := clash(service, next, relay); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hold keeps every service shut until open: at boot, while the configuration with the zones has not been looked for on the
@@ -212,8 +227,8 @@ func (g *guarding) Firewall(context.Context) (api.Firewall, error) {
 	defer g.mu.Unlock()
 	out := api.Firewall{Active: !g.observe, Problem: state.Problem, Services: []api.FirewallService{}, Zones: []api.FirewallZone{}, Restored: []api.RestoredSetting{}}
 	for _, id := range sysconfig.Services() {
-		s := api.FirewallService{ID: api.FirewallServiceID(id), Zones: zones(g.config.Firewall.OpenIn(id)), UsualZones: zones(sysconfig.UsualZones(id)), Ports: []api.PortRange{}}
-		for _, p := range g.ports(id) {
+		s := api.FirewallService{ID: api.FirewallServiceID(id), Enabled: g.enabled(id), Zones: zones(g.config.Firewall.OpenIn(id)), UsualZones: zones(sysconfig.UsualZones(id)), Ports: []api.PortRange{}}
+		for _, p := range portsOf(id, g.config, g.relay) {
 			s.Ports = append(s.Ports, p)
 			for n := p.First; n <= p.Last; n++ {
 				s.Listening = s.Listening || listening[firewall.Port{Protocol: firewall.Protocol(p.Protocol), Number: uint16(n)}]
@@ -254,8 +269,9 @@ func (g *guarding) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 	if err := checkRelayPorts(p); err != nil {
 		return err
 	}
+	saved, tried := g.keeper.Config(), g.keeper.InForce() // either may come to stay
 	g.mu.Lock()
-	if err := free(p, g.config, g.relay); err != nil || p.DryRun {
+	if err := cmp.Or(free(p, saved, g.relay), free(p, tried, g.relay)); err != nil || p.DryRun {
 		g.mu.Unlock()
 		return err
 	}

@@ -97,7 +97,7 @@ func (n *networking) put(r api.NetworkRequest, by httpapi.Caller) (plan api.Plan
 	if used := inUse(will); len(used) > 0 && !slices.ContainsFunc(used, open) {
 		return plan, will, answer.Field("settings.interfaces", "unreachable", "No interface would be in a zone in which the web admin is open. Leave one in such a zone, or open the web admin in another one first.")
 	}
-	p := network.NewPlan(was, will, live, by.Reached, open)
+	p := network.NewPlan(was, will, live, by.Reached, network.Web{Open: open, Port: n.keeper.InForce().Web.At()})
 	plan = api.Plan{Steps: p.Steps, LosesAddress: p.Loses, Urls: p.URLs}
 	if next.Hostname != before.Hostname {
 		plan.Steps = append(plan.Steps, api.PlanStep{Kind: api.PlanStepKindInfo, Text: nameStep(next.Hostname)})

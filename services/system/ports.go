@@ -11,7 +11,6 @@ import (
 
 // The ports of services that are always the same.
 var fixedPorts = map[string][]api.PortRange{
-	"web":    {{Protocol: api.PortRangeProtocolTCP, First: 443, Last: 443}},
 	"webrtc": {{Protocol: api.PortRangeProtocolUDP, First: 56000, Last: 56099}},
 	"mdns":   {{Protocol: api.PortRangeProtocolUDP, First: 5353, Last: 5353}},
 	"ntp":    {{Protocol: api.PortRangeProtocolUDP, First: 123, Last: 123}},
@@ -26,6 +25,8 @@ var serviceNames = map[string]string{
 // portsOf are those that a service has, or would have once it is switched on. The relay's are what the engine said last.
 func portsOf(service string, c sysconfig.Config, relay api.RelayPorts) []api.PortRange {
 	switch service {
+	case sysconfig.ServiceWeb:
+		return []api.PortRange{{Protocol: api.PortRangeProtocolTCP, First: c.Web.At(), Last: c.Web.At()}}
 	case "ssh":
 		return []api.PortRange{{Protocol: api.PortRangeProtocolTCP, First: c.SSH.At(), Last: c.SSH.At()}}
 	case "relay":
@@ -68,10 +69,15 @@ func free(p api.RelayPorts, c sysconfig.Config, relay api.RelayPorts) error {
 	return nil
 }
 
-// clash is a *sysconfig.FieldError where a service of the configuration has a port that is another's.
-func clash(c sysconfig.Config, relay api.RelayPorts) error {
-	if why := claimed("ssh", api.PortRangeProtocolTCP, c.SSH.At(), c, relay); why != "" && c.SSH.Enabled {
-		return &sysconfig.FieldError{Field: "ssh.port", Reason: why}
+// clash is a *sysconfig.FieldError where a service has a port in the configuration that is another's.
+func clash(service string, c sysconfig.Config, relay api.RelayPorts) error {
+	if service == "ssh" && !c.SSH.Enabled {
+		return nil
+	}
+	for _, r := range portsOf(service, c, relay) {
+		if why := claimed(service, r.Protocol, r.First, c, relay); why != "" {
+			return &sysconfig.FieldError{Field: service + ".port", Reason: why}
+		}
 	}
 	return nil
 }

@@ -21,10 +21,7 @@ import (
 	"vigie/services/system/internal/mdns"
 )
 
-const (
-	webPort   = 443
-	reachLook = 5 * time.Second // at the addresses, when no news came
-)
+const reachLook = 5 * time.Second // at the addresses, when no news came
 
 // reach keeps the machine reachable for who is on its networks, with no settings and no servers there: addresses of the
 // link where there are no others, and a name.
@@ -38,7 +35,7 @@ type reach struct {
 func newReach(b *board.Board, chosen func() string, log *slog.Logger) *reach {
 	return &reach{
 		board: b, chosen: chosen, links: linklocal.New(log),
-		names: mdns.New(mdns.Config{Port: webPort, Report: b.SetLocalName, Log: log}),
+		names: mdns.New(mdns.Config{Report: b.SetLocalName, Log: log}),
 	}
 }
 
@@ -83,7 +80,7 @@ func (r *reach) look(s api.Status) {
 	if name == "" {
 		name = ownName("/", s.Interfaces)
 	}
-	r.names.Configure(name, on)
+	r.names.Configure(name, uint16(s.WebPort), on)
 }
 
 // addresses are a NIC's, in order.

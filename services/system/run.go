@@ -97,6 +97,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
 		b.SetSSH(sshSwitch(c.SSH))
+		if !o.watchNetwork() {
+			b.SetWebPort(c.Web.At())
+		}
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	tried := &trials{keeper: keeper, board: b, console: say, log: log}

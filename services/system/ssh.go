@@ -107,7 +107,7 @@ func (r *remote) DeleteSSHKey(_ context.Context, id string) error {
 
 // change edits the section, unless its port is somebody else's. A refusal names the field as the requests have it.
 func (r *remote) change(edit func(*sysconfig.Config)) error {
-	err := r.guard.checkedChange(edit)
+	err := r.guard.checkedChange("ssh", edit)
 	var field *sysconfig.FieldError
 	if errors.As(err, &field) {
 		return answer.Field(field.Name(), cmp.Or(map[string]string{"port": "bad_port", "key": "bad_key"}[field.Name()], "bad_value"), field.Reason)

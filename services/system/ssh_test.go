@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
+	"vigie/services/system/internal/firewall"
 	"vigie/services/system/internal/hostkey"
 	"vigie/services/system/internal/httpapi"
 )
@@ -92,12 +94,13 @@ func TestAPortHasOneService(t *testing.T) {
 	}
 	r.guard.mu.Lock()
 	defer r.guard.mu.Unlock()
-	if p := r.guard.ports("ssh"); len(p) != 1 || p[0].First != 5000 {
-		t.Errorf("the firewall has %+v", p)
+	ssh := firewall.Opening{Protocol: firewall.TCP, First: 5000, Last: 5000, Zone: firewall.Office}
+	if s := r.guard.settings(); !slices.Contains(s.Openings, ssh) {
+		t.Errorf("the firewall has %+v", s.Openings)
 	}
 	r.guard.config.SSH.Enabled = false
-	if p := r.guard.ports("ssh"); len(p) != 0 {
-		t.Errorf("switched off it has %+v", p)
+	if s := r.guard.settings(); slices.Contains(s.Openings, ssh) {
+		t.Errorf("switched off it has %+v", s.Openings)
 	}
 }
 

@@ -21,6 +21,11 @@ import (
 // trialLimit is how long a change waits to be confirmed.
 const trialLimit = time.Minute
 
+// subjects are what people call what is on trial.
+var subjects = map[api.TrialSubject]string{
+	api.TrialSubjectNetwork: "network", api.TrialSubjectFirewall: "firewall", api.TrialSubjectWebPort: "web admin's port",
+}
+
 // trials puts changes of the configuration by which administrators could lock themselves out in force for a minute. What
 // nobody confirms, over a connection that was made since, is rolled back; nothing of it was saved. There is one trial at a
 // time.
@@ -55,7 +60,7 @@ func (t *trials) running() api.Trial {
 // free refuses while a change of something else is on trial: to take its place would roll it back.
 func (t *trials) free(subject api.TrialSubject) error {
 	if r := t.board.Status().Trial; r.EndsMs != 0 && r.Subject != subject {
-		return answer.Refuse(http.StatusConflict, "on_trial", fmt.Sprintf("A change of the %s is on trial. Keep it or go back first; by itself it goes back within a minute.", r.Subject))
+		return answer.Refuse(http.StatusConflict, "on_trial", fmt.Sprintf("A change of the %s is on trial. Keep it or go back first; by itself it goes back within a minute.", subjects[r.Subject]))
 	}
 	return nil
 }
@@ -70,7 +75,7 @@ func (t *trials) begin(subject api.TrialSubject, by httpapi.Caller, urls []strin
 	r := api.Trial{Subject: subject, EndsMs: t.ends.UnixMilli(), LeftMs: trialLimit.Milliseconds(), User: by.User, Urls: urls}
 	t.board.SetTrial(r)
 	t.log.Info("change on trial", "of", subject, "user", by.User)
-	t.console.Say("trial", "%s: changed by %s on trial; it is rolled back in %.0f s unless confirmed in the web admin", subject, by.User, trialLimit.Seconds())
+	t.console.Say("trial", "%s: changed by %s on trial; it is rolled back in %.0f s unless confirmed in the web admin", subjects[subject], by.User, trialLimit.Seconds())
 	return r, nil
 }
 
@@ -82,7 +87,7 @@ func (t *trials) ended(subject api.TrialSubject, kept bool) {
 		word = "confirmed"
 	}
 	t.log.Info("change on trial", "of", subject, "result", word)
-	t.console.Say("trial", "%s: the change was %s", subject, word)
+	t.console.Say("trial", "%s: the change was %s", subjects[subject], word)
 }
 
 // confirm keeps what is on trial. reached refuses who came by what goes away; it is asked once the change is in force.
@@ -128,5 +133,5 @@ func (t *trials) rollBack(subject api.TrialSubject) error {
 }
 
 func noTrial(subject api.TrialSubject) error {
-	return answer.Refuse(http.StatusConflict, "no_trial", fmt.Sprintf("No change of the %s is on trial: it was rolled back, or confirmed already.", subject))
+	return answer.Refuse(http.StatusConflict, "no_trial", fmt.Sprintf("No change of the %s is on trial: it was rolled back, or confirmed already.", subjects[subject]))
 }

@@ -72,7 +72,7 @@ func firewallOf(r api.FirewallRequest) (sysconfig.Firewall, error) {
 func (g *guarding) plan(before, after sysconfig.Config, by httpapi.Caller) api.Plan {
 	live := g.board.Status().Interfaces
 	n := named(live, before)
-	p := network.NewPlan(n, n, live, by.Reached, webOpen(after))
+	p := network.NewPlan(n, n, live, by.Reached, network.Web{Open: webOpen(after), Port: after.Web.At()})
 	plan := api.Plan{Steps: append([]api.PlanStep{}, p.Steps...), LosesAddress: p.Loses, Urls: p.URLs}
 	for _, id := range sysconfig.Services() {
 		was, will := before.Firewall.OpenIn(id), after.Firewall.OpenIn(id)

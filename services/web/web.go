@@ -8,7 +8,6 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -63,7 +62,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("web", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.Func("listen", "`address` to serve HTTPS on, host:port or :port; may be given several times (default :443)", func(s string) error {
+	fs.Func("listen", "`address` to serve HTTPS on, host:port or :port; may be given several times; without any it is the port of the machine's configuration", func(s string) error {
 		if _, _, err := net.SplitHostPort(s); err != nil {
 			return err
 		}
@@ -81,9 +80,6 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if len(o.listen) == 0 {
-		o.listen = []string{":443"}
 	}
 	return o, nil
 }
@@ -145,11 +141,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 
-	listeners, err := listen(o.listen)
+	open, err := newDoors(o.listen, log)
 	if err != nil {
 		return err
 	}
-	defer closeAll(listeners)
+	defer open.close()
 	screen := console.New(stdout)
 	front := &inPerson{srv: srv, engine: engineapi.New(o.engine)}
 	defer front.engine.Close()
@@ -171,7 +167,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Announce: func(volatile bool) {
 			s := follower.State()
 			facts := console.Facts{LocalName: s.LocalName, Volatile: volatile}
-			for _, a := range reachable(listeners, s.Addresses) {
+			for _, a := range reachable(open.listeners(), s.Addresses) {
 				facts.Addresses = append(facts.Addresses, console.Address{AddrPort: a, Fingerprint: keep.Fingerprint(a.Addr().String())})
 			}
 			if s.LocalName != "" {
@@ -200,16 +196,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 128},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	limits := &guard.Connections{Total: 2048, PerAddress: 256}
-	for _, l := range listeners {
-		log.Info("listening", "address", l.Addr())
-		group.Go(func() error {
-			if err := httpServer.ServeTLS(limits.Limit(l), "", ""); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-			}
-			return nil
-		})
-	}
+	open.serve(group, httpServer, &guard.Connections{Total: 2048, PerAddress: 256})
 	if o.console != "" {
 		group.Go(func() error {
 			return inperson.Serve(running, o.console, inperson.Config{
@@ -218,14 +205,19 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			})
 		})
 	}
-	group.Go(func() error { return follower.Run(running, func(*machine.State) { keep.Look() }) })
+	group.Go(func() error {
+		return follower.Run(running, func(s *machine.State) {
+			open.move(s.WebPort)
+			keep.Look()
+		})
+	})
 	// Accounts and sessions stay until the last request has been answered.
 	served, finished := context.WithCancel(context.WithoutCancel(running))
 	defer finished()
 	group.Go(func() error { return keep.Run(served) })
 	group.Go(func() error { return people.Run(served) })
 	group.Go(func() error {
-		return health.Serve(running, func() (uint64, error) { return srv.Served(), probe(running, listeners) })
+		return health.Serve(running, func() (uint64, error) { return srv.Served(), probe(running, open.listeners()) })
 	})
 	group.Go(func() error {
 		<-running.Done()
@@ -238,24 +230,6 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	})
 	return group.Wait()
-}
-
-func listen(addresses []string) (list []net.Listener, err error) {
-	for _, a := range addresses {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			closeAll(list)
-			return nil, fmt.Errorf("listen on %s: %w", a, err)
-		}
-		list = append(list, l)
-	}
-	return list, nil
-}
-
-func closeAll(list []net.Listener) {
-	for _, l := range list {
-		_ = l.Close() // the server has closed it already in most cases
-	}
 }
 
 // reachable is where the listeners can be reached: their own address, or each of the machine's if they take any.

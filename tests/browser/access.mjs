@@ -2,7 +2,11 @@
 // the script (see stage.mjs):
 //
 //   moved, username, password
+//   key                  file of a key for SSH
 //   shots, node
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import net from 'node:net';
 import { at, end, given, login, must, page, shots, step, until } from './stage.mjs';
 
 const service = (id) => page.locator(`[data-testid=firewall-service][data-service=${id}]`);
@@ -71,6 +75,101 @@ await step('what a card sends is limited', async () => {
   await at('bandwidth-save').click();
   await until('the limit', async () => /of 20(\.0)? Mbit\/s/.test(await bandwidth('lan1').innerText()));
   await shots('bandwidth');
+});
+
+/** Whether somebody listens at a port of the machine. */
+const listens = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host: new URL(given.moved).hostname, port, timeout: 1500 });
+    const tell = (answer) => () => (socket.destroy(), resolve(answer));
+    socket.on('connect', tell(true)).on('error', tell(false)).on('timeout', tell(false));
+  });
+
+/** OpenSSH's client, as a technician has it. */
+const ssh = (...args) =>
+  new Promise((resolve) => {
+    const known = `${given.key}.known`;
+    const options = ['-F', 'none', '-i', given.key, '-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=accept-new', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=5'];
+    execFile('ssh', [...options, `${given.username}@${new URL(given.moved).hostname}`, ...args], (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
+  });
+
+await step('SSH is switched on for who has a key', async () => {
+  must(!(await listens(22)), 'it listens though nobody switched it on');
+  await at('ssh-edit').click();
+  await at('ssh-dialog').getByText('Let administrators log in').click();
+  await at('ssh-save').click();
+  await until('a refusal, as nobody could log in', async () => (await at('ssh-dialog').innerText()).includes('Nobody could log in'));
+  await page.keyboard.press('Escape');
+  await at('ssh-key-add').click();
+  await at('ssh-key-text').fill(await readFile(given.key, 'utf8'));
+  await at('ssh-key-save').click();
+  await until('a refusal of the private key', async () => /private/i.test(await at('ssh-key-dialog').innerText()));
+  await shots('ssh-key-refused');
+  await at('ssh-key-text').fill(await readFile(`${given.key}.pub`, 'utf8'));
+  await at('ssh-key-save').click();
+  await until('the key', async () => (await at('ssh-key').allInnerTexts()).some((text) => text.includes('jane@office')));
+  await at('ssh-edit').click();
+  await at('ssh-dialog').getByText('Let administrators log in').click();
+  await shots('ssh-dialog');
+  await at('ssh-save').click();
+  await until('SSH to listen', async () => (await at('ssh-status').innerText()) === 'listens');
+});
+
+await step('a technician logs in by SSH', async () => {
+  const answer = await ssh('interfaces');
+  must(answer.code === 0 && answer.out.includes('lan1'), JSON.stringify(answer));
+  const print = await new Promise((resolve) => execFile('ssh-keygen', ['-lf', `${given.key}.known`], (error, out) => resolve(error ? String(error) : out)));
+  must(print.includes((await at('ssh-host-key').innerText()).trim().split('\n')[0]), `the machine's key is ${print}`);
+  await until('the log-in on the page', async () => (await at('ssh-attempt').allInnerTexts()).some((text) => text.includes('key jane@office') && text.includes('10.9.0.2')));
+  await shots('ssh');
+});
+
+await step('SSH is switched off', async () => {
+  await at('ssh-edit').click();
+  await at('ssh-dialog').getByText('Let administrators log in').click();
+  await at('ssh-save').click();
+  await until('SSH to be off', async () => (await at('ssh-status').innerText()) === 'off');
+  await until('nobody to listen', async () => !(await listens(22)));
+  must((await ssh('interfaces')).code === 255, 'somebody logs in still');
+});
+
+async function move(port) {
+  await at('web-port-edit').click();
+  await at('web-port').fill(String(port));
+  await at('web-port-save').click();
+}
+
+await step('a port that the web admin cannot have is refused', async () => {
+  await move(2049);
+  await until('a refusal', async () => (await at('web-port-dialog').innerText()).includes('Browsers open no pages at port 2049'));
+  await shots('web-port-refused');
+  await page.keyboard.press('Escape');
+});
+
+const there = Object.assign(new URL('/access', given.moved), { port: 8443 }).href;
+
+await step('the web admin moves to another port, and back as nobody says that it is found there', async () => {
+  await move(8443);
+  await until('a warning', async () => (await page.locator('[data-testid=plan-step][data-kind=danger]').allInnerTexts()).some((text) => text.includes('from port 443 to port 8443')));
+  await shots('web-port-plan');
+  await at('plan-apply').click();
+  await until('a link to it', async () => (await at('trial').innerText()).includes(new URL(there).host));
+  await shots('web-port-trial');
+  await until('it to listen there alone', async () => (await listens(8443)) && !(await listens(443)));
+  await at('trial-keep').click(); // over the connection that stands, to the old port
+  await until('a refusal', async () => (await at('trial').innerText()).includes('by its new port'));
+  await at('trial-back').click();
+  await until('it to listen at the old port alone', async () => (await listens(443)) && !(await listens(8443)));
+});
+
+await step('the web admin stays at the port at which it is confirmed', async () => {
+  await move(8443);
+  await at('plan-apply').click();
+  await until('the page there', () => page.goto(there).then(() => true, () => false));
+  await at('trial-keep').click();
+  await until('the end of the trial', async () => (await at('trial').count()) === 0);
+  await until('the port on the page', async () => (await service('web').innerText()).includes('TCP 8443'));
+  must(!(await listens(443)), 'it is at the old port too');
 });
 
 await end();

@@ -36,12 +36,12 @@ type Config struct {
 	Binary  string   // the vigie program
 	Dir     string   // for sockets, databases and logs; its path must be short (a socket's may have 107 bytes)
 	Volumes []string // existing folders
-	Listen  string   // where web listens, host:port; empty: no web
+	Listen  string   // where web listens, host:port, or "machine": at the port of the machine's configuration; empty: no web
 	Screen  io.Writer
 	Decoder string   // the program that decodes for browsers, see BuildDecoder; empty: there is none
 	Engine  []string // more flags for engine
 	// Namespace is a network namespace that the services work in, as ip netns knows it: its virtual Ethernet is the
-	// machine's cards, which system runs, and web may have port 443. Empty: this machine's, which system observes.
+	// machine's cards, which system runs, and whose ports are free. Empty: this machine's, which system observes.
 	Namespace string
 }
 
@@ -153,8 +153,12 @@ func (s *Stack) arguments(service string) []string {
 	case SSH:
 		return []string{SSH, "-socket", s.Socket(SSH), "-system", s.Socket(System), "-web", s.Console()}
 	}
-	return []string{Web, "-listen", s.cfg.Listen, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-ssh", s.Socket(SSH), "-console", s.Console(),
+	args := []string{Web, "-engine", s.Socket(Engine), "-system", s.Socket(System), "-ntp", s.Socket(NTP), "-ssh", s.Socket(SSH), "-console", s.Console(),
 		"-state", filepath.Join(s.cfg.Dir, "web")}
+	if s.cfg.Listen != "machine" {
+		args = append(args, "-listen", s.cfg.Listen)
+	}
+	return args
 }
 
 // StartService starts one service, which must not be running, and waits until it answers.

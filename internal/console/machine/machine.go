@@ -126,6 +126,16 @@ func (m *Machine) ConfirmNetwork(ctx context.Context) error {
 	return do(ctx, "system", m.system.ConfirmNetwork)
 }
 
+// MoveWeb has the web admin listen at another port for good: whoever asks has not come by it. An error is a Refusal.
+func (m *Machine) MoveWeb(ctx context.Context, port int) error {
+	return do(ctx, "system", func(ctx context.Context) error {
+		if _, err := m.system.PutWebPort(ctx, api.WebPortRequest{Port: port}); err != nil {
+			return err
+		}
+		return m.system.ConfirmWebPort(ctx)
+	})
+}
+
 func do(ctx context.Context, service string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, actWithin)
 	defer cancel()

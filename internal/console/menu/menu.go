@@ -59,6 +59,7 @@ type Machine interface {
 	SetNetwork(ctx context.Context, n api.Network) error
 	TryNetwork(ctx context.Context, n api.Network) error
 	ConfirmNetwork(ctx context.Context) error
+	MoveWeb(ctx context.Context, port int) error
 }
 
 // Config is what a Menu is made of.

@@ -78,6 +78,10 @@ func (f *fake) SetNetwork(_ context.Context, n api.Network) error {
 func (f *fake) TryNetwork(ctx context.Context, n api.Network) error { return f.act("try") }
 func (f *fake) ConfirmNetwork(context.Context) error                { return f.act("confirm") }
 
+func (f *fake) MoveWeb(_ context.Context, port int) error {
+	return f.act("port" + strconv.Itoa(port))
+}
+
 func (f *fake) did() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -237,6 +241,16 @@ func TestAnAddressIsSetByHandAndTheNetworkIsReset(t *testing.T) {
 	p.Read(`Done\.`)
 	if got, _ := f.Network(t.Context()); got.Settings.Hostname != "gate" || got.Settings.Interfaces != nil || got.Settings.DNSServers != nil {
 		t.Errorf("%+v", got.Settings)
+	}
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	p.Type("4")
+	p.Read(`443, again`)
+	p.Read(`goes back: $`)
+	p.Type("yes\r")
+	p.Read(`Done\. The web admin is at port 443\.`)
+	if got := f.did(); !strings.HasSuffix(got, " port443") {
+		t.Errorf("done: %q", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/console/machine"
 	"vigie/internal/console/screen"
+	"vigie/internal/sysconfig"
 )
 
 // network shows the interfaces, and has them set.
@@ -19,6 +20,7 @@ func (m *Menu) network(ctx context.Context) error {
 		{'1', "Set an address by hand", m.setAddress},
 		{'2', "Take an address by DHCP", m.setDHCP},
 		{'3', "Reset the network to factory settings", m.resetNetwork},
+		{'4', "Reset the port of the web admin", m.resetPort},
 		{'x', "Back", func(context.Context) error { return errBack }},
 	}
 	view := func() []string {
@@ -96,6 +98,19 @@ func (m *Menu) resetNetwork(ctx context.Context) error {
 	}
 	n.Settings = api.NetworkSettings{Hostname: n.Settings.Hostname}
 	return m.apply(ctx, n)
+}
+
+// resetPort has the web admin at its usual port again.
+func (m *Menu) resetPort(ctx context.Context) error {
+	s := m.Machine.State(ctx)
+	if s.System != nil && s.System.WebPort == sysconfig.WebPort {
+		return m.done(ctx, nil, "Nothing would change: the web admin has its usual port, 443.")
+	}
+	if err := m.confirm(ctx, "The web admin gets its usual port, 443, again."); err != nil {
+		return err
+	}
+	m.Said("port of the web admin")
+	return m.done(ctx, m.Machine.MoveWeb(ctx, sysconfig.WebPort), "Done. The web admin is at port 443.")
 }
 
 // edit takes the settings up and asks which interface is meant.

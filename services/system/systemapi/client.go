@@ -63,6 +63,18 @@ func (c *Client) ConfirmNetwork(ctx context.Context) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/network/confirm", nil, nil)
 }
 
+// PutWebPort has the web admin listen at another port, on trial, or says what that would do.
+func (c *Client) PutWebPort(ctx context.Context, r api.WebPortRequest) (api.Plan, error) {
+	var out api.Plan
+	err := c.ask.Call(ctx, http.MethodPut, "/v1/web-port", r, &out)
+	return out, err
+}
+
+// ConfirmWebPort keeps the port that is on trial.
+func (c *Client) ConfirmWebPort(ctx context.Context) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/web-port/confirm", nil, nil)
+}
+
 // FormatDisk starts making a disk a data volume; the progress is in the disk's operation.
 func (c *Client) FormatDisk(ctx context.Context, disk string, r api.FormatRequest) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/disks/"+url.PathEscape(disk)+"/format", r, nil)

@@ -139,6 +139,9 @@ func (b *Board) SetTimeServer(v api.TimeServerSettings) { set(b, &b.status.TimeS
 // SetSSH sets how SSH is to be.
 func (b *Board) SetSSH(v api.SSHSwitch) { set(b, &b.status.SSH, v) }
 
+// SetWebPort sets where the web admin is to listen.
+func (b *Board) SetWebPort(port int) { set(b, &b.status.WebPort, port) }
+
 // SetDisks replaces the disks; the list then belongs to the board.
 func (b *Board) SetDisks(v []api.Disk) { set(b, &b.status.Disks, list(v)) }
 

@@ -75,6 +75,13 @@ func (k *Keeper) finish(t *trial) error {
 	return nil
 }
 
+// InForce is the configuration with what is on trial.
+func (k *Keeper) InForce() sysconfig.Config {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	return k.effective(k.current().Config)
+}
+
 // effective is the configuration with what is on trial. The caller holds changing.
 func (k *Keeper) effective(c sysconfig.Config) sysconfig.Config {
 	c = c.Clone()

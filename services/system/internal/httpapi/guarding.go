@@ -38,6 +38,26 @@ func (s *server) rollBackFirewall(w http.ResponseWriter, r *http.Request) error 
 	return done(w, s.machine.RollBackFirewall(r.Context()))
 }
 
+func (s *server) putWebPort(w http.ResponseWriter, r *http.Request) error {
+	var req api.WebPortRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	plan, err := s.machine.PutWebPort(r.Context(), req, caller(r))
+	if err == nil {
+		answer.JSON(w, http.StatusOK, plan)
+	}
+	return err
+}
+
+func (s *server) confirmWebPort(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.ConfirmWebPort(r.Context(), caller(r)))
+}
+
+func (s *server) rollBackWebPort(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.RollBackWebPort(r.Context()))
+}
+
 func (s *server) setRelayPorts(w http.ResponseWriter, r *http.Request) error {
 	var req api.RelayPorts
 	if err := answer.Read(w, r, &req); err != nil {

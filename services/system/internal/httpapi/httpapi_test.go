@@ -92,6 +92,13 @@ func (f *fakes) PutFirewall(_ context.Context, r api.FirewallRequest, by Caller)
 func (f *fakes) ConfirmFirewall(_ context.Context, by Caller) error {
 	return f.do("confirm firewall by " + by.User)
 }
+func (f *fakes) PutWebPort(_ context.Context, r api.WebPortRequest, by Caller) (api.Plan, error) {
+	return api.Plan{Steps: []api.PlanStep{}, Urls: []string{}}, f.do(fmt.Sprintf("web port %d dry %v by %s at %d", r.Port, r.DryRun, by.User, by.Port))
+}
+func (f *fakes) ConfirmWebPort(_ context.Context, by Caller) error {
+	return f.do(fmt.Sprintf("confirm web port by %s at %d", by.User, by.Port))
+}
+func (f *fakes) RollBackWebPort(context.Context) error  { return f.do("roll back web port") }
 func (f *fakes) RollBackFirewall(context.Context) error { return f.do("roll back firewall") }
 func (f *fakes) SetRelayPorts(_ context.Context, p api.RelayPorts) error {
 	return f.do(fmt.Sprintf("relay %v %v", p.TCP, p.UDP))
@@ -247,6 +254,10 @@ var requests = []struct {
 	{"putFirewall", "PUT", "/v1/firewall", `{"services":[{"id":"bad","zones":[]}]}`, 409, "", "refused"},
 	{"confirmFirewall", "POST", "/v1/firewall/confirm", "", 204, "confirm firewall by owner", ""},
 	{"rollBackFirewall", "POST", "/v1/firewall/rollback", "", 204, "roll back firewall", ""},
+	{"putWebPort", "PUT", "/v1/web-port", `{"port":8443,"dryRun":true}`, 200, "web port 8443 dry true by owner at 8443", ""},
+	{"putWebPort", "PUT", "/v1/web-port", `{"port":"x"}`, 400, "", "bad_json"},
+	{"confirmWebPort", "POST", "/v1/web-port/confirm", "", 204, "confirm web port by owner at 8443", ""},
+	{"rollBackWebPort", "POST", "/v1/web-port/rollback", "", 204, "roll back web port", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":[554,322],"udp":[]}`, 204, "relay [554 322] []", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":"all"}`, 400, "", "bad_json"},
 	{"getBandwidth", "GET", "/v1/bandwidth", "", 200, "bandwidth", ""},
@@ -291,6 +302,7 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("Vigie-User", "owner")
 			req.Header.Set("Vigie-Reached", "192.0.2.1")
+			req.Header.Set("Vigie-Reached-Port", "8443")
 			req.Header.Set("Vigie-Connected-Ms", "1500")
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, req)

@@ -16,6 +16,7 @@ import (
 type Caller struct {
 	User    string
 	Reached netip.Addr // the machine's own address by which the request came; not valid: not known
+	Port    int        // at which it came; 0: not known
 	// Connected is how long the connection has stood by which it came; 0: not known.
 	Connected time.Duration
 }
@@ -29,14 +30,18 @@ type TrialMachine interface {
 	PutFirewall(ctx context.Context, r api.FirewallRequest, by Caller) (api.Plan, error)
 	ConfirmFirewall(ctx context.Context, by Caller) error
 	RollBackFirewall(ctx context.Context) error
+	PutWebPort(ctx context.Context, r api.WebPortRequest, by Caller) (api.Plan, error)
+	ConfirmWebPort(ctx context.Context, by Caller) error
+	RollBackWebPort(ctx context.Context) error
 	// TrialLeft is the time until a trial ends.
 	TrialLeft() time.Duration
 }
 
 func caller(r *http.Request) Caller {
 	reached, _ := netip.ParseAddr(r.Header.Get("Vigie-Reached")) // not valid when it is not told
+	port, _ := strconv.Atoi(r.Header.Get("Vigie-Reached-Port"))
 	ms, _ := strconv.ParseInt(r.Header.Get("Vigie-Connected-Ms"), 10, 64)
-	return Caller{User: cmp.Or(r.Header.Get("Vigie-User"), "unknown"), Reached: reached.Unmap(), Connected: time.Duration(ms) * time.Millisecond}
+	return Caller{User: cmp.Or(r.Header.Get("Vigie-User"), "unknown"), Reached: reached.Unmap(), Port: port, Connected: time.Duration(ms) * time.Millisecond}
 }
 
 func (s *server) network(w http.ResponseWriter, r *http.Request) error {

@@ -40,7 +40,6 @@ type Interface struct {
 
 // Config is what a Responder is made of.
 type Config struct {
-	Port uint16 // of the web admin
 	// Report is told the machine's name, "" while it has none. It must not block.
 	Report func(fqdn string)
 	Log    *slog.Logger
@@ -55,6 +54,7 @@ type Responder struct {
 
 	// The rest belongs to Run.
 	name      string
+	port      uint16
 	attempt   int // the how manieth name
 	conflicts []time.Time
 	links     map[int]*active
@@ -63,6 +63,7 @@ type Responder struct {
 
 type wish struct {
 	name       string
+	port       uint16
 	interfaces []Interface
 }
 
@@ -91,10 +92,10 @@ func New(c Config) *Responder {
 	return &Responder{cfg: c, wanted: make(chan wish, 1), packets: make(chan packet, 64), open: openLink, links: map[int]*active{}}
 }
 
-// Configure says which name is wanted (a label, or a host name of which the first label counts) and on which interfaces.
-// It never blocks.
-func (r *Responder) Configure(name string, interfaces []Interface) {
-	w := wish{name, slices.Clone(interfaces)}
+// Configure says which name is wanted (a label, or a host name of which the first label counts), on which interfaces, and at
+// which port the web admin is. It never blocks.
+func (r *Responder) Configure(name string, port uint16, interfaces []Interface) {
+	w := wish{name, port, slices.Clone(interfaces)}
 	for {
 		select {
 		case r.wanted <- w:
@@ -159,7 +160,8 @@ func (r *Responder) report() {
 }
 
 func (r *Responder) configure(now time.Time, w wish) {
-	renamed := w.name != r.name
+	renamed, moved := w.name != r.name, w.port != r.port
+	r.port = w.port
 	if renamed {
 		r.leave()
 		r.name, r.attempt = w.name, 1
@@ -176,7 +178,7 @@ func (r *Responder) configure(now time.Time, w wish) {
 	}
 	for _, i := range w.interfaces {
 		if l := r.links[i.Index]; l != nil {
-			if !reflect.DeepEqual(l.Interface, i) {
+			if !reflect.DeepEqual(l.Interface, i) || moved && !renamed {
 				l.Interface = i
 				l.responder.change(now, r.zone(l))
 			} else if renamed {
@@ -200,7 +202,7 @@ func (r *Responder) zone(l *active) zone {
 	for _, p := range l.Prefixes {
 		addresses = append(addresses, p.Addr().WithZone(""))
 	}
-	return newZone(label(r.name, r.attempt), addresses, r.cfg.Port)
+	return newZone(label(r.name, r.attempt), addresses, r.port)
 }
 
 // leave gives the present name up everywhere.

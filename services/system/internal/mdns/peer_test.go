@@ -44,8 +44,8 @@ func child(name string) {
 	for _, a := range addrs {
 		prefixes = append(prefixes, netip.MustParsePrefix(a.String()))
 	}
-	r := New(Config{Port: 443, Report: func(name string) { fmt.Println("name", name) }, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
-	r.Configure(name, []Interface{{Index: nic.Index, Name: nic.Name, Prefixes: prefixes}})
+	r := New(Config{Report: func(name string) { fmt.Println("name", name) }, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	r.Configure(name, 443, []Interface{{Index: nic.Index, Name: nic.Name, Prefixes: prefixes}})
 	if err := r.Run(ctx); err != nil {
 		panic(err)
 	}

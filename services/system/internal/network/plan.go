@@ -17,6 +17,12 @@ type Plan struct {
 	URLs  []string       // of the web admin afterwards, as far as known; those of the admin's own network first
 }
 
+// Web is where the web admin is afterwards.
+type Web struct {
+	Open func(id string) bool // on which interfaces
+	Port int
+}
+
 // planner collects the steps from one configuration to another.
 type planner struct {
 	before, after sysconfig.Network
@@ -25,9 +31,8 @@ type planner struct {
 }
 
 // NewPlan compares two configurations, each with names for all NICs, on a machine that is as live says. reached is the
-// machine's own address by which the admin came; not valid when it is not known. open says on which interfaces the web admin
-// is open afterwards.
-func NewPlan(before, after sysconfig.Network, live []api.Interface, reached netip.Addr, open func(id string) bool) Plan {
+// machine's own address by which the admin came; not valid when it is not known.
+func NewPlan(before, after sysconfig.Network, live []api.Interface, reached netip.Addr, web Web) Plan {
 	p := &planner{before: before, after: after, live: live}
 	p.bonds()
 	p.vlans()
@@ -39,8 +44,8 @@ func NewPlan(before, after sysconfig.Network, live []api.Interface, reached neti
 		p.port(was, now, ok || now.Kind == sysconfig.KindNIC)
 	}
 	p.resolving()
-	reachable := p.afterwards(open)
-	plan := Plan{Steps: p.steps, URLs: urls(reachable, p.network(reached))}
+	reachable := p.afterwards(web.Open)
+	plan := Plan{Steps: p.steps, URLs: urls(reachable, p.network(reached), web.Port)}
 	if reached.IsValid() && p.has(reached) && !slices.Contains(reachable, reached.Unmap()) {
 		plan.Loses = true
 		shut := slices.Contains(p.afterwards(func(string) bool { return true }), reached.Unmap())
@@ -291,7 +296,7 @@ func (p *planner) afterwards(counts func(id string) bool) []netip.Addr {
 }
 
 // urls are those of the web admin by addresses, of the admin's own network first. No browser takes a link-local address.
-func urls(addresses []netip.Addr, near netip.Prefix) []string {
+func urls(addresses []netip.Addr, near netip.Prefix, port int) []string {
 	slices.SortStableFunc(addresses, func(a, b netip.Addr) int {
 		rank := func(a netip.Addr) int {
 			switch {
@@ -306,12 +311,9 @@ func urls(addresses []netip.Addr, near netip.Prefix) []string {
 	})
 	out := []string{}
 	for _, a := range addresses {
-		switch {
-		case a.IsLinkLocalUnicast():
-		case a.Is6():
-			out = append(out, "https://["+a.String()+"]/")
-		default:
-			out = append(out, "https://"+a.String()+"/")
+		host := netip.AddrPortFrom(a, uint16(port)).String()
+		if !a.IsLinkLocalUnicast() {
+			out = append(out, "https://"+strings.TrimSuffix(host, ":443")+"/")
 		}
 	}
 	return out

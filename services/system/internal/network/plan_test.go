@@ -69,7 +69,7 @@ func TestAPlanSaysWhatChangesAndWhetherTheAdminIsLockedOut(t *testing.T) {
 			if err := after.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			p := NewPlan(before, after, live, netip.MustParseAddr(c.reached), everywhereOpen)
+			p := NewPlan(before, after, live, netip.MustParseAddr(c.reached), Web{everywhereOpen, 443})
 			var text []string
 			for _, s := range p.Steps {
 				text = append(text, s.Text)
@@ -99,7 +99,7 @@ func everywhereOpen(string) bool { return true }
 func TestAPlanKnowsWhereTheWebAdminIsShut(t *testing.T) {
 	n, live := threeNICs()
 	for shut, loses := range map[string]bool{nic1: true, nic2: false} {
-		p := NewPlan(n, n, live, netip.MustParseAddr("192.168.1.100"), func(id string) bool { return id != shut })
+		p := NewPlan(n, n, live, netip.MustParseAddr("192.168.1.100"), Web{func(id string) bool { return id != shut }, 443})
 		if p.Loses != loses || len(p.Steps) > 0 != loses {
 			t.Errorf("without %s: %+v", shut, p)
 		}
@@ -121,7 +121,7 @@ func TestAPlanOfABondsChanges(t *testing.T) {
 		t.Helper()
 		after := before.Clone()
 		change(&after)
-		for _, s := range NewPlan(before, after, live, netip.Addr{}, everywhereOpen).Steps {
+		for _, s := range NewPlan(before, after, live, netip.Addr{}, Web{everywhereOpen, 443}).Steps {
 			if strings.Contains(s.Text, want) {
 				return
 			}

@@ -2,7 +2,8 @@
 // included, and cancelled when the client goes.
 //
 // What goes on is chosen, not filtered: the headers that a service has a use for, Vigie-User with the name of who asks,
-// Vigie-Reached with the machine's address by which the request came, and Vigie-Connected-Ms with the age of its connection.
+// Vigie-Reached and Vigie-Reached-Port with the machine's address and port by which the request came, and Vigie-Connected-Ms
+// with the age of its connection.
 // Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and without the
 // headers that the web service sets itself. A service that does not answer becomes an error in the API's shape. The gateway
 // trusts its caller to have checked session, origin and route, and bounds no bodies.
@@ -29,6 +30,9 @@ const UserHeader = "Vigie-User"
 // ReachedHeader tells the service behind by which of the machine's addresses the request came, so that it can warn of
 // a change that takes this address away.
 const ReachedHeader = "Vigie-Reached"
+
+// ReachedPortHeader tells by which port it came, for a change of that.
+const ReachedPortHeader = "Vigie-Reached-Port"
 
 // ConnectedHeader tells for how many milliseconds the connection has stood: what stood before a change of the firewall does
 // not show that the machine can be reached after it.
@@ -123,6 +127,7 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 		header.Set(UserHeader, username)
 	}
 	if local, ok := pr.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		header.Set(ReachedPortHeader, strconv.Itoa(local.Port))
 		header.Set(ReachedHeader, local.AddrPort().Addr().Unmap().String())
 	}
 	if since, ok := pr.In.Context().Value(connectedKey{}).(time.Time); ok {

@@ -24,6 +24,7 @@ type Source interface {
 type State struct {
 	Hostname  string
 	LocalName string       // by multicast DNS; "" while there is none
+	WebPort   int          // at which the web admin is to listen; 0: not told
 	Settled   bool         // every disk present at boot has been looked at
 	Addresses []netip.Addr // where browsers on the network can reach the machine, sorted
 	Volumes   []Volume     // mounted, sorted by id
@@ -76,7 +77,7 @@ func localName() string {
 
 // read picks what matters out of the system service's answer.
 func read(s api.Status) *State {
-	state := &State{Hostname: s.Hostname, LocalName: s.LocalName, Settled: s.StorageSettled}
+	state := &State{Hostname: s.Hostname, LocalName: s.LocalName, WebPort: s.WebPort, Settled: s.StorageSettled}
 	for _, nic := range s.Interfaces {
 		for _, text := range nic.Addresses {
 			if a, ok := reachable(text); ok {

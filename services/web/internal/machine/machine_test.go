@@ -25,7 +25,7 @@ func (s script) Watch(ctx context.Context, fn func(api.Status)) error {
 func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := New(script{
-		{Hostname: "vigie-1", StorageSettled: true,
+		{Hostname: "vigie-1", WebPort: 8443, StorageSettled: true,
 			Interfaces: []api.Interface{
 				{Name: "lo", Addresses: []string{"127.0.0.1/8", "::1/128"}},
 				{Name: "eth1", Addresses: []string{"192.0.2.20/24", "fe80::1/64", "2001:db8::20/64", "nonsense"}},
@@ -54,7 +54,7 @@ func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &State{Hostname: "vigie-1", Settled: true,
+	want := &State{Hostname: "vigie-1", WebPort: 8443, Settled: true,
 		Addresses: []netip.Addr{
 			netip.MustParseAddr("169.254.3.4"), netip.MustParseAddr("192.0.2.10"),
 			netip.MustParseAddr("192.0.2.20"), netip.MustParseAddr("2001:db8::20"),

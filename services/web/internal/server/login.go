@@ -14,7 +14,6 @@ import (
 	"vigie/internal/version"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/password"
-	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/sessions"
 )
 
@@ -54,29 +53,25 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Sessi
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	user, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
+	username, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return answer.Refuse(http.StatusUnauthorized, "bad_login", "The user name or the password is wrong.")
 	}
-	s.openSession(w, r, user.Username)
+	s.openSession(w, r, username)
 	return nil
 }
 
 // Verify tells whether a name and a password are an administrator's, for who logs in otherwise than here; it counts towards the
 // same limits. The name is as the account has it, "" where there is no such account.
 func (s *Server) Verify(ctx context.Context, username, secret string, from netip.Addr) (name string, ok bool, err error) {
-	user, ok, err := s.verify(ctx, "login by ssh", username, secret, from)
-	if ok && user.Profile != rights.Administrator {
-		s.Log.Warn("login by ssh", "result", "no administrator", "user", user.Username, "from", from)
-		ok = false
-	}
-	return user.Username, ok, s.worded(err)
+	name, ok, err = s.verify(ctx, "login by ssh", username, secret, from)
+	return name, ok, s.worded(err)
 }
 
-// Administrator is the name of an administrator's account, "" where there is none of that name.
+// Administrator is the name of the account, "" where there is none. All accounts are administrators'.
 func (s *Server) Administrator(username string) (string, error) {
 	store := s.accounts.Load()
 	if store == nil {
@@ -85,9 +80,6 @@ func (s *Server) Administrator(username string) (string, error) {
 	user, err := store.Find(username)
 	if errors.Is(err, accounts.ErrUnknown) {
 		return "", nil
-	}
-	if user.Profile != rights.Administrator {
-		return "", s.worded(err)
 	}
 	return user.Username, s.worded(err)
 }
@@ -104,36 +96,36 @@ func (s *Server) worded(err error) error {
 	return p
 }
 
-// verify examines an attempt to log in. The user is as check returns him.
-func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (user accounts.User, ok bool, err error) {
+// verify examines an attempt to log in.
+func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (name string, ok bool, err error) {
 	store := s.accounts.Load()
 	if store == nil {
-		return user, false, waiting()
+		return "", false, waiting()
 	}
 	if empty, err := store.Empty(); err != nil {
-		return user, false, err
+		return "", false, err
 	} else if empty {
-		return user, false, noAccounts()
+		return "", false, noAccounts()
 	}
 	keys := s.keys(username, from)
 	if err := s.attempt(keys); err != nil {
 		s.Log.Warn(what, "result", "locked out", "from", from)
-		return user, false, err
+		return "", false, err
 	}
-	user, ok, err = s.check(ctx, store, username, secret)
+	user, ok, err := s.check(ctx, store, username, secret)
 	if err != nil {
 		s.guesses.Withdraw(keys...)
-		return accounts.User{}, false, err
+		return "", false, err
 	}
 	if !ok {
 		// A name that is not a user's may be a password in the wrong field: it is not logged.
 		s.Log.Warn(what, "result", "refused", "user", user.Username, "from", from)
-		return user, false, nil
+		return user.Username, false, nil
 	}
 	s.guesses.Succeeded(keys...)
 	s.known.add(user.Username, from)
 	s.Log.Info(what, "result", "ok", "user", user.Username, "from", from)
-	return user, true, nil
+	return user.Username, true, nil
 }
 
 // check says whether the password is the user's. It takes as long for a user who does not exist. The user returned with
@@ -184,24 +176,15 @@ func (s *Server) dropCookie(w http.ResponseWriter) {
 	http.SetCookie(w, c)
 }
 
-// describe tells a user of his session. Of one that cannot be read it tells no rights.
 func (s *Server) describe(session *sessions.Session) api.Session {
-	out := api.Session{
+	return api.Session{
 		Username:  session.Username,
 		Hostname:  s.Hostname(),
 		Version:   version.Version,
 		ExpiresMs: s.Sessions.Expires(session).UnixMilli(),
-		Rights:    []api.Right{},
+
+		PasswordResetMs: resetMs(s.accounts.Load(), session.Username),
 	}
-	if store := s.accounts.Load(); store != nil {
-		if user, err := store.Find(session.Username); err == nil {
-			out.PasswordResetMs, out.Profile = user.ResetMs, api.Profile(user.Profile)
-			for _, r := range user.Profile.Rights() {
-				out.Rights = append(out.Rights, api.Right(r))
-			}
-		}
-	}
-	return out
 }
 
 func (s *Server) getSession(w http.ResponseWriter, _ *http.Request, session *sessions.Session) error {

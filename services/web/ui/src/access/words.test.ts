@@ -12,12 +12,12 @@ test('what was dropped, the most frequent first', () => {
 });
 
 test('a service says whether anybody can reach it', () => {
-  const service = { id: 'relay', zones: ['office'], usualZones: ['office'], ports: [{ protocol: 'tcp', first: 554, last: 554 }], listening: true } as const;
+  const service = { id: 'relay', enabled: true, zones: ['office'], usualZones: ['office'], ports: [{ protocol: 'tcp', first: 554, last: 554 }], listening: true } as const;
   const of = (change: object) => serviceState({ ...service, zones: [...service.zones], usualZones: [], ports: [...service.ports], ...change }).word;
   expect(of({})).toBe('listens');
   expect(of({ listening: false })).toBe('does not listen');
   expect(of({ zones: [] })).toBe('closed');
-  expect(of({ ports: [] })).toBe('off');
+  expect(of({ enabled: false })).toBe('off');
 });
 
 test('limits are typed in Mbit/s', () => {

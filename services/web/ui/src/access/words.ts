@@ -17,6 +17,16 @@ export const zoneNames: Record<Firewall['zones'][number]['id'], string> = {
   both: 'In both',
 };
 
+/** Where a service's port is changed; without an address it is on the page itself. */
+export const portPlaces: Record<FirewallService['id'], { text: string; href?: string }> = {
+  web: { text: '' },
+  webrtc: { text: 'always the same' },
+  relay: { text: 'Set on the page Relay', href: '/relay' },
+  ntp: { text: 'where all devices ask' },
+  mdns: { text: 'where all devices ask' },
+  ssh: { text: 'set with SSH on this page' },
+};
+
 const reasons: Record<DropReason, string> = {
   spoofed: 'with a false sender',
   astray: 'for another network',
@@ -39,7 +49,7 @@ export function portText(ports: readonly PortRange[]): string {
 
 /** What is said beside a service. */
 export function serviceState(service: FirewallService): { word: string; kind: 'good' | 'quiet' | 'warn' } {
-  if (service.ports.length === 0) return { word: 'off', kind: 'quiet' };
+  if (!service.enabled) return { word: 'off', kind: 'quiet' };
   if (service.zones.length === 0) return { word: 'closed', kind: 'quiet' };
   return service.listening ? { word: 'listens', kind: 'good' } : { word: 'does not listen', kind: 'quiet' };
 }

@@ -62,9 +62,6 @@ import type {
   Trigger,
   TriggerAnswer,
   TriggerRequest,
-  User,
-  UserChange,
-  UserRequest,
 } from './model';
 
 const base = '/api/v1';
@@ -169,10 +166,6 @@ export const api = {
   testCamera: (body: CameraTestRequest, signal?: AbortSignal) =>
     json<CameraTest>('POST', '/cameras/test', { body, signal }),
 
-  users: (signal?: AbortSignal) => json<User[]>('GET', '/users', { signal }),
-  addUser: (body: UserRequest) => json<User>('POST', '/users', { body }),
-  putUser: (user: string, body: UserChange) => json<User>('PUT', `/users/${id(user)}`, { body }),
-  deleteUser: (user: string) => nothing('DELETE', `/users/${id(user)}`),
   layouts: (signal?: AbortSignal) => json<Layout[]>('GET', '/layouts', { signal }),
   addLayout: (body: LayoutRequest) => json<Layout>('POST', '/layouts', { body }),
   putLayout: (layout: string, body: LayoutRequest) => json<Layout>('PUT', `/layouts/${id(layout)}`, { body }),
@@ -239,6 +232,7 @@ export const api = {
   setTimeServer: (body: TimeServerSettings) => nothing('PUT', '/time-server', { body }),
   firewall: (signal?: AbortSignal) => json<Firewall>('GET', '/firewall', { signal }),
   putFirewall: (body: FirewallRequest) => json<Plan>('PUT', '/firewall', { body }),
+  putWebPort: (body: { port: number; dryRun: boolean }) => json<Plan>('PUT', '/web-port', { body }),
   bandwidth: (signal?: AbortSignal) => json<Bandwidth[]>('GET', '/bandwidth', { signal }),
   setBandwidth: (body: BandwidthLimit[]) => nothing('PUT', '/bandwidth', { body }),
   network: (signal?: AbortSignal) => json<Network>('GET', '/network', { signal }),

@@ -105,45 +105,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who may log in */
-        get: operations["listUsers"];
-        put?: never;
-        /** Let somebody log in from now on */
-        post: operations["addUser"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/users/{user}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A user name */
-                user: string;
-            };
-            cookie?: never;
-        };
-        get?: never;
-        /** Give a user another profile, or another password, or both; a new password ends the user's sessions, a new profile what runs in them */
-        put: operations["putUser"];
-        post?: never;
-        /** Delete a user with his layouts; ends his sessions. The last administrator cannot be deleted */
-        delete: operations["deleteUser"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/layouts": {
         parameters: {
             query?: never;
@@ -1107,6 +1068,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/web-port": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Have the web admin listen at another port for a minute, or say with `dryRun` what that would do
+         * @description The firewall follows, and what stands is not cut. It is on trial: unless `POST /web-port/confirm` comes in time, by the new
+         *     port, the web admin is at the old one again, as it is when the machine restarts meanwhile. A port of another service is
+         *     refused, switched on or not, and one that browsers open no pages at.
+         */
+        put: operations["putWebPort"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/web-port/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep the port that is on trial
+         * @description What was asked by the old port is refused (`old_port`), as is what came over a connection from before the change
+         *     (`old_connection`): only a new one, to the new port, shows that it can be reached there.
+         */
+        post: operations["confirmWebPort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/web-port/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back now to the port from before the trial */
+        post: operations["rollBackWebPort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bandwidth": {
         parameters: {
             query?: never;
@@ -1541,35 +1562,8 @@ export interface components {
             /** Format: password */
             new: string;
         };
-        /**
-         * @description A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
-         *     watches and plays; a guard watches.
-         * @enum {string}
-         */
-        Profile: "administrator" | "operator" | "viewer" | "guard";
-        /** @enum {string} */
-        Right: "watch" | "play" | "export" | "protect" | "record" | "administer";
-        User: {
-            username: string;
-            profile: components["schemas"]["Profile"];
-            /** Format: int64 */
-            createdMs: number;
-            /** @description How many browsers are logged in as this user */
-            sessions: number;
-        };
-        UserRequest: {
-            username: string;
-            password: string;
-            profile: components["schemas"]["Profile"];
-        };
-        UserChange: {
-            profile?: components["schemas"]["Profile"];
-            password?: string;
-        };
         Session: {
             username: string;
-            profile: components["schemas"]["Profile"];
-            rights: components["schemas"]["Right"][];
             hostname: string;
             version: string;
             /** Format: int64 */
@@ -2487,6 +2481,8 @@ export interface components {
             clock: components["schemas"]["Clock"];
             timeServer?: components["schemas"]["TimeServerSettings"];
             ssh?: components["schemas"]["SSHSwitch"];
+            /** @description The port of the web admin; absent where it is not the machine's to choose */
+            webPort?: number;
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
             /** @description RAID cards and SAS adapters; they are watched, not configured */
@@ -2638,10 +2634,10 @@ export interface components {
         };
         Trial: {
             /**
-             * @description What was changed; `POST /network/confirm` and `POST /firewall/confirm` keep it
+             * @description What was changed; `POST /network/confirm`, `POST /firewall/confirm` and so on keep it
              * @enum {string}
              */
-            subject: "network" | "firewall";
+            subject: "network" | "firewall" | "web-port";
             /**
              * Format: int64
              * @description When it is rolled back unless confirmed
@@ -2955,10 +2951,12 @@ export interface components {
         FirewallService: {
             /** @enum {string} */
             id: "web" | "webrtc" | "relay" | "ntp" | "mdns" | "ssh";
+            /** @description Only then are its ports opened */
+            enabled: boolean;
             /** @description In which it is open */
             zones: components["schemas"]["Zone"][];
             usualZones: components["schemas"]["Zone"][];
-            /** @description That are opened; none where it is switched off */
+            /** @description That it has, or would have if it were switched on; of the relay those of now */
             ports: components["schemas"]["PortRange"][];
             /** @description A process waits at one of them now */
             listening: boolean;
@@ -3003,6 +3001,12 @@ export interface components {
                 zones: string[];
             }[];
             /** @description Only check and tell */
+            dryRun?: boolean;
+        };
+        WebPortRequest: {
+            /** @description 443 is the usual one, which nobody has to type */
+            port: number;
+            /** @description Change nothing */
             dryRun?: boolean;
         };
         RelayPorts: {
@@ -3793,102 +3797,6 @@ export interface operations {
         };
         responses: {
             /** @description Changed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    listUsers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description In order of name */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"][];
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    addUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UserRequest"];
-            };
-        };
-        responses: {
-            /** @description Added */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    putUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A user name */
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UserChange"];
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    deleteUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A user name */
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5535,6 +5443,69 @@ export interface operations {
         };
         responses: {
             /** @description The rules are in force */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putWebPort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebPortRequest"];
+            };
+        };
+        responses: {
+            /** @description What the change does, or would do */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    confirmWebPort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    rollBackWebPort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was */
             204: {
                 headers: {
                     [name: string]: unknown;
