@@ -930,6 +930,30 @@ func (e PowerRequestAction) Valid() bool {
 	}
 }
 
+// Defines values for Profile.
+const (
+	ProfileAdministrator Profile = "administrator"
+	ProfileGuard         Profile = "guard"
+	ProfileOperator      Profile = "operator"
+	ProfileViewer        Profile = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the Profile enum.
+func (e Profile) Valid() bool {
+	switch e {
+	case ProfileAdministrator:
+		return true
+	case ProfileGuard:
+		return true
+	case ProfileOperator:
+		return true
+	case ProfileViewer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RecordingStateKind.
 const (
 	RecordingStateKindAlarm    RecordingStateKind = "alarm"
@@ -1011,6 +1035,36 @@ func (e RelayReaderTransport) Valid() bool {
 	case RelayReaderTransportTCP:
 		return true
 	case RelayReaderTransportUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Right.
+const (
+	RightAdminister Right = "administer"
+	RightExport     Right = "export"
+	RightPlay       Right = "play"
+	RightProtect    Right = "protect"
+	RightRecord     Right = "record"
+	RightWatch      Right = "watch"
+)
+
+// Valid indicates whether the value is a known member of the Right enum.
+func (e Right) Valid() bool {
+	switch e {
+	case RightAdminister:
+		return true
+	case RightExport:
+		return true
+	case RightPlay:
+		return true
+	case RightProtect:
+		return true
+	case RightRecord:
+		return true
+	case RightWatch:
 		return true
 	default:
 		return false
@@ -2966,6 +3020,10 @@ type PowerRequest struct {
 // PowerRequestAction defines model for PowerRequest.Action.
 type PowerRequestAction string
 
+// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+// watches and plays; a guard watches.
+type Profile string
+
 // Protection A range of a camera's recordings that no automatic deletion takes.
 type Protection struct {
 	// By The user
@@ -3313,6 +3371,9 @@ type Retention struct {
 	StandardMinDays int `json:"standardMinDays"`
 }
 
+// Right defines model for Right.
+type Right string
+
 // SSH defines model for SSH.
 type SSH struct {
 	// HostKey Fingerprint of the key by which the machine is known, to compare at the first log-in; empty until one was needed
@@ -3490,9 +3551,14 @@ type Session struct {
 	Hostname  string `json:"hostname"`
 
 	// PasswordResetMs When the user's password was reset from the machine's console, the last time; absent: never
-	PasswordResetMs int64  `json:"passwordResetMs,omitempty,omitzero"`
-	Username        string `json:"username"`
-	Version         string `json:"version"`
+	PasswordResetMs int64 `json:"passwordResetMs,omitempty,omitzero"`
+
+	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+	// watches and plays; a guard watches.
+	Profile  Profile `json:"profile"`
+	Rights   []Right `json:"rights"`
+	Username string  `json:"username"`
+	Version  string  `json:"version"`
 }
 
 // Setup defines model for Setup.
@@ -3795,6 +3861,38 @@ type TriggerRequest struct {
 	// Source Example: door-contact
 	Source string `json:"source"`
 	Text   string `json:"text,omitempty,omitzero"`
+}
+
+// User defines model for User.
+type User struct {
+	CreatedMs int64 `json:"createdMs"`
+
+	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+	// watches and plays; a guard watches.
+	Profile Profile `json:"profile"`
+
+	// Sessions How many browsers are logged in as this user
+	Sessions int    `json:"sessions"`
+	Username string `json:"username"`
+}
+
+// UserChange defines model for UserChange.
+type UserChange struct {
+	Password string `json:"password,omitempty,omitzero"`
+
+	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+	// watches and plays; a guard watches.
+	Profile Profile `json:"profile,omitempty,omitzero"`
+}
+
+// UserRequest defines model for UserRequest.
+type UserRequest struct {
+	Password string `json:"password"`
+
+	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+	// watches and plays; a guard watches.
+	Profile  Profile `json:"profile"`
+	Username string  `json:"username"`
 }
 
 // VLANSettings defines model for VLANSettings.
@@ -4132,6 +4230,12 @@ type AddSSHKeyJSONRequestBody = SSHKeyRequest
 
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings
+
+// AddUserJSONRequestBody defines body for AddUser for application/json ContentType.
+type AddUserJSONRequestBody = UserRequest
+
+// PutUserJSONRequestBody defines body for PutUser for application/json ContentType.
+type PutUserJSONRequestBody = UserChange
 
 // PutWebPortJSONRequestBody defines body for PutWebPort for application/json ContentType.
 type PutWebPortJSONRequestBody = WebPortRequest

@@ -66,7 +66,7 @@ const (
 // gcPercent is by how much the heap grows over what is in use before it is collected. What is in use is nearly all payloads
 // of frames, in which the collector has nothing to look for: a collection costs a few milliseconds however large they are,
 // while garbage costs memory in proportion to them. Go's 100 would double the engine's memory to save a hundredth of a core.
-const gcPercent = 30
+const gcPercent = 20
 
 // UDP ports of WebRTC sessions, while they live: fewer than may be open at once, beside what another program has of them.
 const rtcPortMin, rtcPortMax = 56000, 56099

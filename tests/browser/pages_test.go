@@ -12,7 +12,7 @@ import (
 	"vigie/tools/stack"
 )
 
-// pageTask is the argument of relay.mjs and hosts.mjs.
+// pageTask is the argument of relay.mjs, hosts.mjs and users.mjs.
 type pageTask struct {
 	stage
 	Camera string `json:"camera"` // id
@@ -20,7 +20,7 @@ type pageTask struct {
 }
 
 // TestPages: the relay is switched on, gets an account, shows its reader and disconnects it; hosts are watched, and one
-// does not answer.
+// does not answer; a user with fewer rights finds fewer pages.
 func TestPages(t *testing.T) {
 	server := camerasBy(t, rtspcam.Transports{}, rtspcam.Config{ID: "gate",
 		Video: &content.Video{Codec: content.H264, Width: 480, Height: 360, FPS: 10, GOP: 10, Bitrate: 700_000, Label: "GATE", Camera: 3}})
@@ -36,4 +36,5 @@ func TestPages(t *testing.T) {
 	job := pageTask{b.stage, gate.ID, port}
 	follow(t, "relay.mjs", job)
 	follow(t, "hosts.mjs", job)
+	follow(t, "users.mjs", job)
 }

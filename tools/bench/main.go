@@ -148,6 +148,10 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.search {
 		largest, err := search(largest, func(n int) (bool, error) {
 			r, err := one(n)
+			if err != nil && ctx.Err() == nil { // more than the machine can bear, to the point of not stopping in time
+				fmt.Fprintf(stdout, "  %v\n", firstLine(err))
+				return false, nil
+			}
 			return r.lost == 0 && r.overflows == 0, err
 		})
 		if err != nil {
@@ -156,6 +160,12 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "the largest number of cameras that loses nothing: %d\n", largest)
 	}
 	return nil
+}
+
+// firstLine is an error without the log that it brings.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 const heading = "%7s %6s %22s %22s %6s %7s %6s %8s %5s %10s\n"

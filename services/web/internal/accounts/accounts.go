@@ -1,5 +1,5 @@
-// Package accounts keeps what must outlive the machine's memory: who may log in, and the certificate that the appliance
-// is known by.
+// Package accounts keeps what must outlive the machine's memory: who may log in and do what, and the certificate that the
+// appliance is known by. There is always an administrator once there was one.
 //
 // It owns two buckets of one database: "users" (lower-case user name to JSON) and "tls" (certificates and key in DER).
 // It stores password hashes and never sees a password. Each method is one transaction; the database orders them, so a
@@ -7,6 +7,7 @@
 package accounts
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"vigie/services/web/internal/certificate"
+	"vigie/services/web/internal/rights"
 )
 
 // Tx is one transaction on named buckets of keys and values.
@@ -36,6 +38,10 @@ type Database interface {
 var (
 	// ErrExists says that there is an administrator already.
 	ErrExists = errors.New("there is an administrator already")
+	// ErrTaken says that a user of that name exists.
+	ErrTaken = errors.New("there is a user of that name")
+	// ErrLast says that nobody would be left to administer the appliance.
+	ErrLast = errors.New("the last administrator")
 	// ErrUnknown says that no such user exists.
 	ErrUnknown = errors.New("no such user")
 )
@@ -47,6 +53,8 @@ type User struct {
 	CreatedMs int64  `json:"createdMs"`
 	ChangedMs int64  `json:"changedMs"`         // of the password
 	ResetMs   int64  `json:"resetMs,omitempty"` // when the password was reset from the machine's console, the last time
+	// Profile is what the user may do. What was stored before there were profiles is an administrator's.
+	Profile rights.Profile `json:"profile,omitempty"`
 }
 
 // Store reads and writes accounts.
@@ -82,8 +90,87 @@ func (s *Store) AddFirst(username, hash string, now time.Time) error {
 		if !noUsers(tx) {
 			return ErrExists
 		}
-		return put(tx, User{Username: username, Hash: hash, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()})
+		return put(tx, User{Username: username, Hash: hash, Profile: rights.Administrator, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()})
 	})
+}
+
+// Add adds a user, or returns ErrTaken.
+func (s *Store) Add(username, hash string, profile rights.Profile, now time.Time) (u User, err error) {
+	u = User{Username: username, Hash: hash, Profile: profile, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()}
+	err = s.db.Update(func(tx Tx) error {
+		if tx.Get(users, []byte(strings.ToLower(username))) != nil {
+			return ErrTaken
+		}
+		return put(tx, u)
+	})
+	return u, err
+}
+
+// Change gives a user another profile and another password hash; "" leaves either as it is. It returns ErrUnknown, or ErrLast
+// where no administrator would be left.
+func (s *Store) Change(username string, profile rights.Profile, hash string, now time.Time) (u User, err error) {
+	err = s.db.Update(func(tx Tx) (err error) {
+		if u, err = get(tx, username); err != nil {
+			return err
+		}
+		if profile != "" && profile != u.Profile {
+			if err := spared(tx, u); err != nil {
+				return err
+			}
+			u.Profile = profile
+		}
+		if hash != "" {
+			u.Hash, u.ChangedMs = hash, now.UnixMilli()
+		}
+		return put(tx, u)
+	})
+	return u, err
+}
+
+// Delete removes a user, and what else with calls in the same transaction. It returns ErrUnknown, or ErrLast where no
+// administrator would be left.
+func (s *Store) Delete(username string, with func(Tx) error) error {
+	return s.db.Update(func(tx Tx) error {
+		u, err := get(tx, username)
+		if err != nil {
+			return err
+		}
+		if err := spared(tx, u); err != nil {
+			return err
+		}
+		return errors.Join(tx.Delete(users, []byte(strings.ToLower(username))), with(tx))
+	})
+}
+
+// spared says whether the appliance can do without a user as he is: ErrLast if not.
+func spared(tx Tx, u User) error {
+	if u.Profile != rights.Administrator {
+		return nil
+	}
+	for other, err := range every(tx) {
+		if err != nil {
+			return err
+		}
+		if other.Profile == rights.Administrator && !strings.EqualFold(other.Username, u.Username) {
+			return nil
+		}
+	}
+	return ErrLast
+}
+
+// All returns the users in order of name.
+func (s *Store) All() (list []User, err error) {
+	err = s.db.View(func(tx Tx) error {
+		list = nil
+		for u, err := range every(tx) {
+			if err != nil {
+				return err
+			}
+			list = append(list, u)
+		}
+		return nil
+	})
+	return list, err
 }
 
 // Find returns a user, or ErrUnknown.
@@ -95,16 +182,15 @@ func (s *Store) Find(username string) (u User, err error) {
 	return u, err
 }
 
-// First returns the user who has been there longest: the administrator. It is the zero User when there is none.
+// First returns the administrator who has been there longest. It is the zero User when there is none.
 func (s *Store) First() (first User, err error) {
 	err = s.db.View(func(tx Tx) error {
 		first = User{}
-		for _, v := range tx.Range(users, nil, nil) {
-			var u User
-			if err := json.Unmarshal(v, &u); err != nil {
-				return fmt.Errorf("read a user: %w", err)
+		for u, err := range every(tx) {
+			if err != nil {
+				return err
 			}
-			if first.Username == "" || u.CreatedMs < first.CreatedMs {
+			if u.Profile == rights.Administrator && (first.Username == "" || u.CreatedMs < first.CreatedMs) {
 				first = u
 			}
 		}
@@ -170,9 +256,25 @@ func get(tx Tx, username string) (u User, err error) {
 	if v == nil {
 		return u, ErrUnknown
 	}
+	return read(username, v)
+}
+
+// every is all users, in order of name; it ends with the first that cannot be read.
+func every(tx Tx) iter.Seq2[User, error] {
+	return func(yield func(User, error) bool) {
+		for k, v := range tx.Range(users, nil, nil) {
+			if u, err := read(string(k), v); !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func read(username string, v []byte) (u User, err error) {
 	if err := json.Unmarshal(v, &u); err != nil {
 		return u, fmt.Errorf("read user %q: %w", username, err)
 	}
+	u.Profile = cmp.Or(u.Profile, rights.Administrator)
 	return u, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"vigie/internal/mirror"
 	"vigie/services/web/internal/certificate"
+	"vigie/services/web/internal/rights"
 )
 
 func store(t *testing.T) (*Store, *mirror.DB) {
@@ -42,7 +43,7 @@ func TestOnlyTheFirstAdministratorIsAddedFreely(t *testing.T) {
 		t.Error(empty, err)
 	}
 	u, err := s.Find("aDMIN")
-	if diff := cmp.Diff(User{Username: "Admin", Hash: "hash", CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()}, u); err != nil || diff != "" {
+	if diff := cmp.Diff(User{Username: "Admin", Hash: "hash", Profile: rights.Administrator, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()}, u); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 	if _, err := s.Find("other"); !errors.Is(err, ErrUnknown) {

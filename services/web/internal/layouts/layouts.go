@@ -127,6 +127,15 @@ func (s *Store) Delete(username, id string) error {
 	})
 }
 
+// Forget removes all layouts of a user, within the transaction that deletes him.
+func Forget(tx accounts.Tx, username string) error {
+	list, err := read(tx, username)
+	for _, l := range list {
+		err = errors.Join(err, tx.Delete(bucket, key(username, l.ID)))
+	}
+	return err
+}
+
 func read(tx accounts.Tx, username string) (list []Layout, err error) {
 	first := key(username, "")
 	for k, v := range tx.Range(bucket, first, append(slices.Clone(first[:len(first)-1]), 1)) {

@@ -2,10 +2,11 @@
 // (internal/api/openapi.yaml) spells out, read once at start.
 //
 // A path of the specification is reachable, any other is not; no second list has to be kept in step. The package looks
-// at methods, paths, tags and security only; schemas are for the services and the tests. A Table is immutable.
+// at methods, paths, tags, security and rights only; schemas are for the services and the tests. A Table is immutable.
 package routes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"vigie/services/web/internal/rights"
 )
 
 // Prefix is where the API lives under the web service, and what is cut off for the other services up to "/v1".
@@ -23,11 +26,12 @@ const (
 
 // Route is one operation.
 type Route struct {
-	ID      string // operationId
-	Method  string // upper case
-	Path    string // as in the specification, with {parameters}
-	Service string // the tag: "web", "engine", "system", "ntp" or "ssh"
-	Public  bool   // needs no session
+	ID      string       // operationId
+	Method  string       // upper case
+	Path    string       // as in the specification, with {parameters}
+	Service string       // the tag: "web", "engine", "system", "ntp" or "ssh"
+	Public  bool         // needs no session
+	Right   rights.Right // that the session's user needs
 	segs    []string
 }
 
@@ -41,6 +45,7 @@ type operation struct {
 	Tags        []string    `yaml:"tags"`
 	OperationID string      `yaml:"operationId"`
 	Security    *[]struct{} `yaml:"security"`
+	Right       string      `yaml:"x-right"`
 }
 
 // Parse reads a specification. Every operation must have an id of its own and exactly one of the tags.
@@ -72,8 +77,12 @@ func Parse(spec []byte) (*Table, error) {
 				return nil, fmt.Errorf("read API specification: path %q", path)
 			}
 			ids[op.OperationID] = true
+			right := cmp.Or(rights.Right(op.Right), rights.Administer)
+			if !rights.Known(right) {
+				return nil, fmt.Errorf("read API specification: %s %s: x-right %q", method, path, op.Right)
+			}
 			t.routes = append(t.routes, Route{
-				ID: op.OperationID, Method: method, Path: path, Service: op.Tags[0],
+				ID: op.OperationID, Method: method, Path: path, Service: op.Tags[0], Right: right,
 				Public: op.Security != nil && len(*op.Security) == 0,
 				segs:   strings.Split(path[1:], "/"),
 			})

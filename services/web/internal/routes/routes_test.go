@@ -106,7 +106,7 @@ func TestTheSpecificationIsReadWhole(t *testing.T) {
 	}
 	var public []string
 	for _, r := range table.All() {
-		path := strings.NewReplacer("{camera}", "k3f9x2ab", "{segment}", "s-1", "{volume}", "v", "{disk}", "wwn:5", "{service}", "engine").Replace(r.Path)
+		path := strings.NewReplacer("{camera}", "k3f9x2ab", "{segment}", "s-1", "{volume}", "v", "{user}", "jane", "{disk}", "wwn:5", "{service}", "engine").Replace(r.Path)
 		got, ok, _ := table.Find(r.Method, Prefix+path)
 		if !ok || got.ID != r.ID {
 			t.Errorf("%s %s leads to %q", r.Method, path, got.ID)
@@ -122,14 +122,15 @@ func TestTheSpecificationIsReadWhole(t *testing.T) {
 
 func TestParseRefusesWhatItCannotServe(t *testing.T) {
 	for name, spec := range map[string]string{
-		"no YAML":      "paths: [",
-		"no paths":     "openapi: 3.0.3",
-		"no tag":       "paths: {/a: {get: {operationId: a}}}",
-		"unknown tag":  "paths: {/a: {get: {tags: [camera], operationId: a}}}",
-		"two tags":     "paths: {/a: {get: {tags: [web, engine], operationId: a}}}",
-		"no id":        "paths: {/a: {get: {tags: [web]}}}",
-		"one id twice": "paths: {/a: {get: {tags: [web], operationId: a}}, /b: {get: {tags: [web], operationId: a}}}",
-		"no slash":     "paths: {a: {get: {tags: [web], operationId: a}}}",
+		"no YAML":       "paths: [",
+		"no paths":      "openapi: 3.0.3",
+		"no tag":        "paths: {/a: {get: {operationId: a}}}",
+		"unknown tag":   "paths: {/a: {get: {tags: [camera], operationId: a}}}",
+		"two tags":      "paths: {/a: {get: {tags: [web, engine], operationId: a}}}",
+		"no id":         "paths: {/a: {get: {tags: [web]}}}",
+		"one id twice":  "paths: {/a: {get: {tags: [web], operationId: a}}, /b: {get: {tags: [web], operationId: a}}}",
+		"unknown right": "paths: {/a: {get: {tags: [web], operationId: a, x-right: root}}}",
+		"no slash":      "paths: {a: {get: {tags: [web], operationId: a}}}",
 	} {
 		if _, err := Parse([]byte(spec)); err == nil {
 			t.Errorf("%s accepted", name)

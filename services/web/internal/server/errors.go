@@ -30,6 +30,10 @@ func later(status int, code, message string, after time.Duration) *answer.Proble
 	return p
 }
 
+func unauthorized() *answer.Problem {
+	return answer.Refuse(http.StatusUnauthorized, "unauthorized", "You are not logged in, or your session has ended. Log in again.")
+}
+
 func waiting() *answer.Problem {
 	return later(http.StatusServiceUnavailable, "waiting", "The appliance is still looking at its disks for earlier settings. Try again in a few seconds.", time.Second)
 }

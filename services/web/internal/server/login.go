@@ -14,6 +14,7 @@ import (
 	"vigie/internal/version"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/sessions"
 )
 
@@ -53,25 +54,29 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Sessi
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	username, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
+	user, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return answer.Refuse(http.StatusUnauthorized, "bad_login", "The user name or the password is wrong.")
 	}
-	s.openSession(w, r, username)
+	s.openSession(w, r, user.Username)
 	return nil
 }
 
 // Verify tells whether a name and a password are an administrator's, for who logs in otherwise than here; it counts towards the
 // same limits. The name is as the account has it, "" where there is no such account.
 func (s *Server) Verify(ctx context.Context, username, secret string, from netip.Addr) (name string, ok bool, err error) {
-	name, ok, err = s.verify(ctx, "login by ssh", username, secret, from)
-	return name, ok, s.worded(err)
+	user, ok, err := s.verify(ctx, "login by ssh", username, secret, from)
+	if ok && user.Profile != rights.Administrator {
+		s.Log.Warn("login by ssh", "result", "no administrator", "user", user.Username, "from", from)
+		ok = false
+	}
+	return user.Username, ok, s.worded(err)
 }
 
-// Administrator is the name of the account, "" where there is none. All accounts are administrators'.
+// Administrator is the name of an administrator's account, "" where there is none of that name.
 func (s *Server) Administrator(username string) (string, error) {
 	store := s.accounts.Load()
 	if store == nil {
@@ -80,6 +85,9 @@ func (s *Server) Administrator(username string) (string, error) {
 	user, err := store.Find(username)
 	if errors.Is(err, accounts.ErrUnknown) {
 		return "", nil
+	}
+	if user.Profile != rights.Administrator {
+		return "", s.worded(err)
 	}
 	return user.Username, s.worded(err)
 }
@@ -96,36 +104,36 @@ func (s *Server) worded(err error) error {
 	return p
 }
 
-// verify examines an attempt to log in.
-func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (name string, ok bool, err error) {
+// verify examines an attempt to log in. The user is as check returns him.
+func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (user accounts.User, ok bool, err error) {
 	store := s.accounts.Load()
 	if store == nil {
-		return "", false, waiting()
+		return user, false, waiting()
 	}
 	if empty, err := store.Empty(); err != nil {
-		return "", false, err
+		return user, false, err
 	} else if empty {
-		return "", false, noAccounts()
+		return user, false, noAccounts()
 	}
 	keys := s.keys(username, from)
 	if err := s.attempt(keys); err != nil {
 		s.Log.Warn(what, "result", "locked out", "from", from)
-		return "", false, err
+		return user, false, err
 	}
-	user, ok, err := s.check(ctx, store, username, secret)
+	user, ok, err = s.check(ctx, store, username, secret)
 	if err != nil {
 		s.guesses.Withdraw(keys...)
-		return "", false, err
+		return accounts.User{}, false, err
 	}
 	if !ok {
 		// A name that is not a user's may be a password in the wrong field: it is not logged.
 		s.Log.Warn(what, "result", "refused", "user", user.Username, "from", from)
-		return user.Username, false, nil
+		return user, false, nil
 	}
 	s.guesses.Succeeded(keys...)
 	s.known.add(user.Username, from)
 	s.Log.Info(what, "result", "ok", "user", user.Username, "from", from)
-	return user.Username, true, nil
+	return user, true, nil
 }
 
 // check says whether the password is the user's. It takes as long for a user who does not exist. The user returned with
@@ -176,15 +184,24 @@ func (s *Server) dropCookie(w http.ResponseWriter) {
 	http.SetCookie(w, c)
 }
 
+// describe tells a user of his session. Of one that cannot be read it tells no rights.
 func (s *Server) describe(session *sessions.Session) api.Session {
-	return api.Session{
+	out := api.Session{
 		Username:  session.Username,
 		Hostname:  s.Hostname(),
 		Version:   version.Version,
 		ExpiresMs: s.Sessions.Expires(session).UnixMilli(),
-
-		PasswordResetMs: resetMs(s.accounts.Load(), session.Username),
+		Rights:    []api.Right{},
 	}
+	if store := s.accounts.Load(); store != nil {
+		if user, err := store.Find(session.Username); err == nil {
+			out.PasswordResetMs, out.Profile = user.ResetMs, api.Profile(user.Profile)
+			for _, r := range user.Profile.Rights() {
+				out.Rights = append(out.Rights, api.Right(r))
+			}
+		}
+	}
+	return out
 }
 
 func (s *Server) getSession(w http.ResponseWriter, _ *http.Request, session *sessions.Session) error {

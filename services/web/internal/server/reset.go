@@ -7,7 +7,6 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
-	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"
 )
@@ -116,16 +115,4 @@ func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.S
 
 func noReset() *answer.Problem {
 	return answer.Refuse(http.StatusConflict, "no_reset", "No password reset is waiting: ask for one on the appliance's console. Its code is good for 30 minutes and for one use.")
-}
-
-// resetMs is when the user's password was last reset from the console, for the user to see; 0: never.
-func resetMs(store *accounts.Store, username string) int64 {
-	if store == nil {
-		return 0
-	}
-	user, err := store.Find(username)
-	if err != nil {
-		return 0
-	}
-	return user.ResetMs
 }

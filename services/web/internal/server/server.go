@@ -2,7 +2,7 @@
 // into one handler, and answers the operations tagged "web" itself.
 //
 // Every request passes the same gates in this order: limits of size and time; security headers; for the API: known
-// path and method, origin, session. Only what passes them all reaches a handler or a gateway. Until the accounts are
+// path and method, origin, session, right. Only what passes them all reaches a handler or a gateway. Until the accounts are
 // open (see Open) nothing needs a session but everything that does is refused with "waiting".
 //
 // The handler may be used by many goroutines. It owns no goroutines and does no I/O of its own.
@@ -83,6 +83,10 @@ func New(c Config) (*Server, error) {
 		"logout":       s.logout,
 		"getSession":   s.getSession,
 		"putPassword":  s.putPassword,
+		"listUsers":    s.listUsers,
+		"addUser":      s.addUser,
+		"putUser":      s.putUser,
+		"deleteUser":   s.deleteUser,
 		"listLayouts":  s.listLayouts,
 		"addLayout":    s.addLayout,
 		"putLayout":    s.putLayout,
@@ -152,7 +156,12 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) e
 		if s.accounts.Load() == nil {
 			return waiting()
 		}
-		return answer.Refuse(http.StatusUnauthorized, "unauthorized", "You are not logged in, or your session has ended. Log in again.")
+		return unauthorized()
+	}
+	if !spec {
+		if err := s.permit(session, route.Right); err != nil {
+			return err
+		}
 	}
 	switch {
 	case spec:

@@ -131,6 +131,32 @@ func (t *Table) EndOthers(s *Session) {
 	t.save()
 }
 
+// EndOf ends all sessions of a user.
+func (t *Table) EndOf(username string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.entries {
+		if s.Username == username {
+			t.drop(s)
+		}
+	}
+	t.save()
+}
+
+// Count is how many sessions each user has.
+func (t *Table) Count() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := map[string]int{}
+	now := time.Now()
+	for _, s := range t.entries {
+		if now.Before(t.expires(s)) {
+			n[s.Username]++
+		}
+	}
+	return n
+}
+
 // EndAll ends every session.
 func (t *Table) EndAll() {
 	t.mu.Lock()

@@ -62,6 +62,9 @@ import type {
   Trigger,
   TriggerAnswer,
   TriggerRequest,
+  User,
+  UserChange,
+  UserRequest,
 } from './model';
 
 const base = '/api/v1';
@@ -166,6 +169,10 @@ export const api = {
   testCamera: (body: CameraTestRequest, signal?: AbortSignal) =>
     json<CameraTest>('POST', '/cameras/test', { body, signal }),
 
+  users: (signal?: AbortSignal) => json<User[]>('GET', '/users', { signal }),
+  addUser: (body: UserRequest) => json<User>('POST', '/users', { body }),
+  putUser: (user: string, body: UserChange) => json<User>('PUT', `/users/${id(user)}`, { body }),
+  deleteUser: (user: string) => nothing('DELETE', `/users/${id(user)}`),
   layouts: (signal?: AbortSignal) => json<Layout[]>('GET', '/layouts', { signal }),
   addLayout: (body: LayoutRequest) => json<Layout>('POST', '/layouts', { body }),
   putLayout: (layout: string, body: LayoutRequest) => json<Layout>('PUT', `/layouts/${id(layout)}`, { body }),

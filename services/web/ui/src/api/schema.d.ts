@@ -105,6 +105,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may log in */
+        get: operations["listUsers"];
+        put?: never;
+        /** Let somebody log in from now on */
+        post: operations["addUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A user name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Give a user another profile, or another password, or both; a new password ends the user's sessions, a new profile what runs in them */
+        put: operations["putUser"];
+        post?: never;
+        /** Delete a user with his layouts; ends his sessions. The last administrator cannot be deleted */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/layouts": {
         parameters: {
             query?: never;
@@ -1562,8 +1601,35 @@ export interface components {
             /** Format: password */
             new: string;
         };
+        /**
+         * @description A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
+         *     watches and plays; a guard watches.
+         * @enum {string}
+         */
+        Profile: "administrator" | "operator" | "viewer" | "guard";
+        /** @enum {string} */
+        Right: "watch" | "play" | "export" | "protect" | "record" | "administer";
+        User: {
+            username: string;
+            profile: components["schemas"]["Profile"];
+            /** Format: int64 */
+            createdMs: number;
+            /** @description How many browsers are logged in as this user */
+            sessions: number;
+        };
+        UserRequest: {
+            username: string;
+            password: string;
+            profile: components["schemas"]["Profile"];
+        };
+        UserChange: {
+            profile?: components["schemas"]["Profile"];
+            password?: string;
+        };
         Session: {
             username: string;
+            profile: components["schemas"]["Profile"];
+            rights: components["schemas"]["Right"][];
             hostname: string;
             version: string;
             /** Format: int64 */
@@ -3797,6 +3863,102 @@ export interface operations {
         };
         responses: {
             /** @description Changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A user name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A user name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -1,6 +1,6 @@
 import { api, listenSessionEnd } from '../api/client';
 import { ApiError, sentence } from '../api/error';
-import type { Session, Setup } from '../api/model';
+import type { Right, Session, Setup } from '../api/model';
 import { appliance } from './appliance.svelte';
 import { cameras } from './cameras.svelte';
 
@@ -16,6 +16,11 @@ class SessionState {
   /** The session ended by itself, not by logging out. */
   expired = $state(false);
   problem = $state('');
+  /** Whether the user has a right. The appliance asks for it too: this only keeps away what it would refuse. */
+  may(right: Right): boolean {
+    return this.user?.rights.includes(right) ?? false;
+  }
+
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   async start(): Promise<void> {
