@@ -14,7 +14,9 @@ package mdns
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -30,6 +32,9 @@ const (
 	conflictWindow = 10 * time.Second
 	conflictPause  = 5 * time.Second
 )
+
+// ownFor is how long an address that the machine had is still its own: what was sent from it may be on its way.
+const ownFor = time.Minute
 
 // Interface is one network interface that has a link.
 type Interface struct {
@@ -51,6 +56,7 @@ type Responder struct {
 	wanted  chan wish
 	packets chan packet
 	open    func(Interface, chan<- packet) (link, error)
+	kernel  func() []netip.Addr // the machine's addresses of this moment
 
 	// The rest belongs to Run.
 	name      string
@@ -59,6 +65,7 @@ type Responder struct {
 	conflicts []time.Time
 	links     map[int]*active
 	told      string
+	had       map[netip.Addr]time.Time // the machine's addresses, with when they were last seen to be so
 }
 
 type wish struct {
@@ -89,7 +96,7 @@ type active struct {
 
 // New returns a Responder that knows no name and no interface.
 func New(c Config) *Responder {
-	return &Responder{cfg: c, wanted: make(chan wish, 1), packets: make(chan packet, 64), open: openLink, links: map[int]*active{}}
+	return &Responder{cfg: c, wanted: make(chan wish, 1), packets: make(chan packet, 64), open: openLink, kernel: addresses, links: map[int]*active{}, had: map[netip.Addr]time.Time{}}
 }
 
 // Configure says which name is wanted (a label, or a host name of which the first label counts), on which interfaces, and at
@@ -160,6 +167,7 @@ func (r *Responder) report() {
 }
 
 func (r *Responder) configure(now time.Time, w wish) {
+	r.see(now, r.configured()) // some may go away now
 	renamed, moved := w.name != r.name, w.port != r.port
 	r.port = w.port
 	if renamed {
@@ -214,12 +222,20 @@ func (r *Responder) leave() {
 
 func (r *Responder) receive(now time.Time, p packet) {
 	l := r.links[p.index]
-	if l == nil || r.own(p.from.Addr()) || !p.group && !l.local(p.from.Addr()) {
+	if l == nil || r.own(now, p.from.Addr()) || !p.group && !l.local(p.from.Addr()) {
 		return
 	}
 	m, err := parse(p.data)
 	if err != nil {
 		return
+	}
+	if l.responder.zone.claimed(m) {
+		// By this machine itself, maybe, from an address that it got after Configure was told: two cards on one wire would take
+		// the name from each other.
+		r.see(now, r.kernel())
+		if r.own(now, p.from.Addr()) {
+			return
+		}
 	}
 	if m.response && p.from.Port() != port { // section 11
 		return
@@ -239,15 +255,45 @@ func (r *Responder) receive(now time.Time, p packet) {
 	}
 }
 
-// own says whether an address is this machine's, on whichever interface: two of them may be on one network.
-func (r *Responder) own(a netip.Addr) bool {
-	a = a.WithZone("").Unmap()
+// own says whether an address is this machine's, or was a moment ago, on whichever interface: two of them may be on one
+// network.
+func (r *Responder) own(now time.Time, a netip.Addr) bool {
+	seen, ok := r.had[a.WithZone("").Unmap()]
+	return ok && now.Sub(seen) < ownFor || slices.ContainsFunc(r.configured(), func(o netip.Addr) bool { return o == a.WithZone("").Unmap() })
+}
+
+// see takes note of addresses of this machine.
+func (r *Responder) see(now time.Time, list []netip.Addr) {
+	maps.DeleteFunc(r.had, func(_ netip.Addr, seen time.Time) bool { return now.Sub(seen) >= ownFor })
+	for _, a := range list {
+		r.had[a] = now
+	}
+}
+
+// configured are the addresses of all interfaces, as Configure was told them.
+func (r *Responder) configured() []netip.Addr {
+	var list []netip.Addr
 	for _, l := range r.links {
-		if slices.ContainsFunc(l.Prefixes, func(p netip.Prefix) bool { return p.Addr().WithZone("") == a }) {
-			return true
+		for _, p := range l.Prefixes {
+			list = append(list, p.Addr().WithZone(""))
 		}
 	}
-	return false
+	return list
+}
+
+// addresses are the machine's at this moment.
+func addresses() []netip.Addr {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // those of Configure are known
+	}
+	var out []netip.Addr
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr().WithZone("").Unmap())
+		}
+	}
+	return out
 }
 
 // local says whether an address is of a network that the interface is on.

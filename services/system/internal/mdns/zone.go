@@ -57,6 +57,12 @@ func (z zone) ours(name string) bool {
 	return strings.EqualFold(name, z.host) || strings.EqualFold(name, z.instance)
 }
 
+// claimed says whether a message has records of our names, as one that claims or defends them.
+func (z zone) claimed(m message) bool {
+	ours := func(r record) bool { return z.ours(r.name) }
+	return m.response && slices.ContainsFunc(m.answers, ours) || slices.ContainsFunc(m.authorities, ours)
+}
+
 // unique are the records that are ours alone, of one name, or of all ("").
 func (z zone) unique(name string) []record {
 	return slices.DeleteFunc(slices.Clone(z.records), func(r record) bool {
