@@ -3154,6 +3154,9 @@ type RecordingPlan struct {
 	// SegmentSeconds A file ends at the first keyframe after this long
 	SegmentSeconds int           `json:"segmentSeconds"`
 	Standard       RecordingRule `json:"standard"`
+
+	// Volume Id of the volume that the camera is recorded to, from its next file on, whenever that takes recordings; absent or empty: to the one with least to do
+	Volume string `json:"volume,omitempty,omitzero"`
 }
 
 // RecordingRule defines model for RecordingRule.
@@ -3196,11 +3199,14 @@ type RecordingVolume struct {
 	// Rebuild The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
 	// know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
 	// is looked into each of those: until then a few may turn out to be no recordings.
-	Rebuild        VolumeRebuild         `json:"rebuild,omitempty,omitzero"`
-	RecordingBytes int64                 `json:"recordingBytes"`
-	Segments       int64                 `json:"segments"`
-	SizeBytes      int64                 `json:"sizeBytes"`
-	Status         RecordingVolumeStatus `json:"status"`
+	Rebuild        VolumeRebuild `json:"rebuild,omitempty,omitzero"`
+	RecordingBytes int64         `json:"recordingBytes"`
+
+	// Retired Nothing new is written to it
+	Retired   bool                  `json:"retired"`
+	Segments  int64                 `json:"segments"`
+	SizeBytes int64                 `json:"sizeBytes"`
+	Status    RecordingVolumeStatus `json:"status"`
 
 	// StrangeFiles Files among the recordings that are damaged, not ours, or misnamed; they are left as they are
 	StrangeFiles int64 `json:"strangeFiles,omitempty,omitzero"`
@@ -3212,7 +3218,10 @@ type RecordingVolumeStatus string
 
 // RecordingVolumeRequest defines model for RecordingVolumeRequest.
 type RecordingVolumeRequest struct {
-	LimitPercent int `json:"limitPercent"`
+	LimitPercent *int `json:"limitPercent,omitempty"`
+
+	// Retired Nothing new is written to it, from the next keyframes on, while another volume takes recordings; what is on it is kept as always
+	Retired *bool `json:"retired,omitempty"`
 }
 
 // Relay defines model for Relay.

@@ -181,6 +181,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		CameraName: func(id string) string { return cameras.Name(id) },
 		Clock:      m.clock,
 		Targets:    func(id string) (retention.Targets, bool) { return targets(cameras, id) },
+		Pinned:     func(id string) string { return cameras.Pinned(id) },
 	})
 	if err != nil {
 		return err
@@ -204,7 +205,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	cameras = camera.NewSet(camera.Config{
 		Store: camera.NewStore(db), Calendars: calendars, Triggers: triggers, Archive: recordings{arch}, Log: log, Written: well.written,
 		Ring: ringConfig(m.memoryBytes()), PrebufferBytes: m.memoryBytes() / 4,
-		Before: before(idx, m, log), Oldest: oldest(arch),
+		Before: before(idx, m, log), Oldest: oldest(arch), KnowsVolume: arch.Knows,
 	})
 	calendars.SetZone(m.timeZone())
 	arch.SetVolumes(volumes)

@@ -40,6 +40,7 @@ func calendarsAnswer(e *running, id, url string) {
 	}
 	e.do("putCamera", "PUT", "/v1/cameras/"+id, plan("cgone"), 400, `"recording.standard.calendar"`)
 	e.do("addCamera", "POST", "/v1/cameras", strings.Replace(plan("cgone"), "Gate", "Other", 1), 400, `"recording.standard.calendar"`)
+	e.do("addCamera", "POST", "/v1/cameras", strings.Replace(plan("always"), `"preSeconds"`, `"volume":"gone","preSeconds"`, 1), 400, `"recording.volume"`)
 	e.do("putCamera", "PUT", "/v1/cameras/"+id, plan(c.ID), 200, c.ID)
 	e.do("putCalendar", "PUT", "/v1/calendars/"+c.ID, `{"name":"Office","week":`+emptyWeek("")+`}`, 200, `"cameras":1`)
 	e.do("deleteCalendar", "DELETE", "/v1/calendars/"+c.ID, "", 409, "Gate")

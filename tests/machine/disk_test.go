@@ -90,7 +90,7 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 		oldest = line.Segments[i]
 		return true, err
 	})
-	if err := b.Call(t.Context(), http.MethodPut, "/recording/volumes/"+second, api.RecordingVolumeRequest{LimitPercent: 10}, nil); err != nil {
+	if err := b.Call(t.Context(), http.MethodPut, "/recording/volumes/"+second, api.RecordingVolumeRequest{LimitPercent: new(10)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.until(t, 2*time.Minute, "the oldest recording is deleted", func(ctx context.Context) (bool, error) {
@@ -99,7 +99,7 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 		return err == nil && !there, err
 	})
 	// Else what both cameras leave there would go too, as soon as it is closed.
-	if err := b.Call(t.Context(), http.MethodPut, "/recording/volumes/"+second, api.RecordingVolumeRequest{LimitPercent: 90}, nil); err != nil {
+	if err := b.Call(t.Context(), http.MethodPut, "/recording/volumes/"+second, api.RecordingVolumeRequest{LimitPercent: new(90)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.goesOn(t, 2*time.Second)

@@ -71,6 +71,11 @@ func (c *Client) Recording(ctx context.Context) (api.Recording, error) {
 	return out, err
 }
 
+// PutRecordingVolume changes what is set of a volume.
+func (c *Client) PutRecordingVolume(ctx context.Context, id string, r api.RecordingVolumeRequest) error {
+	return c.ask.Call(ctx, http.MethodPut, "/v1/recording/volumes/"+url.PathEscape(id), r, nil)
+}
+
 // SetRelay changes the settings of the relay.
 func (c *Client) SetRelay(ctx context.Context, s api.RelaySettings) (api.Relay, error) {
 	var out api.Relay

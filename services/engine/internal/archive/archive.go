@@ -38,6 +38,7 @@ type Config struct {
 	Clock      func() string          // "synchronised", "unsynchronised"; nil: the latter
 	// Targets tells what is kept of a camera's recordings, and whether it is set up; nil: no targets, all are.
 	Targets func(camera string) (t retention.Targets, setUp bool)
+	Pinned  func(camera string) string // id of the volume that a camera is to be recorded to, "": any; nil: none is pinned
 
 	StallAfter time.Duration // a disk operation that takes longer fails the volume; 0: 10 s
 	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min; 0: 15 s
@@ -87,6 +88,7 @@ type knownRow struct {
 	Name         string `json:"name"`
 	LimitPercent int    `json:"limitPercent,omitempty"`
 	SizeBytes    int64  `json:"sizeBytes,omitempty"`
+	Retired      bool   `json:"retired,omitempty"` // nothing new is written to it, see choose
 }
 
 const bucketKnown = "volumes"
@@ -116,6 +118,9 @@ func New(cfg Config) (*Archive, error) {
 	}
 	if cfg.TrustAfter == 0 {
 		cfg.TrustAfter = 15 * time.Minute
+	}
+	if cfg.Pinned == nil {
+		cfg.Pinned = func(string) string { return "" }
 	}
 	if cfg.Targets == nil {
 		cfg.Targets = func(string) (retention.Targets, bool) { return retention.Targets{}, true }
@@ -214,6 +219,7 @@ func (a *Archive) SetVolumes(all []Volume) {
 		} else {
 			v := newVolume(a, n)
 			v.before = a.leaving[n.ID]
+			v.retired.Store(a.known[n.ID].Retired)
 			delete(a.leaving, n.ID)
 			a.volumes[n.ID] = v
 			a.log.Info("volume comes", "volume", n.ID, "path", n.Path, "readonly", n.ReadOnly)
@@ -256,33 +262,6 @@ func (a *Archive) noteSize(v *volume) {
 	}
 }
 
-// ErrUnknownVolume: no volume of that id was ever seen.
-var ErrUnknownVolume = errors.New("unknown volume")
-
-// SetLimit sets how full a volume may get, in percent of its size (10 to 99).
-func (a *Archive) SetLimit(volume string, percent int) error {
-	if percent < 10 || percent > 99 {
-		return fmt.Errorf("limit of %d %%: must be from 10 to 99", percent)
-	}
-	a.mu.Lock()
-	row, ok := a.known[volume]
-	a.mu.Unlock()
-	if !ok {
-		return ErrUnknownVolume
-	}
-	row.LimitPercent = percent
-	if err := a.remember(volume, row); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.known[volume] = row
-	if v := a.volumes[volume]; v != nil {
-		v.rouse()
-	}
-	return nil
-}
-
 func (a *Archive) limit(volume string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -312,8 +291,8 @@ func (a *Archive) Recovered(ctx context.Context) error {
 
 var errStream = errors.New("the stream cannot be stored")
 
-// Create begins a segment of a run at startNs (UTC) on the volume that suits best: the one that the camera is on, unless
-// another has much less to do for its size. The error is a sentence for people when no volume can take it.
+// Create begins a segment of a run at startNs (UTC) on the volume that suits best, see choose. The error is a sentence for people
+// when no volume can take it.
 func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segment, error) {
 	key := index.Key{Camera: run.Camera, Stream: run.Stream, Kind: kind, StartMs: startNs / 1e6}
 	if _, err := index.ParseID(key.ID()); err != nil {
@@ -389,49 +368,6 @@ func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Me
 		}()
 		return nil, fmt.Errorf("volume %s does not answer", v.id)
 	}
-}
-
-// choose returns the best volume not yet tried, or nil. The segment counts as coming to it: many cameras choose at once
-// when the engine starts.
-func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	defer func() {
-		if chosen != nil {
-			chosen.mu.Lock()
-			chosen.coming++
-			chosen.mu.Unlock()
-		}
-	}()
-	var best, home *volume
-	load := map[*volume]float64{}
-	free := a.uncommitted(nil, tried)
-	for _, v := range a.volumes {
-		if tried[v.id] {
-			continue
-		}
-		v.mu.Lock()
-		usable := v.usable() && (!free || v.committedAt.IsZero())
-		load[v] = v.load(1)
-		if v.id == a.home[camera] {
-			load[v] = v.load(0)
-		}
-		v.mu.Unlock()
-		if !usable {
-			continue
-		}
-		if best == nil || load[v] < load[best] || load[v] == load[best] && v.id < best.id {
-			best = v
-		}
-		if v.id == a.home[camera] {
-			home = v
-		}
-	}
-	// Moving costs an empty file's worth of disorder; twice the load costs more.
-	if home != nil && load[home] <= 2*load[best] {
-		return home
-	}
-	return best
 }
 
 // refusal says to people why no volume takes a segment.

@@ -19,6 +19,9 @@
 // segments while another volume can take them. When there is no such volume, and has not been for a minute (or the volume is
 // about to be full), promises are broken: noted in the database first, then the oldest in proportion goes.
 //
+// A retired volume gets no new segments either, and those being written to it end at their next keyframe; what is on it stays
+// until retention ends. Only when no other volume takes recordings they go there all the same, and that is told.
+//
 // When a volume comes, its folders are read and compared with the index. Files that it does not know are taken up as
 // their names say, so that with the index lost the timeline is back as soon as the folders are read; whatever asks is
 // told until then that recordings may not show. Then it is looked into each of these files, at half the keeper's time: what is

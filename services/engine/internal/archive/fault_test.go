@@ -32,7 +32,7 @@ func TestAVolumeThatIsNoLongerMountedLosesNoRecording(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.use(a)
-	if err := r.arch.SetLimit("a", 50); err != nil {
+	if err := r.arch.ChangeVolume("a", limitOf(50)); err != nil {
 		t.Fatal(err)
 	}
 	src := newSource(camera, r.start)
@@ -98,7 +98,7 @@ func TestFullVolumeIsSaidAndRecordingGoesOnElsewhere(t *testing.T) {
 	if err := os.Remove(filepath.Join(a.Path, "strange")); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.arch.SetLimit("a", 95); err != nil {
+	if err := r.arch.ChangeVolume("a", limitOf(95)); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "volume is well again", func() bool { st, _ := r.status("a"); return st == OK })

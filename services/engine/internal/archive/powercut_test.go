@@ -205,7 +205,7 @@ func record(t *testing.T, r *rand.Rand) []*cut {
 	}
 	time.Sleep(3 * time.Second)
 	for _, v := range volumes {
-		if err := s.arch.SetLimit(v.ID, 50); err != nil {
+		if err := s.arch.ChangeVolume(v.ID, archive.VolumeChange{LimitPercent: new(50)}); err != nil {
 			t.Fatal(err)
 		}
 	}

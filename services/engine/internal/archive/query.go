@@ -266,7 +266,7 @@ func (a *Archive) Recording() api.Recording {
 		row, v := a.known[id], a.volumes[id]
 		broken, isBroken := a.broken[id]
 		row.Name = cmp.Or(row.Name, broken.Name)
-		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes}
+		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes, Retired: row.Retired}
 		a.mu.Unlock()
 		t := a.idx.Totals(id)
 		av.RecordingBytes, av.Segments, av.ProtectedBytes = t.Bytes, t.Segments, use.protected[id]
@@ -284,6 +284,9 @@ func (a *Archive) Recording() api.Recording {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s is not connected; its recordings cannot be played until it is.", row.Name))
 		default:
 			r.Warnings = append(r.Warnings, v.tightness(use.protected[id])...)
+			if row.Retired && len(v.resorted()) > 0 {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s is retired, but no other takes recordings: they still go there.", row.Name))
+			}
 			v.mu.Lock()
 			av.Status, av.Reason = api.RecordingVolumeStatus(v.status), v.reason
 			av.SizeBytes, av.FreeBytes, av.WriteBps = v.size, v.free, v.writeBps
@@ -323,6 +326,7 @@ func (a *Archive) Recording() api.Recording {
 	if usable == 0 {
 		r.Warnings = append(r.Warnings, "There is no data volume that can be used: nothing is being recorded.")
 	}
+	r.Warnings = append(r.Warnings, a.misplaced()...)
 	r.Warnings = append(r.Warnings, promiseWarnings(use.cameras)...)
 	return r
 }

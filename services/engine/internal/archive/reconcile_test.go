@@ -109,7 +109,7 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 	r := newRig(t)
 	a := r.mounted("a", "16m")
 	r.use(a)
-	if err := r.arch.SetLimit("a", 50); err != nil {
+	if err := r.arch.ChangeVolume("a", limitOf(50)); err != nil {
 		t.Fatal(err)
 	}
 	src := newSource(camera, r.start)
@@ -140,10 +140,10 @@ func TestOldestGoesWhenTheVolumeIsOverItsLimit(t *testing.T) {
 			t.Errorf("segment %s is damaged", s.ID)
 		}
 	}
-	if err := r.arch.SetLimit("a", 5); err == nil {
+	if err := r.arch.ChangeVolume("a", limitOf(5)); err == nil {
 		t.Error("limit of 5 % accepted")
 	}
-	if err := r.arch.SetLimit("nope", 50); !errors.Is(err, ErrUnknownVolume) {
+	if err := r.arch.ChangeVolume("nope", limitOf(50)); !errors.Is(err, ErrUnknownVolume) {
 		t.Errorf("limit of an unknown volume: %v", err)
 	}
 }

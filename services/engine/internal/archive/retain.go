@@ -269,7 +269,7 @@ func (a *Archive) uncommitted(but *volume, tried map[string]bool) bool {
 			continue
 		}
 		v.mu.Lock()
-		free := v.usable() && v.committedAt.IsZero()
+		free := v.usable() && v.committedAt.IsZero() && !v.retired.Load()
 		v.mu.Unlock()
 		if free {
 			return true

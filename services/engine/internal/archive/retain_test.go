@@ -138,7 +138,7 @@ func TestSpaceIsSharedInProportionToTheTargets(t *testing.T) {
 	k.set(other, retention.Targets{StandardDays: 10})
 	a := k.mounted("a", "32m")
 	k.use(a)
-	if err := k.arch.SetLimit("a", 75); err != nil {
+	if err := k.arch.ChangeVolume("a", limitOf(75)); err != nil {
 		t.Fatal(err)
 	}
 	for d := 40; d >= 1; d-- {
@@ -203,7 +203,7 @@ func TestWhatIsProtectedStays(t *testing.T) {
 	k.set(camera, retention.Targets{StandardDays: 5})
 	a := k.mounted("a", "16m")
 	k.use(a)
-	if err := k.arch.SetLimit("a", 50); err != nil {
+	if err := k.arch.ChangeVolume("a", limitOf(50)); err != nil {
 		t.Fatal(err)
 	}
 	kept, beside := k.aged(camera, 4*day), k.aged(camera, 4*day-time.Minute)
@@ -352,7 +352,7 @@ func TestPromisedFootageStaysWhileAnotherVolumeTakesRecordings(t *testing.T) {
 	a, b := k.mounted("a", "16m"), k.mounted("b", "16m")
 	for _, v := range []string{"a", "b"} {
 		k.use(a, b)
-		if err := k.arch.SetLimit(v, 50); err != nil {
+		if err := k.arch.ChangeVolume(v, limitOf(50)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,6 +71,9 @@ func (r *rig) open() {
 	r.t.Cleanup(func() { r.stop() })
 }
 
+// limitOf is the change of a volume's limit.
+func limitOf(percent int) VolumeChange { return VolumeChange{LimitPercent: new(percent)} }
+
 // volume makes a folder for a volume.
 func (r *rig) volume(id string) Volume {
 	r.t.Helper()

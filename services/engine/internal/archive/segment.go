@@ -23,6 +23,8 @@ type Segment struct {
 	path string // absolute, of the open file
 	file filesys.File
 
+	lastResort bool // its volume was retired already, and no other took it
+
 	mu       sync.Mutex
 	w        *mkv.Writer
 	err      error
@@ -42,6 +44,9 @@ type Segment struct {
 
 // Volume is the id of the volume it is on.
 func (s *Segment) Volume() string { return s.vol.id }
+
+// Moves tells whether its volume was retired after it was begun: what follows is to go elsewhere.
+func (s *Segment) Moves() bool { return s.vol.retired.Load() && !s.lastResort }
 
 // Key names the segment.
 func (s *Segment) Key() index.Key { return s.key }

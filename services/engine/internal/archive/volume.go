@@ -53,6 +53,7 @@ type volume struct {
 	own  bool          // a file system of its own; set before there is a writer
 	dev  atomic.Uint64 // the device that path was on at first; 0: not known yet
 
+	retired atomic.Bool  // gets nothing new while another volume takes it
 	written atomic.Int64 // bytes
 	slowest atomic.Int64 // the longest that a frame took from its coming until it was on disk, ns
 
@@ -228,7 +229,7 @@ func (v *volume) create(run *media.Run, key index.Key, meta mkv.Meta) (*Segment,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errStream, err)
 	}
-	s := &Segment{vol: v, key: key, w: w, room: make(chan struct{})}
+	s := &Segment{vol: v, key: key, w: w, room: make(chan struct{}), lastResort: v.retired.Load()}
 	err = v.disk(func() error {
 		for try := 0; ; try++ {
 			s.path = filepath.Join(v.path, openPath(s.key))

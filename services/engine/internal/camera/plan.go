@@ -28,6 +28,8 @@ type Plan struct {
 	PostSeconds    int  `json:"postSeconds"`
 	SegmentSeconds int  `json:"segmentSeconds"`
 	SegmentMB      int  `json:"segmentMb"` // MiB
+	// Volume is the id of the volume to record to whenever it takes recordings; "": any.
+	Volume string `json:"volume,omitempty"`
 }
 
 // defaultPlan is that of a new camera: what it sends is recorded.
@@ -48,7 +50,7 @@ type Retention struct {
 
 // planOf checks a plan as a request has it. The error is an *answer.Problem.
 func planOf(r api.RecordingPlan) (Plan, error) {
-	p := Plan{PreSeconds: r.PreSeconds, PreMB: r.PreMb, PostSeconds: r.PostSeconds, SegmentSeconds: r.SegmentSeconds, SegmentMB: r.SegmentMb}
+	p := Plan{PreSeconds: r.PreSeconds, PreMB: r.PreMb, PostSeconds: r.PostSeconds, SegmentSeconds: r.SegmentSeconds, SegmentMB: r.SegmentMb, Volume: r.Volume}
 	for _, c := range []struct {
 		field      string
 		value      int
@@ -100,7 +102,7 @@ func (r Rule) api() api.RecordingRule {
 
 func (p Plan) api() api.RecordingPlan {
 	return api.RecordingPlan{Standard: p.Standard.api(), Alarm: p.Alarm.api(), PreSeconds: p.PreSeconds, PreMb: p.PreMB,
-		PostSeconds: p.PostSeconds, SegmentSeconds: p.SegmentSeconds, SegmentMb: p.SegmentMB}
+		PostSeconds: p.PostSeconds, SegmentSeconds: p.SegmentSeconds, SegmentMb: p.SegmentMB, Volume: p.Volume}
 }
 
 // retentionOf checks what a request says of keeping. The error is an *answer.Problem.

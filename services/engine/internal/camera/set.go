@@ -38,6 +38,8 @@ type Config struct {
 	Before func(camera, stream string) (endMs int64, cause index.Cause)
 	// Oldest is the start of a camera's oldest footage; found is false when it has none.
 	Oldest func(camera string) (ms int64, found bool, err error)
+	// KnowsVolume tells whether a volume was ever seen.
+	KnowsVolume func(id string) bool
 }
 
 // Set is the cameras that run. Make one with NewSet, then Start and, at the end, Stop.
@@ -271,6 +273,24 @@ func (s *Set) Retention(id string) (Retention, bool) {
 	return row.Retention, err == nil
 }
 
+// Pinned is the id of the volume that a camera is to be recorded to; "": any.
+func (s *Set) Pinned(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sl := s.slots[id]; sl != nil {
+		return sl.row.Plan.Volume
+	}
+	return ""
+}
+
+// checkVolume refuses a volume that was never seen.
+func (s *Set) checkVolume(id string) error {
+	if id != "" && !s.cfg.KnowsVolume(id) {
+		return answer.Field("recording.volume", "no_volume", "There is no such volume.")
+	}
+	return nil
+}
+
 // Names returns the names of all cameras by id.
 func (s *Set) Names() map[string]string {
 	s.mu.Lock()
@@ -318,7 +338,7 @@ func (s *Set) Add(r api.CameraRequest) (api.Camera, error) {
 	s.change.Lock()
 	defer s.change.Unlock()
 	book, _ := s.cfg.Calendars.Book()
-	if err := row.Plan.checkCalendars(book); err != nil {
+	if err := errors.Join(row.Plan.checkCalendars(book), s.checkVolume(row.Plan.Volume)); err != nil {
 		return api.Camera{}, err
 	}
 	if err := s.cfg.Store.Add(row); err != nil {
@@ -344,6 +364,9 @@ func (s *Set) Change(id string, r api.CameraRequest) (api.Camera, error) {
 		next, err := row.With(r)
 		if err == nil && next.Plan != old.Plan {
 			err = next.Plan.checkCalendars(book)
+		}
+		if err == nil && next.Plan.Volume != old.Plan.Volume {
+			err = s.checkVolume(next.Plan.Volume)
 		}
 		return next, err
 	})

@@ -20,7 +20,7 @@ const maxTimeline = 31 * 24 * time.Hour
 type Archive interface {
 	Timeline(camera string, fromMs, toMs int64) (api.Timeline, error)
 	Open(id string) (*archive.Footage, error)
-	SetLimit(volume string, percent int) error
+	ChangeVolume(volume string, c archive.VolumeChange) error
 	Protections(camera string) ([]api.Protection, error)
 	Protect(r api.ProtectionRequest, by string) (api.Protection, error)
 	Reprotect(id string, r api.ProtectionChange, by string) (api.Protection, error)

@@ -136,10 +136,10 @@ func (s *server) putVolume(w http.ResponseWriter, r *http.Request) error {
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	if req.LimitPercent < 10 || req.LimitPercent > 99 {
+	if req.LimitPercent != nil && (*req.LimitPercent < 10 || *req.LimitPercent > 99) {
 		return answer.Field("limitPercent", "bad_limit", "The limit must be between 10 and 99 percent.")
 	}
-	err := s.Archive.SetLimit(r.PathValue("volume"), req.LimitPercent)
+	err := s.Archive.ChangeVolume(r.PathValue("volume"), archive.VolumeChange{LimitPercent: req.LimitPercent, Retired: req.Retired})
 	if errors.Is(err, archive.ErrUnknownVolume) {
 		return answer.Refuse(http.StatusNotFound, "no_volume", "There is no such volume.")
 	}

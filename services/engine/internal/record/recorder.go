@@ -68,6 +68,8 @@ type Segment interface {
 	Close()
 	// Volume is the id of the volume it is on.
 	Volume() string
+	// Moves tells whether what follows is to go to another volume, from the next keyframe on.
+	Moves() bool
 }
 
 // Archive is where segments and gaps go.
@@ -183,7 +185,7 @@ func (r *Recorder) frame(ctx context.Context, f *media.Frame) error {
 	if r.seg != nil && f.Run != r.run {
 		r.end()
 	}
-	if video && f.Keyframe && r.seg != nil && r.cfg.Limits().reached(r.stagger, r.continues, time.Duration(at-r.startNs), r.bytes) {
+	if video && f.Keyframe && r.seg != nil && (r.seg.Moves() || r.cfg.Limits().reached(r.stagger, r.continues, time.Duration(at-r.startNs), r.bytes)) {
 		r.cut()
 	}
 	if r.seg != nil && at-r.startNs > int64(maxLength) {

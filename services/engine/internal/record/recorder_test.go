@@ -34,6 +34,7 @@ type memSegment struct {
 	failAfter      int // frames; 0: never
 	volume         string
 	closed         bool
+	moves          bool
 }
 
 func (m *memory) Create(_ *media.Run, _ index.Kind, startNs int64) (Segment, error) {
@@ -66,6 +67,7 @@ func (s *memSegment) Write(_ context.Context, f *media.Frame) error {
 	return nil
 }
 func (s *memSegment) Durable() int   { return s.durable }
+func (s *memSegment) Moves() bool    { return s.moves }
 func (s *memSegment) Volume() string { return s.volume }
 func (s *memSegment) Close() {
 	s.closed = true
@@ -207,6 +209,24 @@ func TestSegmentsAreCutAtKeyframesWithoutLosingOrRepeatingAFrame(t *testing.T) {
 		}
 		if next[0] != frames*9000 || len(g.archive.gaps) != 0 {
 			t.Fatalf("recorded up to %d with gaps %v", next[0], g.archive.gaps)
+		}
+	})
+}
+
+// TestWhatIsToMoveMovesAtTheNextKeyframe: to another segment, without a frame lost or twice, and without a gap.
+func TestWhatIsToMoveMovesAtTheNextKeyframe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, false, 0, "")
+		g.push(25)
+		g.archive.segments[0].moves = true
+		g.push(5)
+		if n := len(g.archive.segments); n != 1 {
+			t.Fatalf("%d segments before the next keyframe", n)
+		}
+		g.push(30)
+		g.stop()
+		if len(g.archive.segments) != 2 || len(g.archive.segments[0].frames) != 30 || len(g.archive.segments[1].frames) != 30 || len(g.archive.gaps) != 0 {
+			t.Fatalf("%d segments, gaps %v", len(g.archive.segments), g.archive.gaps)
 		}
 	})
 }

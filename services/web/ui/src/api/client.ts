@@ -225,6 +225,8 @@ export const api = {
   recording: (signal?: AbortSignal) => json<Recording>('GET', '/recording', { signal }),
   limitVolume: (volume: string, limitPercent: number) =>
     nothing('PUT', `/recording/volumes/${id(volume)}`, { body: { limitPercent } }),
+  retireVolume: (volume: string, retired: boolean) =>
+    nothing('PUT', `/recording/volumes/${id(volume)}`, { body: { retired } }),
 
   status: (after?: number, signal?: AbortSignal) =>
     json<Status>('GET', after === undefined ? '/status' : `/status?after=${after}`, { signal }),

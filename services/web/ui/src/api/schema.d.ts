@@ -741,7 +741,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set how full a volume may get before its oldest recordings go */
+        /** Set how full a volume may get before its oldest recordings go, and whether it is retired; what is absent stays as it is */
         put: operations["putRecordingVolume"];
         post?: never;
         delete?: never;
@@ -1687,6 +1687,8 @@ export interface components {
             segmentSeconds: number;
             /** @description or once it is this large */
             segmentMb: number;
+            /** @description Id of the volume that the camera is recorded to, from its next file on, whenever that takes recordings; absent or empty: to the one with least to do */
+            volume?: string;
         };
         RecordingRule: {
             /** @description Id of the calendar that says when; `always` and `never` are built in */
@@ -2473,6 +2475,8 @@ export interface components {
             /** Format: int64 */
             segments: number;
             limitPercent: number;
+            /** @description Nothing new is written to it */
+            retired: boolean;
             /** Format: int64 */
             oldestMs?: number;
             /** Format: int64 */
@@ -2509,7 +2513,9 @@ export interface components {
             checked: number;
         };
         RecordingVolumeRequest: {
-            limitPercent: number;
+            limitPercent?: number;
+            /** @description Nothing new is written to it, from the next keyframes on, while another volume takes recordings; what is on it is kept as always */
+            retired?: boolean;
         };
         IndexCopy: {
             volume: string;

@@ -18,7 +18,8 @@ export function copyProblem(source: Camera, target: Camera, parts: readonly Copy
 /** The request that gives a camera the chosen settings of another; all else stays as it is. */
 export function copyRequest(source: Camera, target: Camera, parts: readonly Copyable[]): CameraRequest {
   const request: CameraRequest = { name: target.name, url: target.url, username: target.username ?? '', enabled: target.enabled };
-  if (parts.includes('recording')) request.recording = source.recording;
+  // On which volume is each one's own.
+  if (parts.includes('recording')) request.recording = { ...source.recording, volume: target.recording.volume ?? '' };
   if (parts.includes('retention')) request.retention = source.retention;
   if (parts.includes('connection')) Object.assign(request, { transport: source.transport, audio: source.audio });
   return request;

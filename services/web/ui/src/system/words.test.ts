@@ -27,9 +27,11 @@ describe('interfaceVerdict', () => {
 });
 
 it('a failed mount outweighs what the engine believes', () => {
-  const recording = { id: 'v', name: 'v', status: 'ok', sizeBytes: 1, freeBytes: 1, recordingBytes: 0, segments: 0, limitPercent: 90, writeBps: 0 } as const;
+  const recording = { id: 'v', name: 'v', status: 'ok', sizeBytes: 1, freeBytes: 1, recordingBytes: 0, segments: 0, limitPercent: 90, writeBps: 0, retired: false } as const;
   expect(volumeVerdict(recording, { id: 'v', name: 'v', path: '/v', status: 'failed' }).kind).toBe('bad');
   expect(volumeVerdict(recording, undefined).word).toBe('Recording');
+  expect(volumeVerdict({ ...recording, retired: true }, undefined).word).toBe('Retired');
+  expect(volumeVerdict({ ...recording, retired: true, status: 'degraded' }, undefined).kind).toBe('bad');
   expect(volumeVerdict(undefined, undefined).kind).toBe('busy');
 });
 

@@ -43,6 +43,7 @@ export function volumeVerdict(recording: RecordingVolume | undefined, mounted: V
     degraded: { kind: 'bad', word: 'Degraded' },
     absent: { kind: 'bad', word: 'Absent' },
   };
+  if (recording.retired && recording.status === 'ok') return { kind: 'quiet', word: 'Retired' };
   return words[recording.status];
 }
 
