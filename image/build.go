@@ -37,7 +37,9 @@ type build struct {
 	root, out, cache          string
 	initPackage, vigiePackage string
 	refresh                   bool
-	keyFile, notesFile        string // of a release; empty: none
+	keyFile, notesFile        string        // of a release; empty: none
+	to, options               string        // of a variant
+	later                     time.Duration // of a variant
 	log                       *slog.Logger
 	stdout                    io.Writer
 
@@ -241,7 +243,7 @@ func (b *build) payload(ctx context.Context, packages aptroot.Set, ffmpeg rootfs
 	b.log.Info("writing system image")
 	return artefact.Parts{
 		Kernel: b.file("vmlinuz"), Initrd: b.file("initrd.img"), CommandLine: commandLine, Key: b.key,
-		Manifest: systemimage.Manifest{Version: b.version, BuiltS: b.when.Unix(), Kernel: k.Release, Notes: b.notes},
+		Manifest: systemimage.Manifest{Product: systemimage.Product, Arch: systemimage.Architecture, Version: b.version, BuiltS: b.when.Unix(), Kernel: k.Release, Notes: b.notes},
 	}.Write(ctx, b.file("system.img"), b.when)
 }
 

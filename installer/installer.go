@@ -106,9 +106,15 @@ func (d *Disk) WriteTable() error {
 	return errors.Join(d.write(d.table.Head(), layout.Sector), d.write(d.table.MBR(layout.PassOn()), 0), d.flush())
 }
 
-// WriteSlot writes an image, as r has it, to a slot. Without its first block a slot is nobody's: that is taken away first and
-// written last, once all else was read back. progress, if not nil, is told the bytes done, of twice the image's size.
+// WriteSlot writes an image to a slot. Without its first block a slot is nobody's: that is taken away first and written last,
+// once all else was read back. progress, if not nil, is told the bytes done, of twice the image's size.
 func (d *Disk) WriteSlot(ctx context.Context, role layout.Role, image *systemimage.Image, progress func(done int64)) error {
+	return d.FillSlot(ctx, role, image, image.Reader(), progress)
+}
+
+// FillSlot is WriteSlot with the image's bytes as they come. systemimage.ErrDamaged: they are not what was signed, and the slot
+// is nobody's.
+func (d *Disk) FillSlot(ctx context.Context, role layout.Role, image *systemimage.Image, from io.Reader, progress func(done int64)) error {
 	p, err := d.part(role)
 	if err != nil {
 		return err
@@ -122,27 +128,57 @@ func (d *Disk) WriteSlot(ctx context.Context, role layout.Role, image *systemima
 	if err := errors.Join(d.write(make([]byte, systemimage.Block), p.Start), d.flush()); err != nil {
 		return err
 	}
-	head := make([]byte, systemimage.Block)
-	if _, err := image.Reader().ReadAt(head, 0); err != nil {
-		return fmt.Errorf("read the image: %w", err)
-	}
-	if err := d.copy(ctx, image.Reader(), p.Start, systemimage.Block, image.Size(), progress); err != nil {
+	head, err := d.take(ctx, image, from, p.Start, progress)
+	if err != nil {
 		return fmt.Errorf("copy to slot %s: %w", role, err)
 	}
-	if err := d.flush(); err != nil {
-		return err
-	}
-	// What lies on the disk is hashed, not what went there: one pass finds a bad copy, a bad disk and a bad source.
+	// What lies on the disk is hashed, not what went there: a bad disk is found as well as a bad copy.
 	written := &withHead{io.NewSectionReader(&interruptible{ctx, d.dev}, p.Start, image.Size()), head}
 	if err := image.Verify(written, func(done int64) { progress(image.Size() + done) }); err != nil {
 		if errors.Is(err, systemimage.ErrDamaged) {
-			if err = image.Verify(image.Reader(), nil); err == nil {
-				err = ErrReadBack
-			}
+			err = ErrReadBack // what came was whole
 		}
 		return fmt.Errorf("read slot %s back: %w", role, err)
 	}
 	return errors.Join(d.write(head, p.Start), d.flush())
+}
+
+// flushEvery bounds what is written and not yet flushed: a cache full of an image would have recordings wait.
+const flushEvery = 16 * mib
+
+// take writes all of an image but its first block, which it returns, and checks what comes.
+func (d *Disk) take(ctx context.Context, image *systemimage.Image, from io.Reader, start int64, progress func(done int64)) (head []byte, err error) {
+	check := image.Check()
+	buffer := make([]byte, min(mib, image.Size()))
+	for at := int64(0); at < image.Size(); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		part := buffer[:min(int64(len(buffer)), image.Size()-at)]
+		if _, err := io.ReadFull(from, part); err != nil {
+			return nil, fmt.Errorf("the image ends at %d of %d bytes: %w", at, image.Size(), err)
+		}
+		if _, err := check.Write(part); err != nil {
+			return nil, err
+		}
+		skip := 0
+		if at == 0 {
+			head, skip = bytes.Clone(part[:systemimage.Block]), systemimage.Block
+		}
+		if err := d.write(part[skip:], start+at+int64(skip)); err != nil {
+			return nil, err
+		}
+		if at += int64(len(part)); at%flushEvery == 0 {
+			if err := d.flush(); err != nil {
+				return nil, err
+			}
+		}
+		progress(at)
+	}
+	if err := check.Whole(); err != nil {
+		return nil, err
+	}
+	return head, d.flush()
 }
 
 // copy writes the bytes from skip to end of source, which begins at a byte of the disk.
@@ -331,23 +367,4 @@ func (d *Disk) Activate(l Loaders) error {
 		return err
 	}
 	return errors.Join(d.write(d.table.MBR(code), 0), d.flush())
-}
-
-// Slots reads the states of the slots from an EFI partition.
-func Slots(efi io.ReaderAt) (loader.Slots, error) {
-	var blocks [2][]byte
-	for i, file := range []string{loader.Slots0File, loader.Slots1File} {
-		extents, _, err := fat.Find(efi, file)
-		if err != nil {
-			return loader.Slots{}, fmt.Errorf("EFI partition: %w", err)
-		}
-		for _, e := range extents {
-			b := make([]byte, e.Size)
-			if _, err := efi.ReadAt(b, e.Start); err != nil {
-				return loader.Slots{}, fmt.Errorf("EFI partition: %w", err)
-			}
-			blocks[i] = append(blocks[i], b...)
-		}
-	}
-	return loader.ParseSlots(blocks[0], blocks[1])
 }

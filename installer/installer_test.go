@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -26,7 +27,8 @@ const page = 4096
 // medium is a sparse disk with a volatile cache: of what was written since the last flush a cut leaves any part, by sector.
 type medium struct {
 	size  int64
-	pages map[int64][]byte // on the disk
+	pages map[int64][]byte // on the disk; those that are not own are shared with others
+	own   map[int64]bool
 	cache []cached
 	left  int   // operations until the power is cut; negative: never
 	lie   int64 // a byte that is never what was written; 0: none
@@ -39,7 +41,9 @@ type cached struct {
 
 var errCut = errors.New("the power was cut")
 
-func newMedium() *medium { return &medium{size: layout.MinBytes, pages: map[int64][]byte{}, left: -1} }
+func newMedium() *medium {
+	return &medium{size: layout.MinBytes, pages: map[int64][]byte{}, own: map[int64]bool{}, left: -1}
+}
 
 func (m *medium) step() error {
 	if m.left == 0 {
@@ -77,8 +81,10 @@ func (m *medium) store(b []byte, off int64) {
 	for len(b) > 0 {
 		number, within := off/page, off%page
 		n := min(int64(len(b)), page-within)
-		if m.pages[number] == nil && !bytes.Equal(b[:n], zeros[:n]) {
-			m.pages[number] = make([]byte, page)
+		if p := m.pages[number]; p != nil && !m.own[number] {
+			m.pages[number], m.own[number] = bytes.Clone(p), true
+		} else if p == nil && !bytes.Equal(b[:n], zeros[:n]) {
+			m.pages[number], m.own[number] = make([]byte, page), true
 		}
 		if p := m.pages[number]; p != nil { // where there are zeros there need be no page
 			copy(p[within:], b[:n])
@@ -112,12 +118,17 @@ func (m *medium) ReadAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// copy is another disk with the same on it, as flushed last.
+func (m *medium) copy() *medium {
+	c := newMedium()
+	c.pages = maps.Clone(m.pages)
+	clear(m.own) // shared from now on
+	return c
+}
+
 // cut is the disk after the power went, by the choice of r.
 func (m *medium) cut(r *rand.Rand) *medium {
-	after := newMedium()
-	for number, p := range m.pages {
-		after.pages[number] = bytes.Clone(p)
-	}
+	after := m.copy()
 	how := r.IntN(3)
 	for _, c := range m.cache {
 		for i := 0; i < len(c.b); i += layout.Sector {
@@ -135,6 +146,7 @@ type parts struct {
 	loaders Loaders
 	table   layout.Table
 	trusted []ed25519.PublicKey
+	key     ed25519.PrivateKey
 }
 
 func newParts(t testing.TB) parts {
@@ -147,20 +159,8 @@ func newParts(t testing.TB) parts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := bytes.Repeat([]byte("content "), 3<<20/8)
-	clear(body[:96])
-	copy(body, "hsqs")
-	binary.LittleEndian.PutUint16(body[28:], 4)
-	binary.LittleEndian.PutUint64(body[40:], uint64(len(body)))
-	seal, err := systemimage.Seal(bytes.NewReader(body), int64(len(body)), systemimage.Manifest{Version: "1", BuiltS: 5}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := parts{trusted: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}}
-	whole := append(body, seal...)
-	if p.image, err = systemimage.Open(bytes.NewReader(whole), int64(len(whole)), p.trusted); err != nil {
-		t.Fatal(err)
-	}
+	p := parts{trusted: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, key: key}
+	p.image = p.sealed(t, 3<<20, systemimage.Manifest{Version: "1", BuiltS: 5})
 	p.loaders = Loaders{Boot: make([]byte, 512), Core: bytes.Repeat([]byte{9}, 40_000), EFI: efi(t)}
 	copy(p.loaders.Boot, "boot code")
 	p.loaders.Boot[510], p.loaders.Boot[511] = 0x55, 0xaa
@@ -169,6 +169,26 @@ func newParts(t testing.TB) parts {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// sealed is an image of the given size.
+func (p parts) sealed(t testing.TB, size int, m systemimage.Manifest) *systemimage.Image {
+	t.Helper()
+	body := bytes.Repeat([]byte(fmt.Sprintf("of %05s ", m.Version)), size/9+1)[:size]
+	clear(body[:96])
+	copy(body, "hsqs")
+	binary.LittleEndian.PutUint16(body[28:], 4)
+	binary.LittleEndian.PutUint64(body[40:], uint64(len(body)))
+	seal, err := systemimage.Seal(bytes.NewReader(body), int64(len(body)), m, p.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := append(body, seal...)
+	image, err := systemimage.Open(bytes.NewReader(whole), int64(len(whole)), p.trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
 }
 
 func efi(t testing.TB) io.ReaderAt {

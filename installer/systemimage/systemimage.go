@@ -57,8 +57,16 @@ var (
 	ErrDamaged = errors.New("the image is damaged: its content is not what was signed")
 )
 
+// What these images are for; one that does not say is of a build before the manifest had it.
+const (
+	Product      = "vigie"
+	Architecture = "amd64"
+)
+
 // Manifest says what an image is.
 type Manifest struct {
+	Product string `json:"product,omitempty"`
+	Arch    string `json:"arch,omitempty"`
 	Version string `json:"version"`
 	BuiltS  int64  `json:"builtS"` // seconds since the Unix epoch; a later version is the one built later
 	Kernel  string `json:"kernel"` // as in uname -r
@@ -230,14 +238,14 @@ func (i *Image) Verify(r io.ReaderAt, progress func(done int64)) error {
 // Copy writes the image as r has it to w, seal included, and is successful only if it is what was signed. progress, if
 // not nil, is told how many bytes have been written.
 func (i *Image) Copy(w io.Writer, r io.ReaderAt, progress func(done int64)) error {
-	sum := sha256.New()
-	buffer := make([]byte, 1<<20)
+	check := i.Check()
+	buffer := make([]byte, min(1<<20, i.size))
 	for done := int64(0); done < i.size; {
 		part := buffer[:min(int64(len(buffer)), i.size-done)]
 		if n, err := r.ReadAt(part, done); n < len(part) {
 			return fmt.Errorf("read the image at %d: %w", done, err)
 		}
-		if err := i.check(sum, part, done); err != nil {
+		if _, err := check.Write(part); err != nil {
 			return err
 		}
 		if _, err := w.Write(part); err != nil {
@@ -248,24 +256,43 @@ func (i *Image) Copy(w io.Writer, r io.ReaderAt, progress func(done int64)) erro
 			progress(done)
 		}
 	}
-	if hex.EncodeToString(sum.Sum(nil)) != i.SHA256 {
-		return ErrDamaged
-	}
-	return nil
+	return check.Whole()
 }
 
-// check hashes a part, and holds what of it is seal against the seal that was checked.
-func (i *Image) check(sum hash.Hash, part []byte, at int64) error {
-	body := max(0, min(int64(len(part)), i.Bytes-at))
-	sum.Write(part[:body])
-	if seal := part[body:]; len(seal) > 0 {
+// Check is told an image from its beginning on, and says whether it is what was signed. It serves one goroutine.
+type Check struct {
+	image *Image
+	sum   hash.Hash
+	at    int64
+}
+
+// Check begins a check.
+func (i *Image) Check() *Check { return &Check{image: i, sum: sha256.New()} }
+
+// Write implements io.Writer: it hashes b, and holds what of it is seal against the seal that was checked.
+func (c *Check) Write(b []byte) (int, error) {
+	if c.at+int64(len(b)) > c.image.size {
+		return 0, ErrDamaged
+	}
+	body := max(0, min(int64(len(b)), c.image.Bytes-c.at))
+	c.sum.Write(b[:body])
+	if seal := b[body:]; len(seal) > 0 {
 		want := make([]byte, len(seal))
-		if n, err := i.r.ReadAt(want, at+body); n < len(want) {
-			return fmt.Errorf("read the image at %d: %w", at+body, err)
+		if n, err := c.image.r.ReadAt(want, c.at+body); n < len(want) {
+			return 0, fmt.Errorf("read the image at %d: %w", c.at+body, err)
 		}
 		if !bytes.Equal(seal, want) {
-			return ErrDamaged
+			return 0, ErrDamaged
 		}
+	}
+	c.at += int64(len(b))
+	return len(b), nil
+}
+
+// Whole says whether all of the image has come, and was what was signed.
+func (c *Check) Whole() error {
+	if c.at != c.image.size || hex.EncodeToString(c.sum.Sum(nil)) != c.image.SHA256 {
+		return ErrDamaged
 	}
 	return nil
 }

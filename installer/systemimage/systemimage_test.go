@@ -184,6 +184,89 @@ func TestTrustedKeysComeBack(t *testing.T) {
 	}
 }
 
+// ofParts is what is sent of an image before the image is.
+func ofParts(t testing.TB, whole []byte) []byte {
+	t.Helper()
+	b, err := ReadParts(bytes.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestPartsOfAnImageSayWhatItIsAndCheckTheRest(t *testing.T) {
+	k := key(t)
+	for _, used := range []int{96, 4095, 4096, 3<<20 + 17} {
+		whole := image(t, squashfs(used), sample(), k)
+		i, err := OpenParts(ofParts(t, whole), public(k))
+		if err != nil || i.Size() != int64(len(whole)) || i.Version != sample().Version {
+			t.Fatalf("%d bytes: %+v, %v", used, i, err)
+		}
+		for name, c := range map[string]struct {
+			bytes []byte
+			whole bool
+		}{
+			"whole": {whole, true}, "short": {whole[:len(whole)-1], false}, "nothing": {nil, false}, "long": {append(bytes.Clone(whole), 0), false},
+			"a bit in the squashfs": {flip(whole, 50), false}, "a bit in the seal": {flip(whole, len(whole)-Block+20), false},
+		} {
+			check := i.Check()
+			err := error(nil)
+			for rest := c.bytes; len(rest) > 0 && err == nil; rest = rest[min(len(rest), 70_001):] {
+				_, err = check.Write(rest[:min(len(rest), 70_001)])
+			}
+			if err == nil {
+				err = check.Whole()
+			}
+			if c.whole != (err == nil) || err != nil && !errors.Is(err, ErrDamaged) {
+				t.Errorf("%d bytes, %s: %v", used, name, err)
+			}
+		}
+	}
+	whole := image(t, squashfs(10_000), sample(), k)
+	good := ofParts(t, whole)
+	for name, c := range map[string][]byte{"nothing": nil, "cut in the squashfs": whole[:5000], "noise": bytes.Repeat([]byte("x"), 9000)} {
+		if _, err := ReadParts(bytes.NewReader(c), int64(len(c))); !errors.Is(err, ErrNotImage) {
+			t.Errorf("parts of %s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		bytes []byte
+		want  error
+	}{
+		"nothing": {nil, ErrNotImage}, "the head alone": {good[:HeadBytes], ErrNotImage}, "half a seal": {good[:HeadBytes+100], ErrNotImage},
+		"without its padding": {good[:len(good)-1], ErrDamaged}, "more than a seal": {append(bytes.Clone(good), make([]byte, Block)...), ErrDamaged},
+		"the whole image": {whole, ErrNotImage}, "too much": {make([]byte, MaxParts+1), ErrNotImage}, "another's key": {ofParts(t, image(t, squashfs(10_000), sample(), key(t))), ErrUntrusted},
+		"a changed manifest": {flip(good, HeadBytes+header+14), ErrUntrusted},
+	} {
+		if _, err := OpenParts(c.bytes, public(k)); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func flip(b []byte, at int) []byte {
+	c := bytes.Clone(b)
+	c[at] ^= 1
+	return c
+}
+
+func FuzzOpenParts(f *testing.F) {
+	k := key(f)
+	good := ofParts(f, image(f, squashfs(5000), sample(), k))
+	f.Add(good)
+	f.Add(good[:HeadBytes+200])
+	f.Add(squashfs(200))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		i, err := OpenParts(b, public(k))
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(b[HeadBytes:], good[HeadBytes:]) || i.Version != sample().Version {
+			t.Error("a seal that nobody made was taken")
+		}
+	})
+}
+
 func FuzzOpen(f *testing.F) {
 	k := key(f)
 	whole := image(f, squashfs(5000), sample(), k)
