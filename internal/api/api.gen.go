@@ -1383,6 +1383,132 @@ func (e TrialSubject) Valid() bool {
 	}
 }
 
+// Defines values for UpdateOfferRelation.
+const (
+	UpdateOfferRelationNewer UpdateOfferRelation = "newer"
+	UpdateOfferRelationSame  UpdateOfferRelation = "same"
+)
+
+// Valid indicates whether the value is a known member of the UpdateOfferRelation enum.
+func (e UpdateOfferRelation) Valid() bool {
+	switch e {
+	case UpdateOfferRelationNewer:
+		return true
+	case UpdateOfferRelationSame:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateOutcomeResult.
+const (
+	UpdateOutcomeResultConfirmed UpdateOutcomeResult = "confirmed"
+	UpdateOutcomeResultMissed    UpdateOutcomeResult = "missed"
+	UpdateOutcomeResultReturned  UpdateOutcomeResult = "returned"
+)
+
+// Valid indicates whether the value is a known member of the UpdateOutcomeResult enum.
+func (e UpdateOutcomeResult) Valid() bool {
+	switch e {
+	case UpdateOutcomeResultConfirmed:
+		return true
+	case UpdateOutcomeResultMissed:
+		return true
+	case UpdateOutcomeResultReturned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateSlotID.
+const (
+	UpdateSlotIDA UpdateSlotID = "a"
+	UpdateSlotIDB UpdateSlotID = "b"
+)
+
+// Valid indicates whether the value is a known member of the UpdateSlotID enum.
+func (e UpdateSlotID) Valid() bool {
+	switch e {
+	case UpdateSlotIDA:
+		return true
+	case UpdateSlotIDB:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateSlotRelation.
+const (
+	UpdateSlotRelationNewer UpdateSlotRelation = "newer"
+	UpdateSlotRelationOlder UpdateSlotRelation = "older"
+	UpdateSlotRelationSame  UpdateSlotRelation = "same"
+)
+
+// Valid indicates whether the value is a known member of the UpdateSlotRelation enum.
+func (e UpdateSlotRelation) Valid() bool {
+	switch e {
+	case UpdateSlotRelationNewer:
+		return true
+	case UpdateSlotRelationOlder:
+		return true
+	case UpdateSlotRelationSame:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateSlotState.
+const (
+	UpdateSlotStateBad       UpdateSlotState = "bad"
+	UpdateSlotStateConfirmed UpdateSlotState = "confirmed"
+	UpdateSlotStateEmpty     UpdateSlotState = "empty"
+	UpdateSlotStateTrying    UpdateSlotState = "trying"
+	UpdateSlotStateUnknown   UpdateSlotState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the UpdateSlotState enum.
+func (e UpdateSlotState) Valid() bool {
+	switch e {
+	case UpdateSlotStateBad:
+		return true
+	case UpdateSlotStateConfirmed:
+		return true
+	case UpdateSlotStateEmpty:
+		return true
+	case UpdateSlotStateTrying:
+		return true
+	case UpdateSlotStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateWritingStatus.
+const (
+	UpdateWritingStatusDone    UpdateWritingStatus = "done"
+	UpdateWritingStatusFailed  UpdateWritingStatus = "failed"
+	UpdateWritingStatusRunning UpdateWritingStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the UpdateWritingStatus enum.
+func (e UpdateWritingStatus) Valid() bool {
+	switch e {
+	case UpdateWritingStatusDone:
+		return true
+	case UpdateWritingStatusFailed:
+		return true
+	case UpdateWritingStatusRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VolumeStatus.
 const (
 	VolumeStatusFailed   VolumeStatus = "failed"
@@ -3872,6 +3998,142 @@ type TriggerRequest struct {
 	Text   string `json:"text,omitempty,omitzero"`
 }
 
+// Update defines model for Update.
+type Update struct {
+	// History Newest first
+	History []UpdateOutcome `json:"history"`
+	Planned UpdatePlan      `json:"planned,omitempty,omitzero"`
+
+	// Possible This machine was started from a slot of a system disk that is there
+	Possible bool `json:"possible"`
+
+	// Reason Why not, for people
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Slots The one that runs first
+	Slots   []UpdateSlot  `json:"slots"`
+	Trial   UpdateTrial   `json:"trial,omitempty,omitzero"`
+	Writing UpdateWriting `json:"writing,omitempty,omitzero"`
+}
+
+// UpdateOffer defines model for UpdateOffer.
+type UpdateOffer struct {
+	BuiltMs int64 `json:"builtMs"`
+
+	// Bytes Of system.img
+	Bytes int64 `json:"bytes"`
+
+	// File From a USB disk: the file's name
+	File   string `json:"file,omitempty,omitzero"`
+	ID     string `json:"id"`
+	Kernel string `json:"kernel"`
+
+	// Notes Release notes, text
+	Notes string `json:"notes,omitempty,omitzero"`
+
+	// Relation To the one that runs. Older ones are refused
+	Relation UpdateOfferRelation `json:"relation"`
+	Version  string              `json:"version"`
+
+	// Warning What to know before it is taken, for people
+	Warning string `json:"warning,omitempty,omitzero"`
+}
+
+// UpdateOfferRelation To the one that runs. Older ones are refused
+type UpdateOfferRelation string
+
+// UpdateOutcome defines model for UpdateOutcome.
+type UpdateOutcome struct {
+	AtMs int64  `json:"atMs"`
+	By   string `json:"by,omitempty,omitzero"`
+	From string `json:"from"`
+
+	// Reason Why it returned, for people
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Result `missed`: the machine was off when it was planned for
+	Result UpdateOutcomeResult `json:"result"`
+	To     string              `json:"to"`
+
+	// TookMs From the restart to the confirmation
+	TookMs int64 `json:"tookMs,omitempty,omitzero"`
+}
+
+// UpdateOutcomeResult `missed`: the machine was off when it was planned for
+type UpdateOutcomeResult string
+
+// UpdatePlan defines model for UpdatePlan.
+type UpdatePlan struct {
+	AtMs int64 `json:"atMs"`
+
+	// By Who planned it
+	By      string `json:"by"`
+	Version string `json:"version"`
+}
+
+// UpdateSlot defines model for UpdateSlot.
+type UpdateSlot struct {
+	BuiltMs int64        `json:"builtMs,omitempty,omitzero"`
+	ID      UpdateSlotID `json:"id"`
+	Kernel  string       `json:"kernel,omitempty,omitzero"`
+	Notes   string       `json:"notes,omitempty,omitzero"`
+
+	// Relation To the one that runs
+	Relation UpdateSlotRelation `json:"relation,omitempty,omitzero"`
+	Running  bool               `json:"running"`
+
+	// State `empty`: never tried
+	State UpdateSlotState `json:"state"`
+
+	// Version Absent: nothing that can be started is in it
+	Version string `json:"version,omitempty,omitzero"`
+}
+
+// UpdateSlotID defines model for UpdateSlot.ID.
+type UpdateSlotID string
+
+// UpdateSlotRelation To the one that runs
+type UpdateSlotRelation string
+
+// UpdateSlotState `empty`: never tried
+type UpdateSlotState string
+
+// UpdateTrial defines model for UpdateTrial.
+type UpdateTrial struct {
+	// EndsMs When it does
+	EndsMs int64 `json:"endsMs"`
+
+	// From The version to which the machine returns
+	From string `json:"from"`
+
+	// Problem What is not well yet; absent: all is, and it is watched for a moment more
+	Problem string `json:"problem,omitempty,omitzero"`
+	Version string `json:"version"`
+}
+
+// UpdateTry defines model for UpdateTry.
+type UpdateTry struct {
+	// AtMs When; absent: now
+	AtMs int64 `json:"atMs,omitempty,omitzero"`
+
+	// Version Of the other slot, sent back as a sign that this one is meant
+	Version string `json:"version"`
+
+	// WithinSeconds How long it may take until it is well; absent: 600
+	WithinSeconds int `json:"withinSeconds,omitempty,omitzero"`
+}
+
+// UpdateWriting defines model for UpdateWriting.
+type UpdateWriting struct {
+	Message string              `json:"message,omitempty,omitzero"`
+	Percent int                 `json:"percent"`
+	Status  UpdateWritingStatus `json:"status"`
+	Version string              `json:"version"`
+}
+
+// UpdateWritingStatus defines model for UpdateWriting.Status.
+type UpdateWritingStatus string
+
 // User defines model for User.
 type User struct {
 	CreatedMs int64 `json:"createdMs"`
@@ -4239,6 +4501,9 @@ type AddSSHKeyJSONRequestBody = SSHKeyRequest
 
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings
+
+// TryUpdateJSONRequestBody defines body for TryUpdate for application/json ContentType.
+type TryUpdateJSONRequestBody = UpdateTry
 
 // AddUserJSONRequestBody defines body for AddUser for application/json ContentType.
 type AddUserJSONRequestBody = UserRequest

@@ -27,6 +27,7 @@ type machine struct {
 	*diskcare
 	*remote
 	*diagnosing
+	*updating
 	observe bool
 	mode    api.StatusBootMode
 	slot    string // that was started; "": none

@@ -35,6 +35,7 @@ import (
 	"vigie/services/system/internal/ping"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
+	"vigie/services/system/internal/update"
 	"vigie/services/system/internal/volume"
 	"vigie/services/system/systemapi"
 )
@@ -108,18 +109,27 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	book.Open(log)
 	care := newDiskcare(o, book, b.SetRaidCards, time.Now, log)
 	identity := hostkey.New(o.runDir, time.Now, log)
+	installer := install.New(install.Config{Root: "/", Scratch: o.runDir, Version: version.Version, Log: log})
+	around := newUpdating(o, b, given.System)
+	around.Updater = update.New(update.Config{
+		Slot: given.Slot, System: given.System, Version: version.Version, Built: built(), Booting: !start.over(), File: filepath.Join(o.runDir, "updates.json"),
+		Trusted: installer.Trusted, Open: around.open, Medium: around.medium, Look: around.look, Uptime: uptime, Now: time.Now,
+		Restart: func(ctx context.Context) error { return link.Power(ctx, api.PowerRequestActionReboot) },
+		Say:     func(format string, args ...any) { say.Say("update", format, args...) }, Log: log,
+	})
 	attach := func(id, path string) {
+		around.Attach(id, path) // first: it may put back what the others read
 		watch.Past(volume.Newest(path))
 		keeper.Attach(id, path)
 		identity.Attach(id, path)
 		book.Attach(id, path, log)
 	}
 	detach := func(id string) {
+		around.Detach(id)
 		keeper.Detach(id)
 		identity.Detach(id)
 		book.Detach(id)
 	}
-	installer := install.New(install.Config{Root: "/", Scratch: o.runDir, Version: version.Version, Log: log})
 	disks := storage.New(storage.Config{
 		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
@@ -129,6 +139,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Settled: func() {
 			keeper.Settle()
 			identity.Settle()
+			around.Settle()
 			guard.open()
 			nics.Release()
 			if err := start.end(); err != nil {
@@ -137,6 +148,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		},
 		Now: time.Now, Console: say, Log: log,
 	}, b)
+	around.disks = disks
 	if !start.over() {
 		guard.hold()
 	}
@@ -151,7 +163,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
-		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger),
+		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,
 		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
 		mode: b.Status().BootMode, slot: given.Slot}
 
@@ -162,6 +174,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
+	g.Go(func() error { return around.Run(ctx) })
 	g.Go(func() error { return care.watch.Run(ctx) })
 	g.Go(func() error { return book.Run(ctx, log) })
 	g.Go(func() error { return nics.Run(ctx) })

@@ -53,6 +53,7 @@ type Machine interface {
 	DiskMachine
 	SSHMachine
 	DiagnosticMachine
+	UpdateMachine
 }
 
 type server struct {
@@ -76,6 +77,13 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"GET /v1/disk-events":                 s.diskEvents,
 		"POST /v1/disks/{disk}/install":       s.install,
 		"GET /v1/installation":                s.installation,
+		"GET /v1/update":                      s.update,
+		"POST /v1/update/offers":              s.offerUpdate,
+		"POST /v1/update/media/{medium}":      s.findUpdate,
+		"PUT /v1/update/offers/{offer}/image": s.sendUpdate,
+		"POST /v1/update/offers/{offer}/copy": s.copyUpdate,
+		"POST /v1/update/try":                 s.tryUpdate,
+		"DELETE /v1/update/try":               s.cancelUpdate,
 		"POST /v1/media/{medium}/mount":       s.mountMedium,
 		"POST /v1/media/{medium}/eject":       s.ejectMedium,
 		"GET /v1/hosts":                       s.hosts,

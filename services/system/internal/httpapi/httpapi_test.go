@@ -62,6 +62,33 @@ func (f *fakes) Install(_ context.Context, d string, r api.InstallRequest) error
 func (f *fakes) Installation(context.Context) (api.Installation, error) {
 	return api.Installation{BootMode: api.InstallationBootModeInstalled, Slot: api.InstallationSlotB, MinBytes: 2, Disks: []api.InstallDisk{{Disk: "a", Offered: true}, {Disk: "b", Reason: "No."}}}, nil
 }
+func (f *fakes) Update(context.Context) (api.Update, error) {
+	return api.Update{Possible: true,
+		Slots:   []api.UpdateSlot{{ID: "a", Running: true, State: api.UpdateSlotStateConfirmed, Version: "1", BuiltMs: 1, Relation: api.UpdateSlotRelationSame}, {ID: "b", State: api.UpdateSlotStateUnknown}},
+		Writing: api.UpdateWriting{Version: "2", Status: api.UpdateWritingStatusRunning, Percent: 7}, Planned: api.UpdatePlan{Version: "2", AtMs: 5, By: "owner"},
+		Trial: api.UpdateTrial{Version: "1", From: "0", EndsMs: 5}, History: []api.UpdateOutcome{{AtMs: 1, From: "0", To: "1", Result: api.UpdateOutcomeResultReturned, Reason: "No."}},
+	}, nil
+}
+func (f *fakes) OfferUpdate(_ context.Context, parts []byte) (api.UpdateOffer, error) {
+	return api.UpdateOffer{ID: "o", Version: "2", BuiltMs: 5, Kernel: "6.12", Bytes: 9, Relation: api.UpdateOfferRelationNewer}, f.do("offer " + string(parts))
+}
+func (f *fakes) FindUpdate(_ context.Context, m string) ([]api.UpdateOffer, error) {
+	return []api.UpdateOffer{{ID: "o", Version: "2", BuiltMs: 5, Kernel: "6.12", Bytes: 9, Relation: api.UpdateOfferRelationSame, File: "x.img"}}, f.do("find " + m)
+}
+func (f *fakes) SendUpdate(_ context.Context, o string, body io.Reader, size int64, by Caller) error {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	return f.do(fmt.Sprintf("send %s %s %d by %s", o, b, size, by.User))
+}
+func (f *fakes) CopyUpdate(_ context.Context, o string, by Caller) error {
+	return f.do("copy " + o + " by " + by.User)
+}
+func (f *fakes) TryUpdate(_ context.Context, r api.UpdateTry, by Caller) error {
+	return f.do(fmt.Sprintf("try %s at %d within %d by %s", r.Version, r.AtMs, r.WithinSeconds, by.User))
+}
+func (f *fakes) CancelUpdate(context.Context) error { return f.do("cancel") }
 func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {
 	degrees := 41.5
 	return api.DiskReport{
@@ -227,6 +254,20 @@ var requests = []struct {
 	{"installOnDisk", "POST", "/v1/disks/bad/install", `{"confirmSerial":"S","dataVolume":false}`, 409, "", "refused"},
 	{"installOnDisk", "POST", "/v1/disks/x/install", ``, 400, "", "bad_json"},
 	{"getInstallation", "GET", "/v1/installation", ``, 200, "", ""},
+	{"getUpdate", "GET", "/v1/update", ``, 200, "", ""},
+	{"offerUpdate", "POST", "/v1/update/offers", `seal`, 201, "offer seal", ""},
+	{"offerUpdate", "POST", "/v1/update/offers", `bad`, 409, "", "refused"},
+	{"offerUpdate", "POST", "/v1/update/offers", strings.Repeat("x", 80<<10), 413, "", "not_update"},
+	{"findUpdate", "POST", "/v1/update/media/usb-1", ``, 200, "find usb-1", ""},
+	{"findUpdate", "POST", "/v1/update/media/bad", ``, 409, "", "refused"},
+	{"sendUpdate", "PUT", "/v1/update/offers/o/image", `image`, 204, "send o image 5 by owner", ""},
+	{"sendUpdate", "PUT", "/v1/update/offers/bad/image", `image`, 409, "", "refused"},
+	{"copyUpdate", "POST", "/v1/update/offers/o/copy", ``, 202, "copy o by owner", ""},
+	{"copyUpdate", "POST", "/v1/update/offers/bad/copy", ``, 409, "", "refused"},
+	{"tryUpdate", "POST", "/v1/update/try", `{"version":"2","atMs":5,"withinSeconds":60}`, 202, "try 2 at 5 within 60 by owner", ""},
+	{"tryUpdate", "POST", "/v1/update/try", `{"version":"bad"}`, 409, "", "refused"},
+	{"tryUpdate", "POST", "/v1/update/try", `{"slot":"b"}`, 400, "", "bad_json"},
+	{"cancelUpdate", "DELETE", "/v1/update/try", ``, 204, "cancel", ""},
 	{"getDiskHealth", "GET", "/v1/disks/sd-1/health", "", 200, "health sd-1", ""},
 	{"getDiskHealth", "GET", "/v1/disks/bad/health", "", 409, "", "refused"},
 	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"long"}`, 202, "test sd-1 long", ""},

@@ -3,11 +3,13 @@ package install
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vigie/installer"
 	"vigie/installer/layout"
 	"vigie/services/system/internal/volume"
 )
@@ -40,6 +42,22 @@ func open(t Target, alone bool) (*device, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return d, nil
+}
+
+// OpenSystem opens the disk that a machine was started from, whose table has the id system, if t is that disk.
+func OpenSystem(t Target, system string) (*installer.Disk, io.Closer, error) {
+	d, err := open(t, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	disk, err := installer.Open(d, t.Bytes)
+	if err == nil && disk.System() != system {
+		err = layout.ErrNoSystem
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, d.Close())
+	}
+	return disk, d, nil
 }
 
 func (d *device) check(t Target) error {

@@ -215,6 +215,83 @@ func TestInstalledDiskIsWholeAndStartsOnlyAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestASystemDiskIsOpenedByItsIDAndTakesAnotherVersion on a real device, whose cache is let go of before anything is believed.
+func TestASystemDiskIsOpenedByItsIDAndTakesAnotherVersion(t *testing.T) {
+	i, slot, trusted := machine(t)
+	target := loop(t, layout.MinBytes)
+	activate, err := i.Install(t.Context(), target, []Source{{Node: slot, Slot: true}}, func(Step) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := activate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(target.Node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	table, err := layout.Read(f, target.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := OpenSystem(target, "01020304-0506-4708-8900-000000000001"); !errors.Is(err, layout.ErrNoSystem) {
+		t.Errorf("by another id: %v", err)
+	}
+	blank := loop(t, layout.MinBytes)
+	if _, _, err := OpenSystem(blank, table.Disk.String()); !errors.Is(err, layout.ErrNoSystem) {
+		t.Errorf("a blank disk: %v", err)
+	}
+	d, closer, err := OpenSystem(target, table.Disk.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := d.Slots()
+	if err == nil {
+		states, err = states.Clear("a")
+	}
+	if err == nil {
+		err = d.SetSlots(states)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.Open(slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := systemimage.Open(source, info.Size(), trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.FillSlot(t.Context(), layout.SlotB, image, source, nil); err != nil {
+		t.Fatal(err)
+	}
+	if states, err = states.Try("a"); err == nil {
+		err = errors.Join(d.SetSlots(states), closer.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, closer, err := OpenSystem(target, table.Disk.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	got, err := again.Slots()
+	if err != nil || got != states || got.OnTrial() != "b" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if found, err := again.Image(layout.SlotB, trusted); err != nil || found.Verify(found.Reader(), nil) != nil {
+		t.Errorf("slot b: %v", err)
+	}
+}
+
 func TestNothingIsWrittenWithoutAnImageToInstall(t *testing.T) {
 	i, slot, _ := machine(t)
 	_, theirs, _ := machine(t)

@@ -25,13 +25,18 @@ type Source struct {
 // ErrNoSource is wrapped when nothing has the image that this machine runs.
 var ErrNoSource = errors.New("the medium that this machine was started from is not there, or cannot be read; put it in again")
 
-// open returns the image of this machine's own version from the first source that has it.
-func (i *Installer) open(ctx context.Context, sources []Source) (image *systemimage.Image, done func(), err error) {
+// Trusted are the keys whose images this machine takes.
+func (i *Installer) Trusted() ([]ed25519.PublicKey, error) {
 	text, err := os.ReadFile(filepath.Join(i.cfg.Root, systemimage.TrustedFile))
 	if err != nil {
-		return nil, nil, fmt.Errorf("trusted keys: %w", err)
+		return nil, fmt.Errorf("trusted keys: %w", err)
 	}
-	trusted, err := systemimage.ParseTrusted(text)
+	return systemimage.ParseTrusted(text)
+}
+
+// open returns the image of this machine's own version from the first source that has it.
+func (i *Installer) open(ctx context.Context, sources []Source) (image *systemimage.Image, done func(), err error) {
+	trusted, err := i.Trusted()
 	if err != nil {
 		return nil, nil, err
 	}

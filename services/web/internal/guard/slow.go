@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// bodyWithin is how long a request's body may take. Bodies are small JSON.
+	// bodyWithin is how long a request's body may take, which is small JSON; of a large one, how long it may stand still.
 	bodyWithin = 60 * time.Second
 	// writeWithin is how long a client may leave a single write unread. A stream as a whole may last for ever.
 	writeWithin = 60 * time.Second
@@ -17,14 +17,18 @@ const (
 )
 
 // Slow ends connections of clients that send their request or take their answer at a standstill, and bounds request
-// bodies to max bytes. A connection that has been taken over (WebSocket) is no longer its matter.
-func Slow(max int64, next http.Handler) http.Handler {
+// bodies to max bytes, or those of requests that have large ones to what upload says (0: this is none). A connection that has
+// been taken over (WebSocket) is no longer its matter.
+func Slow(max int64, upload func(*http.Request) int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctl := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
-			// Setting a deadline fails only on a writer that is not a real connection.
-			_ = ctl.SetReadDeadline(time.Now().Add(bodyWithin))
-			body := &body{ReadCloser: http.MaxBytesReader(w, r.Body, max), ctl: ctl}
+			most, large := max, false
+			if n := upload(r); n > 0 {
+				most, large = n, true
+			}
+			body := &body{ReadCloser: http.MaxBytesReader(w, r.Body, most), ctl: ctl, large: large}
+			body.renew()
 			defer body.done()
 			r.Body = body
 		}
@@ -36,8 +40,18 @@ func Slow(max int64, next http.Handler) http.Handler {
 // the server goes on reading to notice a client that leaves.
 type body struct {
 	io.ReadCloser
-	ctl  *http.ResponseController
-	once sync.Once
+	ctl     *http.ResponseController
+	large   bool // it may take as long as it likes, while it comes
+	renewed time.Time
+	once    sync.Once
+}
+
+func (b *body) renew() {
+	if now := time.Now(); now.Sub(b.renewed) >= renewAfter {
+		b.renewed = now
+		// Setting a deadline fails only on a writer that is not a real connection.
+		_ = b.ctl.SetReadDeadline(now.Add(bodyWithin))
+	}
 }
 
 func (b *body) done() {
@@ -46,8 +60,11 @@ func (b *body) done() {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	switch {
+	case err != nil:
 		b.done()
+	case b.large:
+		b.renew()
 	}
 	return n, err
 }

@@ -19,7 +19,7 @@ func serve(t *testing.T, handler http.Handler) net.Conn {
 	client, server := net.Pipe()
 	l := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.conn <- server
-	s := &http.Server{Handler: Slow(1000, handler)}
+	s := &http.Server{Handler: Slow(1000, func(r *http.Request) int64 { return map[string]int64{"/large": 1 << 20}[r.URL.Path] }, handler)}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -76,6 +76,37 @@ func TestABodyThatDripsIsGivenUp(t *testing.T) {
 			t.Errorf("body: %v, want a timeout", err)
 		}
 		if d := time.Since(start); d != bodyWithin {
+			t.Errorf("given up after %v", d)
+		}
+	})
+}
+
+// TestALargeBodyMayTakeItsTimeButNotStandStill: an update over a slow line.
+func TestALargeBodyMayTakeItsTimeButNotStandStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type read struct {
+			n   int
+			err error
+		}
+		result := make(chan read, 1)
+		conn := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			result <- read{len(b), err}
+		}))
+		start := time.Now()
+		go func() {
+			send(t, conn, "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+			for range 20 {
+				time.Sleep(bodyWithin / 4)
+				send(t, conn, strings.Repeat("x", 1000))
+			}
+		}()
+		got := <-result
+		var timeout net.Error
+		if !errors.As(got.err, &timeout) || !timeout.Timeout() || got.n != 20_000 {
+			t.Errorf("%d bytes, %v; want a timeout after 20000", got.n, got.err)
+		}
+		if d := time.Since(start); d < 5*bodyWithin || d > 7*bodyWithin {
 			t.Errorf("given up after %v", d)
 		}
 	})

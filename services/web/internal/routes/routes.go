@@ -32,6 +32,7 @@ type Route struct {
 	Service string       // the tag: "web", "engine", "system", "ntp" or "ssh"
 	Public  bool         // needs no session
 	Right   rights.Right // that the session's user needs
+	Upload  bool         // its body is a file
 	segs    []string
 }
 
@@ -46,6 +47,9 @@ type operation struct {
 	OperationID string      `yaml:"operationId"`
 	Security    *[]struct{} `yaml:"security"`
 	Right       string      `yaml:"x-right"`
+	RequestBody struct {
+		Content map[string]yaml.Node `yaml:"content"`
+	} `yaml:"requestBody"`
 }
 
 // Parse reads a specification. Every operation must have an id of its own and exactly one of the tags.
@@ -81,8 +85,10 @@ func Parse(spec []byte) (*Table, error) {
 			if !rights.Known(right) {
 				return nil, fmt.Errorf("read API specification: %s %s: x-right %q", method, path, op.Right)
 			}
+			_, upload := op.RequestBody.Content["application/octet-stream"]
 			t.routes = append(t.routes, Route{
-				ID: op.OperationID, Method: method, Path: path, Service: op.Tags[0], Right: right,
+				Upload: upload,
+				ID:     op.OperationID, Method: method, Path: path, Service: op.Tags[0], Right: right,
 				Public: op.Security != nil && len(*op.Security) == 0,
 				segs:   strings.Split(path[1:], "/"),
 			})

@@ -18,6 +18,7 @@ paths:
     delete: {tags: [system], operationId: delAby}
   /open:
     post: {tags: [web], operationId: open, security: []}
+    put: {tags: [system], operationId: upload, requestBody: {content: {application/octet-stream: {}}}}
   /closed:
     get: {tags: [web], operationId: closed, security: [{session: []}]}
 `
@@ -34,7 +35,8 @@ var requests = []struct {
 	{"DELETE", "/api/v1/a/b/c", "delAby", ""},
 	{"GET", "/api/v1/a/%62/c", "aby", ""},
 	{"POST", "/api/v1/open", "open", ""},
-	{"GET", "/api/v1/open", "", "POST"},
+	{"GET", "/api/v1/open", "", "POST,PUT"},
+	{"PUT", "/api/v1/open", "upload", ""},
 	{"PUT", "/api/v1/a/b/c", "", "DELETE,GET"},
 	{"get", "/api/v1/a/1/c", "", "GET"},
 	{"GET", "/api/v1/a/1/d", "", ""},
@@ -69,6 +71,12 @@ func TestFind(t *testing.T) {
 	}
 	if r, _, _ := table.Find("POST", "/api/v1/open"); !r.Public {
 		t.Error("an operation without security is not public")
+	}
+	if r, _, _ := table.Find("POST", "/api/v1/open"); r.Upload {
+		t.Error("a body without a type is a file")
+	}
+	if r, _, _ := table.Find("PUT", "/api/v1/open"); !r.Upload {
+		t.Error("a file is none")
 	}
 	if r, _, _ := table.Find("GET", "/api/v1/closed"); r.Public {
 		t.Error("an operation with security is public")

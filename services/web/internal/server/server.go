@@ -32,8 +32,12 @@ import (
 // Cookie is the name of the session cookie. Its prefix makes browsers insist on Secure, Path=/ and no Domain.
 const Cookie = "__Host-vigie"
 
-// maxBody bounds a request's body, in bytes. The API has only small JSON bodies.
-const maxBody = 1 << 20
+// maxBody bounds a request's body, in bytes: the API has small JSON bodies. maxUpload bounds those that are files, which go on to
+// their service as they come.
+const (
+	maxBody   = 1 << 20
+	maxUpload = 512 << 20
+)
 
 // Upstream passes a request on to another service in the name of a user.
 type Upstream interface {
@@ -116,7 +120,15 @@ func (s *Server) Served() uint64 { return s.served.Load() }
 
 // Handler is the whole web service.
 func (s *Server) Handler() http.Handler {
-	return guard.Slow(maxBody, guard.Headers(http.HandlerFunc(s.serve)))
+	return guard.Slow(maxBody, s.upload, guard.Headers(http.HandlerFunc(s.serve)))
+}
+
+// upload is how large the body of a request may be whose body is a file; 0: it is not.
+func (s *Server) upload(r *http.Request) int64 {
+	if route, ok, _ := s.Routes.Find(r.Method, r.URL.EscapedPath()); ok && route.Upload && route.Service != "web" {
+		return maxUpload
+	}
+	return 0
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {

@@ -1375,6 +1375,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions that this machine has, and what is being done about another one */
+        get: operations["getUpdate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/update/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have an update judged before it is sent: of system.img the first 96 bytes, and its seal, from the multiple of 4096 at or after the length that bytes 40 to 47 say (little-endian) to the end */
+        post: operations["offerUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/update/media/{medium}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for updates (files whose names end in .img, in no folder) on a USB disk, which is mounted */
+        post: operations["findUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/update/offers/{offer}/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The offer's id */
+                offer: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Write an update to the slot that does not run. The answer comes once it has been read back and is what was signed; it is not started yet */
+        put: operations["sendUpdate"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/update/offers/{offer}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an offer from a USB disk */
+                offer: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same from a USB disk. Progress is in `writing` */
+        post: operations["copyUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/update/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restart into the other slot, a newer or an older version, on trial: if the machine is not well there it comes back to this one, with the settings of now */
+        post: operations["tryUpdate"];
+        /** Take back what is planned */
+        delete: operations["cancelUpdate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/media/{medium}/mount": {
         parameters: {
             query?: never;
@@ -3637,6 +3749,119 @@ export interface components {
             offered: boolean;
             /** @description Why it is not offered, for people */
             reason?: string;
+        };
+        Update: {
+            /** @description This machine was started from a slot of a system disk that is there */
+            possible: boolean;
+            /** @description Why not, for people */
+            reason?: string;
+            /** @description The one that runs first */
+            slots: components["schemas"]["UpdateSlot"][];
+            writing?: components["schemas"]["UpdateWriting"];
+            planned?: components["schemas"]["UpdatePlan"];
+            trial?: components["schemas"]["UpdateTrial"];
+            /** @description Newest first */
+            history: components["schemas"]["UpdateOutcome"][];
+        };
+        UpdateSlot: {
+            /** @enum {string} */
+            id: "a" | "b";
+            running: boolean;
+            /**
+             * @description `empty`: never tried
+             * @enum {string}
+             */
+            state: "empty" | "trying" | "confirmed" | "bad" | "unknown";
+            /** @description Absent: nothing that can be started is in it */
+            version?: string;
+            /** Format: int64 */
+            builtMs?: number;
+            kernel?: string;
+            notes?: string;
+            /**
+             * @description To the one that runs
+             * @enum {string}
+             */
+            relation?: "newer" | "same" | "older";
+        };
+        UpdateOffer: {
+            id: string;
+            version: string;
+            /** Format: int64 */
+            builtMs: number;
+            kernel: string;
+            /** @description Release notes, text */
+            notes?: string;
+            /**
+             * Format: int64
+             * @description Of system.img
+             */
+            bytes: number;
+            /** @description From a USB disk: the file's name */
+            file?: string;
+            /**
+             * @description To the one that runs. Older ones are refused
+             * @enum {string}
+             */
+            relation: "newer" | "same";
+            /** @description What to know before it is taken, for people */
+            warning?: string;
+        };
+        UpdateWriting: {
+            version: string;
+            /** @enum {string} */
+            status: "running" | "failed" | "done";
+            percent: number;
+            message?: string;
+        };
+        UpdateTry: {
+            /** @description Of the other slot, sent back as a sign that this one is meant */
+            version: string;
+            /**
+             * Format: int64
+             * @description When; absent: now
+             */
+            atMs?: number;
+            /** @description How long it may take until it is well; absent: 600 */
+            withinSeconds?: number;
+        };
+        UpdatePlan: {
+            version: string;
+            /** Format: int64 */
+            atMs: number;
+            /** @description Who planned it */
+            by: string;
+        };
+        UpdateTrial: {
+            version: string;
+            /** @description The version to which the machine returns */
+            from: string;
+            /**
+             * Format: int64
+             * @description When it does
+             */
+            endsMs: number;
+            /** @description What is not well yet; absent: all is, and it is watched for a moment more */
+            problem?: string;
+        };
+        UpdateOutcome: {
+            /** Format: int64 */
+            atMs: number;
+            from: string;
+            to: string;
+            /**
+             * @description `missed`: the machine was off when it was planned for
+             * @enum {string}
+             */
+            result: "confirmed" | "returned" | "missed";
+            /** @description Why it returned, for people */
+            reason?: string;
+            by?: string;
+            /**
+             * Format: int64
+             * @description From the restart to the confirmation
+             */
+            tookMs?: number;
         };
         FormatRequest: {
             /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
@@ -5979,6 +6204,167 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Installation"];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state of updates */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Update"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    offerUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description What it is. Nothing has been changed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdateOffer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    findUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The medium's id */
+                medium: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those that this machine can take, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdateOffer"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    sendUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The offer's id */
+                offer: string;
+            };
+            cookie?: never;
+        };
+        /** @description The whole of system.img */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Written */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    copyUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an offer from a USB disk */
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Started */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    tryUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTry"];
+            };
+        };
+        responses: {
+            /** @description Planned, or begun: the machine restarts */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    cancelUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing is planned any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };
