@@ -65,7 +65,11 @@ import type {
   User,
   UserChange,
   UserRequest,
+  Update,
+  UpdateOffer,
+  UpdateTry,
 } from './model';
+import { upload } from './upload';
 
 const base = '/api/v1';
 
@@ -255,6 +259,14 @@ export const api = {
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
   installation: (signal?: AbortSignal) => json<Installation>('GET', '/installation', { signal }),
   installOnDisk: (disk: string, body: { confirmSerial: string; dataVolume: boolean }) => nothing('POST', `/disks/${id(disk)}/install`, { body }),
+  update: (signal?: AbortSignal) => json<Update>('GET', '/update', { signal }),
+  offerUpdate: (parts: Blob) => upload<UpdateOffer>('POST', `${base}/update/offers`, parts),
+  sendUpdate: (offer: string, file: Blob, progress: (share: number) => void, signal: AbortSignal) =>
+    upload<undefined>('PUT', `${base}/update/offers/${id(offer)}/image`, file, progress, signal),
+  findUpdates: (medium: string) => json<UpdateOffer[]>('POST', `/update/media/${id(medium)}`),
+  copyUpdate: (offer: string) => nothing('POST', `/update/offers/${id(offer)}/copy`),
+  tryUpdate: (body: UpdateTry) => nothing('POST', '/update/try', { body }),
+  cancelUpdate: () => nothing('DELETE', '/update/try'),
   ejectMedium: (medium: string) => nothing('POST', `/media/${id(medium)}/eject`),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
   hosts: (signal?: AbortSignal) => json<HostWatch>('GET', '/hosts', { signal }),
