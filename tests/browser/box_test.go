@@ -48,7 +48,8 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// open starts a box. Its screenshots go to build/shots/NAME; prepare, if any, may write to its volume before.
+// open starts a box. Its screenshots go to build/shots/NAME; prepare, if any, may write to its volume before. cfg.Volumes are
+// names of further volumes.
 func open(t *testing.T, name string, cfg stack.Config, prepare func(volume string) error) *box {
 	t.Helper()
 	shots := filepath.Join(root(t), "build", "shots", name)
@@ -58,11 +59,18 @@ func open(t *testing.T, name string, cfg stack.Config, prepare func(volume strin
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	volume := filepath.Join(dir, "volume")
-	cfg.Binary, cfg.Dir, cfg.Volumes = filepath.Join(dir, "vigie"), dir, []string{volume}
+	volumes := []string{volume}
+	for _, name := range cfg.Volumes {
+		volumes = append(volumes, filepath.Join(dir, name))
+	}
+	cfg.Binary, cfg.Dir, cfg.Volumes = filepath.Join(dir, "vigie"), dir, volumes
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
-	err = errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755), os.Mkdir(volume, 0o755), stack.Build(t.Context(), root(t), cfg.Binary))
+	err = errors.Join(os.RemoveAll(shots), os.MkdirAll(shots, 0o755), stack.Build(t.Context(), root(t), cfg.Binary))
+	for _, v := range volumes {
+		err = errors.Join(err, os.Mkdir(v, 0o755))
+	}
 	if err == nil && prepare != nil {
 		err = prepare(volume)
 	}

@@ -12,7 +12,7 @@ import (
 	"vigie/tools/stack"
 )
 
-// pageTask is the argument of relay.mjs, hosts.mjs and users.mjs.
+// pageTask is the argument of relay.mjs, hosts.mjs, volumes.mjs and users.mjs.
 type pageTask struct {
 	stage
 	Camera string `json:"camera"` // id
@@ -20,7 +20,7 @@ type pageTask struct {
 }
 
 // TestPages: the relay is switched on, gets an account, shows its reader and disconnects it; hosts are watched, and one
-// does not answer; a user with fewer rights finds fewer pages.
+// does not answer; of two volumes one is retired and a camera pinned; a user with fewer rights finds fewer pages.
 func TestPages(t *testing.T) {
 	server := camerasBy(t, rtspcam.Transports{}, rtspcam.Config{ID: "gate",
 		Video: &content.Video{Codec: content.H264, Width: 480, Height: 360, FPS: 10, GOP: 10, Bitrate: 700_000, Label: "GATE", Camera: 3}})
@@ -30,11 +30,12 @@ func TestPages(t *testing.T) {
 	}
 	port := free.Addr().(*net.TCPAddr).Port
 	free.Close()
-	b := open(t, "pages", stack.Config{}, nil)
+	b := open(t, "pages", stack.Config{Volumes: []string{"second"}}, nil)
 	b.setUp(t)
 	gate := b.add(t, api.CameraRequest{Name: "Gate", URL: server.URL(server.Camera("gate"))})
 	job := pageTask{b.stage, gate.ID, port}
 	follow(t, "relay.mjs", job)
 	follow(t, "hosts.mjs", job)
+	follow(t, "volumes.mjs", job)
 	follow(t, "users.mjs", job)
 }
