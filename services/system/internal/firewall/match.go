@@ -170,6 +170,24 @@ func callerAbove(set string, perSecond uint64, burst uint32) []expr.Any {
 	}}
 }
 
+// way4 is where an IPv4 packet comes in, from whom and for whom, in the registers of checked and check.
+func way4() []expr.Any {
+	return rule(ipv4(), []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyIIF, Register: unix.NFT_REG32_00},
+		&expr.Payload{DestRegister: unix.NFT_REG32_01, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 8},
+	})
+}
+
+// checked: a packet by the same way was in order a moment ago.
+func checked() []expr.Any {
+	return []expr.Any{&expr.Lookup{SourceRegister: unix.NFT_REG32_00, SetName: setChecked}}
+}
+
+// check takes note that this one is. When there is no room it is examined again the next time.
+func check() []expr.Any {
+	return []expr.Any{&expr.Dynset{SrcRegKey: unix.NFT_REG32_00, SetName: setChecked, Operation: uint32(unix.NFT_DYNSET_OP_ADD)}}
+}
+
 func caller4() []expr.Any { return rule(ipv4(), []expr.Any{network(12, 4)}) }
 
 // caller6: a network of 64 bits is one caller (RFC 4291, section 2.5.1): hosts take new addresses in it as they like.

@@ -39,6 +39,7 @@ const (
 	setNeighbours = "neighbours"
 	setCallers4   = "callers4"
 	setCallers6   = "callers6"
+	setChecked    = "checked4"
 )
 
 func setOf(z Zone) string { return string(z) + "_nics" }
@@ -97,6 +98,7 @@ func dropped(reason string) chain {
 func arriving() chain {
 	return chain{name: "arriving", hook: &hook{number: unix.NF_INET_PRE_ROUTING, priority: priorityRaw}, rules: [][]expr.Any{
 		rule(from("lo"), accept()),
+		rule(way4(), checked(), accept()), // two questions to the routing tables less for all but a packet in seconds
 		rule(returns(), to("arrived")),
 		rule(neighbour(), to("arrived")),
 		rule(nobody6(), transport(unix.IPPROTO_ICMPV6), to("arrived")), // looks whether its address is taken
@@ -105,7 +107,11 @@ func arriving() chain {
 }
 
 func arrived() chain {
-	return chain{name: "arrived", rules: [][]expr.Any{rule(astray(), to(Astray)), accept()}}
+	return chain{name: "arrived", rules: [][]expr.Any{
+		rule(astray(), to(Astray)),
+		rule(way4(), check()),
+		accept(),
+	}}
 }
 
 // answers are what this machine's own questions bring, errors among them.

@@ -23,6 +23,11 @@ const (
 
 	maxCallers   = 4096 // of each family
 	callerMemory = time.Minute
+
+	// How long a way by which packets came is not examined again, nor noticed to be wrong here: the kernel's own reverse path
+	// filter is strict meanwhile, and what it takes for somebody else's goes no further than the chain forwarding.
+	checkedFor = 4 * time.Second
+	maxChecked = 4096
 )
 
 // Count is what a counter says.
@@ -114,7 +119,7 @@ func (t *Table) replace(r Ruleset, there []string) error {
 		if err := t.conn.AddSet(s.set, nil); err != nil {
 			return err
 		}
-		if s.set.Dynamic {
+		if s.set.Dynamic && s.set.Name != setChecked {
 			continue // it remembers callers
 		}
 		t.conn.FlushSet(s.set)
@@ -179,6 +184,8 @@ func (t *Table) sets(r Ruleset) []set {
 		{&nftables.Set{Table: t.table, Name: setNeighbours, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName), Concatenation: true}, pairs},
 		callers(setCallers4, nftables.TypeIPAddr),
 		callers(setCallers6, nftables.TypeIP6Addr),
+		{set: &nftables.Set{Table: t.table, Name: setChecked, KeyType: nftables.MustConcatSetType(nftables.TypeIFIndex, nftables.TypeIPAddr, nftables.TypeIPAddr),
+			Concatenation: true, Dynamic: true, HasTimeout: true, Timeout: checkedFor, Size: maxChecked}},
 	}
 }
 
