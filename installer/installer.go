@@ -109,12 +109,24 @@ func (d *Disk) WriteTable() error {
 // WriteSlot writes an image to a slot. Without its first block a slot is nobody's: that is taken away first and written last,
 // once all else was read back. progress, if not nil, is told the bytes done, of twice the image's size.
 func (d *Disk) WriteSlot(ctx context.Context, role layout.Role, image *systemimage.Image, progress func(done int64)) error {
-	return d.FillSlot(ctx, role, image, image.Reader(), progress)
+	err := d.fill(ctx, role, image, image.Reader(), false, progress)
+	if errors.Is(err, ErrReadBack) {
+		if source := image.Verify(image.Reader(), nil); source != nil {
+			return fmt.Errorf("copy to slot %s: %w", role, source)
+		}
+	}
+	return err
 }
 
 // FillSlot is WriteSlot with the image's bytes as they come. systemimage.ErrDamaged: they are not what was signed, and the slot
 // is nobody's.
 func (d *Disk) FillSlot(ctx context.Context, role layout.Role, image *systemimage.Image, from io.Reader, progress func(done int64)) error {
+	return d.fill(ctx, role, image, from, true, progress)
+}
+
+// fill writes a slot. check has what comes hashed on its way: where it cannot be read again nobody could tell later whether it, or
+// the disk, was to blame.
+func (d *Disk) fill(ctx context.Context, role layout.Role, image *systemimage.Image, from io.Reader, check bool, progress func(done int64)) error {
 	p, err := d.part(role)
 	if err != nil {
 		return err
@@ -128,7 +140,7 @@ func (d *Disk) FillSlot(ctx context.Context, role layout.Role, image *systemimag
 	if err := errors.Join(d.write(make([]byte, systemimage.Block), p.Start), d.flush()); err != nil {
 		return err
 	}
-	head, err := d.take(ctx, image, from, p.Start, progress)
+	head, err := d.take(ctx, image, from, check, p.Start, progress)
 	if err != nil {
 		return fmt.Errorf("copy to slot %s: %w", role, err)
 	}
@@ -136,7 +148,7 @@ func (d *Disk) FillSlot(ctx context.Context, role layout.Role, image *systemimag
 	written := &withHead{io.NewSectionReader(&interruptible{ctx, d.dev}, p.Start, image.Size()), head}
 	if err := image.Verify(written, func(done int64) { progress(image.Size() + done) }); err != nil {
 		if errors.Is(err, systemimage.ErrDamaged) {
-			err = ErrReadBack // what came was whole
+			err = ErrReadBack
 		}
 		return fmt.Errorf("read slot %s back: %w", role, err)
 	}
@@ -146,9 +158,9 @@ func (d *Disk) FillSlot(ctx context.Context, role layout.Role, image *systemimag
 // flushEvery bounds what is written and not yet flushed: a cache full of an image would have recordings wait.
 const flushEvery = 16 * mib
 
-// take writes all of an image but its first block, which it returns, and checks what comes.
-func (d *Disk) take(ctx context.Context, image *systemimage.Image, from io.Reader, start int64, progress func(done int64)) (head []byte, err error) {
-	check := image.Check()
+// take writes all of an image but its first block, which it returns.
+func (d *Disk) take(ctx context.Context, image *systemimage.Image, from io.Reader, check bool, start int64, progress func(done int64)) (head []byte, err error) {
+	sum := image.Check()
 	buffer := make([]byte, min(mib, image.Size()))
 	for at := int64(0); at < image.Size(); {
 		if err := ctx.Err(); err != nil {
@@ -158,8 +170,10 @@ func (d *Disk) take(ctx context.Context, image *systemimage.Image, from io.Reade
 		if _, err := io.ReadFull(from, part); err != nil {
 			return nil, fmt.Errorf("the image ends at %d of %d bytes: %w", at, image.Size(), err)
 		}
-		if _, err := check.Write(part); err != nil {
-			return nil, err
+		if check {
+			if _, err := sum.Write(part); err != nil {
+				return nil, err
+			}
 		}
 		skip := 0
 		if at == 0 {
@@ -175,8 +189,10 @@ func (d *Disk) take(ctx context.Context, image *systemimage.Image, from io.Reade
 		}
 		progress(at)
 	}
-	if err := check.Whole(); err != nil {
-		return nil, err
+	if check {
+		if err := sum.Whole(); err != nil {
+			return nil, err
+		}
 	}
 	return head, d.flush()
 }
