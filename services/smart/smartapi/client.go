@@ -1,18 +1,12 @@
 // Package smartapi asks the smart service: the only package of it that another may import.
-//
-// It is one question a connection to a unix socket that root alone may open: a Request as a line of JSON, an Answer as
-// another. Closing the connection gives the question up.
 package smartapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
-	"time"
+
+	"vigie/internal/errand"
 )
 
 // What can be asked for.
@@ -25,9 +19,6 @@ const (
 
 // Asleep is the status of an answer about a disk that sleeps.
 const Asleep = 127
-
-// MaxAnswer bounds an answer in bytes; smartctl's longest are 100 kB.
-const MaxAnswer = 4 << 20
 
 // Request names a disk as smartctl reaches it.
 type Request struct {
@@ -54,17 +45,11 @@ func (r Request) Validate() error {
 	return nil
 }
 
-// Answer is what smartctl said.
-type Answer struct {
-	Status int    `json:"status"` // its exit status (smartctl(8)), or Asleep
-	Output string `json:"output,omitempty"`
-	// Busy: a former question to this disk has not been answered yet.
-	Busy  bool   `json:"busy,omitempty"`
-	Error string `json:"error,omitempty"` // smartctl could not be asked
-}
+// Answer is what smartctl said; its status is smartctl's (smartctl(8)), or Asleep.
+type Answer = errand.Answer
 
-// ErrBusy: see Answer.Busy.
-var ErrBusy = errors.New("the disk has not answered a former question")
+// ErrBusy is returned while the disk has not answered a former question.
+var ErrBusy = errand.ErrBusy
 
 // Client asks by a socket.
 type Client struct{ Socket string }
@@ -74,27 +59,5 @@ func (c Client) Ask(ctx context.Context, r Request) (Answer, error) {
 	if err := r.Validate(); err != nil {
 		return Answer{}, err
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
-	if err != nil {
-		return Answer{}, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		return Answer{}, err
-	}
-	var a Answer
-	if err := json.NewDecoder(io.LimitReader(conn, MaxAnswer)).Decode(&a); err != nil {
-		if ctx.Err() != nil {
-			return Answer{}, ctx.Err()
-		}
-		return Answer{}, fmt.Errorf("smart service: %w", err)
-	}
-	switch {
-	case a.Busy:
-		return a, ErrBusy
-	case a.Error != "":
-		return a, errors.New(a.Error)
-	}
-	return a, nil
+	return errand.Ask(ctx, c.Socket, r)
 }
