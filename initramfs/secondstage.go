@@ -198,7 +198,7 @@ func (a *appliance) loadDrivers(ctx context.Context) {
 		a.out.Stepf("drivers", "%v", err)
 		return
 	}
-	a.loadFilters()
+	a.loadUnasked()
 	for _, event := range power.Events("/sys") {
 		a.watchButton(event)
 	}
@@ -231,10 +231,13 @@ func filters() []string {
 	return []string{"nf_tables", "nf_conntrack", "nft_ct", "nft_limit", "nft_fib_inet", "sch_htb", "sch_fq_codel", "cls_u32"}
 }
 
-func (a *appliance) loadFilters() {
-	for _, name := range filters() {
+// arrays is the module without which no array of disks can be made or started; no device asks for it either.
+const arrays = "md_mod"
+
+func (a *appliance) loadUnasked() {
+	for _, name := range append(filters(), arrays) {
 		if err := a.loader.Load(name); err != nil {
-			a.log.Error("packet filter", "module", name, "err", err)
+			a.log.Error("load module", "module", name, "err", err)
 		}
 	}
 }

@@ -57,6 +57,16 @@ func serviceTable() []supervise.Service {
 			StopLimit: 300 * time.Millisecond,
 		},
 		{
+			Name: "raid", Path: program,
+			Args: []string{"raid", "-socket", runDir + "/raid/ask.sock"},
+			UID:  uidRoot, GID: gidVigie,
+			Caps:       []int{unix.CAP_MKNOD, unix.CAP_SYS_ADMIN}, // arrays are configured, by nodes that mdadm makes itself; no network reaches it
+			NoNewPrivs: true, OOMScoreAdj: -900, MaxFiles: 1024,
+			RuntimeDir: runDir + "/raid", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 100, MaxPIDs: 256},
+			StopLimit: 300 * time.Millisecond,
+		},
+		{
 			Name: "engine", Path: program,
 			Args: []string{"engine", "-socket", runDir + "/engine/api.sock", "-system", runDir + "/system/api.sock", "-state", runDir + "/engine"},
 			UID:  uidEngine, GID: gidVigie,
@@ -120,5 +130,5 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 // stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.
 func stopOrder() [][]string {
-	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart"}, {"engine"}, {"system"}}
+	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart", "raid"}, {"engine"}, {"system"}}
 }

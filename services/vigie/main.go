@@ -20,6 +20,7 @@ import (
 	"vigie/services/console"
 	"vigie/services/engine"
 	"vigie/services/ntp"
+	"vigie/services/raid"
 	"vigie/services/smart"
 	"vigie/services/ssh"
 	"vigie/services/system"
@@ -37,6 +38,7 @@ func commands() []command {
 		{"system", "NICs, clock, disks, volumes, machine configuration", system.Run},
 		{"engine", "cameras, recordings, live, playback", engine.Run},
 		{"smart", "asks disks how they are, for system", smart.Run},
+		{"raid", "makes and changes arrays of disks, for system", raid.Run},
 		{"ntp", "the time, for cameras and other devices", ntp.Run},
 		{"ssh", "the text console over the network", ssh.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
