@@ -271,6 +271,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
 	following.Go(func() error { relaying.Run(followCtx); return nil })
 	following.Go(func() error { announce(followCtx, book.Settings, system.AnnounceRelay, log); return nil })
+	following.Go(func() error { tellLag(followCtx, m.get, arch.Behind, system.TellRecordingLag); return nil })
 	following.Go(func() error { exports.Run(followCtx); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
 	following.Go(func() error { verifyIndex(followCtx, idx, log); return nil })

@@ -2,6 +2,8 @@ package system
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,11 +15,13 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/raid/raidapi"
 	"vigie/services/smart/smartapi"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/raidcard"
 	"vigie/services/system/internal/smart"
+	"vigie/services/system/internal/storage"
 )
 
 // diskcare watches the health of disks, and of those behind RAID cards.
@@ -44,6 +48,26 @@ func newDiskcare(o options, book *diskbook.Book, publish func([]api.RaidCard), n
 	c := &diskcare{observe: o.observe, book: book, publish: publish, now: now, log: log}
 	c.watch = smart.New(smart.Config{Ask: smartapi.Client{Socket: o.smart}.Ask, Noted: c.noted, Changed: c.changed, Now: now})
 	return c
+}
+
+// tell makes an event of what happened to a disk or an array.
+func (c *diskcare) tell(id, serial string, severity diskbook.Severity, text string) {
+	c.book.Tell(diskbook.Event{AtMs: c.now().UnixMilli(), Disk: id, Serial: serial, Severity: severity, Text: text})
+}
+
+// mark is what arrays of machines begin with that their firmware gives no identity.
+const mark = "vigie"
+
+// arrays says how arrays are made, and whose are started. An array of a machine without an identity of its own is
+// everybody's, as data volumes are.
+func arrays(o options, book *diskbook.Book) storage.Arrays {
+	a := storage.Arrays{Root: "/", Ask: raidapi.Client{Socket: o.raid}.Ask, Mark: mark, Ours: []string{mark}, LastCheck: book.LastCheck, NoteCheck: book.NoteCheck}
+	if id := boardID("/"); id != "" {
+		sum := sha256.Sum256([]byte(id))
+		a.Mark = mark + "-" + hex.EncodeToString(sum[:4])
+		a.Ours = append(a.Ours, a.Mark)
+	}
+	return a
 }
 
 // follow is told the disks of the machine whenever they are listed.

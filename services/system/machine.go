@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"vigie/installer/layout"
 	"vigie/internal/answer"
@@ -94,4 +95,18 @@ func (m *machine) MountMedium(ctx context.Context, id string) error {
 
 func (m *machine) EjectMedium(ctx context.Context, id string) error {
 	return m.disks.EjectMedium(ctx, id)
+}
+
+func (m *machine) SetRecordingLag(waited time.Duration) { m.disks.SetRecordingLag(waited) }
+
+func (m *machine) PlanArray(ctx context.Context, r api.ArrayPlanRequest) (api.ArrayPlan, error) {
+	return m.disks.PlanArray(ctx, r)
+}
+
+func (m *machine) CreateArray(ctx context.Context, r api.ArrayRequest) error {
+	return m.disks.CreateArray(ctx, r)
+}
+
+func (m *machine) ChangeArray(ctx context.Context, array string, r api.ArrayChange) error {
+	return m.disks.ChangeArray(ctx, array, r)
 }

@@ -19,6 +19,7 @@ type options struct {
 	resolv  string
 	smart   string
 	engine  string
+	raid    string
 	observe bool
 	network bool     // with observe: but run the network
 	dirs    []string // with -observe: directories reported as mounted volumes
@@ -33,6 +34,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.volumes, "volumes", "/volumes", "`folder` in which data volumes are mounted")
 	f.StringVar(&o.runDir, "run", "/run/vigie/system", "`folder` for what must survive a restart of the service, but not of the machine")
 	f.StringVar(&o.resolv, "resolv", "/run/resolv.conf", "`file` that gets the DNS servers")
+	f.StringVar(&o.raid, "raid", "/run/vigie/raid/ask.sock", "`socket` of the raid service")
 	f.StringVar(&o.smart, "smart", "/run/vigie/smart/ask.sock", "`socket` of the smart service")
 	f.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "`socket` of the engine, which is asked what it records before and after an update")
 	f.BoolVar(&o.observe, "observe", false, "report only, change nothing (for development)")

@@ -135,6 +135,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
 		Attach: attach, Detach: detach, Seen: care.follow, Health: care.health,
 		Install: installer.Install, Installed: given.Slot != "",
+		Arrays: arrays(o, book), Tell: care.tell,
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()

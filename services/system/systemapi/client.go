@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"vigie/internal/api"
 	"vigie/internal/ask"
@@ -88,6 +89,11 @@ func (c *Client) MountMedium(ctx context.Context, medium string) error {
 // AnnounceRelay says at which ports the relay listens, so that the firewall opens them where the relay is open.
 func (c *Client) AnnounceRelay(ctx context.Context, p api.RelayPorts) error {
 	return c.ask.Call(ctx, http.MethodPut, "/v1/firewall/relay", p, nil)
+}
+
+// TellRecordingLag tells how long frames wait for their disks, while an array brings itself in order.
+func (c *Client) TellRecordingLag(ctx context.Context, waited time.Duration) error {
+	return c.ask.Call(ctx, http.MethodPut, "/v1/arrays/pace", api.RecordingLag{WaitedMs: waited.Milliseconds()}, nil)
 }
 
 // Power switches the machine off or restarts it.

@@ -30,7 +30,7 @@ type Disk struct {
 	Serial     string // as the disk says it; ID when it says none
 	WWN        string // in hexadecimal; empty when there is none
 	Firmware   string
-	Bus        string // sata, scsi, nvme, usb, virtio, mmc, xen, hyper-v; empty when not known
+	Bus        string // sata, scsi, nvme, usb, virtio, mmc, xen, hyper-v, array; empty when not known
 	Slot       string // where it is plugged in, for people
 	Adapter    string // PCI address of what it is attached to; empty when that is none
 	SizeBytes  int64
@@ -54,8 +54,9 @@ type Part struct {
 // Node is the path of a device node.
 func Node(name string) string { return "/dev/" + strings.ReplaceAll(name, "!", "/") }
 
-// disks are the kernel names of what can be one: not loop, ram, device mapper, md, nor hardware partitions of an eMMC.
-var disks = regexp.MustCompile(`^(sd[a-z]+|hd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+|sr\d+|cciss!.*|pmem\d+)$`)
+// disks are the kernel names of what can be one: not loop, ram, device mapper, nor hardware partitions of an eMMC. An
+// array that runs is one, too.
+var disks = regexp.MustCompile(`^(sd[a-z]+|hd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+|sr\d+|cciss!.*|pmem\d+|md\d+)$`)
 
 // List returns the disks in order of name. root is "/" but in tests.
 func List(root string) ([]Disk, error) {
@@ -123,6 +124,9 @@ func Read(root, name string) (Disk, error) {
 	d.Seq, _ = strconv.ParseUint(s.text("diskseq"), 10, 64)
 	d.Removable = s.text("removable") == "1" || d.Bus == "usb" || d.Bus == "mmc" && s.text("device/type") == "SD"
 	d.ID, d.Slot = id(s, d), slot(root, s, d.Bus, real)
+	if d.Bus == "array" {
+		d.array(s)
+	}
 	if d.Serial == "" {
 		d.Serial = d.ID
 	}

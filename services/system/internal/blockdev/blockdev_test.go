@@ -60,6 +60,7 @@ func TestListDescribesEachKindOfDisk(t *testing.T) {
 	disk(files, "sr0", "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0", "size", "100\n", "removable", "1\n", "device/model", "QEMU DVD-ROM\n")
 	disk(files, "sdd", "pci0000:00/0000:00:09.0/host9/target9:0:0/9:0:0:0", "size", "0\n")
 	disk(files, "loop0", "virtual", "size", "8\n")
+	disk(files, "md0", "virtual", "size", "16\n", "md/level", "raid5\n", "md/uuid", "3f2a91c4-2222-3333-4444-555555555555\n", "queue/rotational", "1\n")
 	root := tree(t, files)
 	for name, text := range map[string]string{
 		"proc/self/mountinfo": "36 35 8:32 / /backup rw - ext4 /dev/sdc rw\n37 35 0:5 / /dev rw - devtmpfs none rw\n",
@@ -77,6 +78,7 @@ func TestListDescribesEachKindOfDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Disk{
+		{Name: "md0", ID: "array-3f2a91c4-2222-3333-4444-555555555555", Model: "RAID 5", Serial: "RAID-3F2A91C4", Bus: "array", SizeBytes: 8192, Rotational: true},
 		{Name: "sda", Seq: 9, Number: "8:0", ID: "naa.50014ee2b1234567", Model: "WDC WD40PURZ", Serial: "WD-WCC7K1234", WWN: "50014ee2b1234567", Firmware: "80.0", Bus: "sata", Slot: "port 2", Adapter: "0000:00:1f.2",
 			SizeBytes: 1 << 20, Rotational: true, Parts: []Part{{"sda1", 64 * 512, 128 * 512, "8:1"}, {"sda2", 192 * 512, 128 * 512, "8:2"}}, Users: []User{{Holder, "md127"}, {Swap, ""}}},
 		{Name: "sdb", ID: "usb-Kingston-DataTraveler-2J-60A44C", Model: "Kingston DataTraveler[2J", Serial: "60A44C", Bus: "usb", Slot: "USB port 2-1", Adapter: "0000:00:14.0", SizeBytes: 2 << 20, Removable: true},

@@ -61,6 +61,8 @@ func bus(name, real string) string {
 		return "nvme"
 	case strings.HasPrefix(name, "mmcblk"):
 		return "mmc"
+	case strings.HasPrefix(name, "md"):
+		return "array"
 	}
 	for _, b := range []struct{ part, bus string }{
 		{"/usb", "usb"}, {"/virtio", "virtio"}, {"/ata", "sata"}, {"/vbd-", "xen"}, {"/VMBUS", "hyper-v"}, {"/host", "scsi"},
@@ -144,3 +146,15 @@ func adapter(real string) string {
 }
 
 func safe(s string) string { return strings.Trim(unsafe.ReplaceAllString(s, "-"), "-") }
+
+// ArrayID is the id of the disk that an array is.
+func ArrayID(uuid string) string { return "array-" + uuid }
+
+// array names an array that runs by its UUID, as its members' superblocks do.
+func (d *Disk) array(s sysDir) {
+	level, _ := strings.CutPrefix(s.text("md/level"), "raid")
+	d.Model = strings.ToUpper("RAID " + level)
+	if uuid := s.text("md/uuid"); len(uuid) >= 8 {
+		d.ID, d.Serial = ArrayID(uuid), "RAID-"+strings.ToUpper(uuid[:8])
+	}
+}

@@ -151,6 +151,9 @@ func (b *Board) SetVolumes(v []api.Volume) { set(b, &b.status.Volumes, list(v)) 
 // SetRaidCards replaces the RAID cards; the list then belongs to the board.
 func (b *Board) SetRaidCards(v []api.RaidCard) { set(b, &b.status.RaidCards, list(v)) }
 
+// SetArrays replaces the arrays; the list then belongs to the board.
+func (b *Board) SetArrays(v []api.Array) { set(b, &b.status.Arrays, list(v)) }
+
 // SetMedia replaces the removable disks that exports can go to; the list then belongs to the board.
 func (b *Board) SetMedia(v []api.Medium) { set(b, &b.status.Media, list(v)) }
 

@@ -14,6 +14,7 @@ const (
 	days       = 3 * 365
 	mostDisks  = 64
 	mostEvents = 500
+	mostArrays = 64
 )
 
 // Severity is how much an event matters.
@@ -54,6 +55,13 @@ type Point struct {
 	Uncorrected *int64 `json:"uncorrected,omitempty"`
 }
 
+// Check is the last time that an array's disks were compared to their end.
+type Check struct {
+	AtMs    int64 `json:"atMs"`              // Unix time
+	Differs int64 `json:"differs,omitempty"` // sectors
+	Never   bool  `json:"never,omitempty"`   // they were not yet, and the array was first seen then
+}
+
 // record is a disk's past, oldest first.
 type record struct {
 	Serial string  `json:"serial"`
@@ -70,13 +78,14 @@ type Book struct {
 	mu      sync.Mutex
 	disks   map[string]*record // by id
 	events  []Event            // oldest first
+	checks  map[string]Check   // of arrays, by UUID
 	changed bool               // since the file was written
 	volumes map[string]*copyOn // by id
 }
 
 // New returns an empty book whose file is at path.
 func New(path string, now func() time.Time) *Book {
-	return &Book{file: path, now: now, disks: map[string]*record{}, volumes: map[string]*copyOn{}}
+	return &Book{file: path, now: now, disks: map[string]*record{}, checks: map[string]Check{}, volumes: map[string]*copyOn{}}
 }
 
 // Note adds a reading of a disk.
@@ -102,6 +111,23 @@ func (b *Book) Tell(e Event) {
 	b.events = append(b.events, e)
 	b.changed = true
 	b.trim()
+}
+
+// NoteCheck notes that an array's disks were compared.
+func (b *Book) NoteCheck(array string, c Check) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.checks[array] = c
+	b.changed = true
+	b.trim()
+}
+
+// LastCheck returns when an array's disks were compared last.
+func (b *Book) LastCheck(array string) (Check, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c, ok := b.checks[array]
+	return c, ok
 }
 
 // History returns a disk's past by the hour and by the day.
@@ -133,6 +159,12 @@ func (b *Book) trim() {
 			return cmp.Or(cmp.Compare(b.disks[a].SeenMs, b.disks[c].SeenMs), cmp.Compare(a, c))
 		})
 		delete(b.disks, oldest)
+	}
+	for len(b.checks) > mostArrays {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(b.checks)), func(a, c string) int {
+			return cmp.Or(cmp.Compare(b.checks[a].AtMs, b.checks[c].AtMs), cmp.Compare(a, c))
+		})
+		delete(b.checks, oldest)
 	}
 }
 

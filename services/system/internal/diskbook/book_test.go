@@ -36,6 +36,12 @@ func TestHistoryIsBounded(t *testing.T) {
 	for range 2 * mostEvents {
 		b.Tell(Event{Text: "x"})
 	}
+	for n := range 2 * mostArrays {
+		b.NoteCheck(fmt.Sprint(n), Check{AtMs: int64(n)})
+	}
+	if _, kept := b.LastCheck("0"); kept || len(b.checks) != mostArrays {
+		t.Errorf("%d arrays", len(b.checks))
+	}
 	if len(b.disks) != mostDisks || len(b.Events()) != mostEvents {
 		t.Errorf("%d disks, %d events", len(b.disks), len(b.Events()))
 	}
@@ -68,6 +74,7 @@ func TestAMachineThatWasSwitchedOffTakesItsBookUpFromAVolume(t *testing.T) {
 		b.Open(quiet)
 		b.Attach("v", volume, quiet)
 		b.Note("d", "S", at, Reading{Temperature: num(30)})
+		b.NoteCheck("u", Check{AtMs: at.UnixMilli(), Differs: 8})
 		b.Tell(Event{AtMs: at.UnixMilli(), Disk: "d", Serial: "S", Severity: Warning, Text: "It is hot."})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -89,10 +96,14 @@ func TestAMachineThatWasSwitchedOffTakesItsBookUpFromAVolume(t *testing.T) {
 		}
 		b := New(file, time.Now)
 		b.Note("d", "S", at.Add(time.Hour), Reading{Temperature: num(31)})
+		b.NoteCheck("u", Check{AtMs: at.UnixMilli() - 1, Never: true}) // before
 		open(b)
 		open(b) // nothing twice
 		if byHour, byDay := b.History("d"); len(byHour) != 2 || len(byDay) != 1 {
 			t.Errorf("%s: %d hours, %d days", name, len(byHour), len(byDay))
+		}
+		if c, ok := b.LastCheck("u"); !ok || c != (Check{AtMs: at.UnixMilli(), Differs: 8}) {
+			t.Errorf("%s: %+v", name, c)
 		}
 		if e := b.Events(); len(e) != 1 || e[0].Text != "It is hot." {
 			t.Errorf("%s: %+v", name, e)
@@ -108,7 +119,8 @@ var copies = []struct{ name, text string }{
 	{"a mean without its highest", `{"version":1,"disks":{"d":{"hours":[{"atMs":5,"n":1,"temperature":3}]}}}`},
 	{"a serial that moves the cursor", `{"version":1,"disks":{"d":{"serial":"a\u001b[2J"}}}`},
 	{"an event of no kind", `{"version":1,"events":[{"severity":"x"}]}`},
-	{"one that is well", `{"version":1,"disks":{"d":{"serial":"S","seenMs":5,"hours":[{"atMs":5,"n":1,"temperature":3,"hottest":3}]}},"events":[{"severity":"info","text":"x"}]}`},
+	{"a check that found less than nothing", `{"version":1,"checks":{"u":{"atMs":5,"differs":-1}}}`},
+	{"one that is well", `{"version":1,"checks":{"u":{"atMs":5,"differs":8}},"disks":{"d":{"serial":"S","seenMs":5,"hours":[{"atMs":5,"n":1,"temperature":3,"hottest":3}]}},"events":[{"severity":"info","text":"x"}]}`},
 }
 
 func TestAForeignCopyIsReadWithCare(t *testing.T) {
@@ -137,7 +149,7 @@ func FuzzDecode(f *testing.F) {
 		for id := range p.Disks {
 			b.Note(id, "S", time.Unix(0, 0), Reading{Temperature: num(1)})
 		}
-		again, err := json.Marshal(pages{version, b.disks, b.events})
+		again, err := json.Marshal(pages{version, b.disks, b.events, p.Checks})
 		if err != nil {
 			t.Fatal(err)
 		}

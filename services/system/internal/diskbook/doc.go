@@ -1,4 +1,5 @@
-// Package diskbook remembers what happened to disks: an entry for each event, and how healthy each disk was over time.
+// Package diskbook remembers what happened to disks: an entry for each event, how healthy each disk was over time, and
+// when the disks of each array were compared last.
 //
 // The book is one JSON file, in a folder that lives as long as the machine runs and as a copy on every data volume, from
 // where a machine that was switched off takes it up again. It is bounded: by the hour for a month and by the day for three

@@ -36,6 +36,7 @@ type pages struct {
 	Version int                `json:"version"`
 	Disks   map[string]*record `json:"disks"`
 	Events  []Event            `json:"events"`
+	Checks  map[string]Check   `json:"checks,omitempty"`
 }
 
 // copyOn is a volume that has a copy.
@@ -127,7 +128,7 @@ func (b *Book) spread(log *slog.Logger) {
 }
 
 func (b *Book) encode() ([]byte, error) {
-	return json.Marshal(pages{version, b.disks, b.events})
+	return json.Marshal(pages{version, b.disks, b.events, b.checks})
 }
 
 // takeUp merges a copy into the book.
@@ -155,6 +156,11 @@ func (b *Book) takeUp(path string, log *slog.Logger) {
 			ours.SeenMs, ours.Serial = theirs.SeenMs, theirs.Serial
 		}
 		ours.Hours, ours.Days = merge(ours.Hours, theirs.Hours, hours), merge(ours.Days, theirs.Days, days)
+	}
+	for id, theirs := range p.Checks {
+		if ours, known := b.checks[id]; !known || theirs.AtMs > ours.AtMs {
+			b.checks[id] = theirs
+		}
 	}
 	b.events = append(b.events, p.Events...)
 	slices.SortStableFunc(b.events, func(a, c Event) int {
@@ -195,12 +201,17 @@ func decode(text []byte) (pages, error) {
 	if p.Version != version {
 		return pages{}, fmt.Errorf("version %d of the format", p.Version)
 	}
-	if len(p.Disks) > mostDisks || len(p.Events) > mostEvents {
-		return pages{}, fmt.Errorf("%d disks and %d events are too many", len(p.Disks), len(p.Events))
+	if len(p.Disks) > mostDisks || len(p.Events) > mostEvents || len(p.Checks) > mostArrays {
+		return pages{}, fmt.Errorf("%d disks, %d events and %d arrays are too many", len(p.Disks), len(p.Events), len(p.Checks))
 	}
 	for id, d := range p.Disks {
 		if d == nil || !printable(id) || !printable(d.Serial) || !ascending(d.Hours, hours) || !ascending(d.Days, days) {
 			return pages{}, errors.New("a disk's entries are in disorder")
+		}
+	}
+	for id, c := range p.Checks {
+		if !printable(id) || c.AtMs < 0 || c.Differs < 0 {
+			return pages{}, errors.New("an array's check is not one")
 		}
 	}
 	for _, e := range p.Events {

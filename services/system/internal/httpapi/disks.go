@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
@@ -14,6 +15,10 @@ type DiskMachine interface {
 	DiskHealth(disk string) (api.DiskReport, error)
 	TestDisk(ctx context.Context, disk string, kind api.SelfTestRequestKind) error
 	DiskEvents() []api.DiskEvent
+	PlanArray(ctx context.Context, r api.ArrayPlanRequest) (api.ArrayPlan, error)
+	CreateArray(ctx context.Context, r api.ArrayRequest) error
+	ChangeArray(ctx context.Context, array string, r api.ArrayChange) error
+	SetRecordingLag(waited time.Duration)
 }
 
 func (s *server) format(w http.ResponseWriter, r *http.Request) error {
@@ -46,5 +51,50 @@ func (s *server) testDisk(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) diskEvents(w http.ResponseWriter, _ *http.Request) error {
 	answer.JSON(w, http.StatusOK, s.machine.DiskEvents())
+	return nil
+}
+
+func (s *server) planArray(w http.ResponseWriter, r *http.Request) error {
+	var req api.ArrayPlanRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	plan, err := s.machine.PlanArray(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, plan)
+	return nil
+}
+
+func (s *server) createArray(w http.ResponseWriter, r *http.Request) error {
+	var req api.ArrayRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	return accepted(w, s.machine.CreateArray(r.Context(), req))
+}
+
+func (s *server) changeArray(w http.ResponseWriter, r *http.Request) error {
+	var req api.ArrayChange
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if !req.Action.Valid() {
+		return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, adopt, delete, check or stop_check.")
+	}
+	return accepted(w, s.machine.ChangeArray(r.Context(), r.PathValue("array"), req))
+}
+
+func (s *server) recordingLag(w http.ResponseWriter, r *http.Request) error {
+	var lag api.RecordingLag
+	if err := answer.Read(w, r, &lag); err != nil {
+		return err
+	}
+	if lag.WaitedMs < 0 || lag.WaitedMs > time.Hour.Milliseconds() {
+		return answer.Field("waitedMs", "bad_time", "The time must be 0 to 3600000 ms.")
+	}
+	s.machine.SetRecordingLag(time.Duration(lag.WaitedMs) * time.Millisecond)
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -99,6 +99,16 @@ func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {
 func (f *fakes) TestDisk(_ context.Context, d string, kind api.SelfTestRequestKind) error {
 	return f.do("test " + d + " " + string(kind))
 }
+func (f *fakes) PlanArray(_ context.Context, r api.ArrayPlanRequest) (api.ArrayPlan, error) {
+	return api.ArrayPlan{CapacityBytes: 5, Survives: 1}, f.do(fmt.Sprintf("plan %d %v", r.Level, r.Disks))
+}
+func (f *fakes) CreateArray(_ context.Context, r api.ArrayRequest) error {
+	return f.do(fmt.Sprintf("array %d %s %v %v", r.Level, r.Name, r.Disks, r.Spares))
+}
+func (f *fakes) ChangeArray(_ context.Context, a string, r api.ArrayChange) error {
+	return f.do(fmt.Sprintf("change %s %s %v", a, r.Action, r.Disk))
+}
+func (f *fakes) SetRecordingLag(waited time.Duration) { _ = f.do("lag " + waited.String()) }
 func (f *fakes) DiskEvents() []api.DiskEvent {
 	return []api.DiskEvent{{AtMs: 1, Disk: "d", Serial: "S", Severity: api.DiskEventSeverityWarning, Text: "It is hot."}}
 }
@@ -211,6 +221,9 @@ func full() *board.Board {
 		{ID: "a", Serial: "S", Use: api.DiskUseVolume, Volume: "v", Operation: api.Operation{Name: api.OperationNameFormat, Status: api.OperationStatusRunning}},
 		{ID: "b", Serial: "T", Use: api.DiskUseArray, Slot: "port 2", UsedBy: []string{"an array that runs"}, Found: []api.DiskContent{{Kind: "md", Name: "member", Member: api.ArrayMember{Array: "u", Level: "RAID 1", Members: 2, Role: api.ArrayMemberRoleMember, Position: 1}}}},
 	})
+	b.SetArrays([]api.Array{{ID: "u", Name: "films", Level: "RAID 1", Status: api.ArrayStatusDegraded, Reason: "r", Members: []api.ArrayDisk{{Disk: "b", Serial: "T", Position: 1, State: api.ArrayDiskStateGood}, {Position: 2, State: api.ArrayDiskStateMissing}},
+		Sync: api.ArraySync{Action: "recover", Percent: 5, KBps: 9, LeftMs: 7}}})
+	b.SetRaidCards([]api.RaidCard{{ID: "0000:03:00.0", Name: "n", Driver: "hpsa", Raid: true, Disks: []api.RaidCardDisk{{Disk: "a", Level: "RAID 5"}}, Drives: []api.RaidCardDrive{{ID: "c", Place: 1, Model: "m", Serial: "s", Health: api.DiskHealth{Status: api.DiskHealthStatusUnknown}}}}})
 	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1}})
 	b.SetMedia([]api.Medium{{ID: "u", Name: "STICK", Filesystem: "FAT", SizeBytes: 9, FreeBytes: 8, FileLimitBytes: 7, Status: api.MediumStatusMounted, Path: "/volumes/medium-u/Vigie exports"}})
 	b.SetServices([]api.Service{{Name: "engine", Status: api.ServiceStatusReady, Pid: 5}})
@@ -273,6 +286,15 @@ var requests = []struct {
 	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"long"}`, 202, "test sd-1 long", ""},
 	{"testDisk", "POST", "/v1/disks/sd-1/self-test", `{"kind":"erase"}`, 400, "", "bad_kind"},
 	{"testDisk", "POST", "/v1/disks/bad/self-test", `{"kind":"stop"}`, 409, "", "refused"},
+	{"planArray", "POST", "/v1/arrays/plan", `{"level":1,"disks":["a","b"]}`, 200, "plan 1 [a b]", `"survives":1`},
+	{"putRecordingLag", "PUT", "/v1/arrays/pace", `{"waitedMs":900}`, 204, "lag 900ms", ""},
+	{"putRecordingLag", "PUT", "/v1/arrays/pace", `{"waitedMs":-1}`, 400, "", "bad_time"},
+	{"planArray", "POST", "/v1/arrays/plan", `{"level":1,"disks":["bad"]}`, 409, "", "refused"},
+	{"createArray", "POST", "/v1/arrays", `{"level":1,"name":"n","disks":[{"id":"a","confirmSerial":"S"}]}`, 202, "array 1 n [{S a}] []", ""},
+	{"createArray", "POST", "/v1/arrays", `{"level":1,"name":"bad","disks":[]}`, 409, "", "refused"},
+	{"changeArray", "POST", "/v1/arrays/u/change", `{"action":"add","disk":{"id":"a","confirmSerial":"S"}}`, 202, "change u add {S a}", ""},
+	{"changeArray", "POST", "/v1/arrays/u/change", `{"action":"erase"}`, 400, "", "bad_action"},
+	{"changeArray", "POST", "/v1/arrays/bad/change", `{"action":"check"}`, 409, "", "refused"},
 	{"getDiskEvents", "GET", "/v1/disk-events", "", 200, "", ""},
 	{"mountMedium", "POST", "/v1/media/usb-1/mount", "", 204, "mount usb-1", ""},
 	{"mountMedium", "POST", "/v1/media/bad/mount", "", 409, "", "refused"},

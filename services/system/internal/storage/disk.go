@@ -88,6 +88,9 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	m.enter(d, idle)
 	d.hidden = errors.Is(err, unix.ENOMEDIUM)
 	d.found, d.contents = found, found.Describe()
+	if len(found.Members()) > 0 {
+		m.watchArrays(ctx) // at once: storage does not count as settled while an array waits for its disks
+	}
 	boot := func(c probe.Content) bool { return c.Kind == "iso9660" && c.Label == m.cfg.BootLabel }
 	ours := func(c probe.Content) bool {
 		return c.Kind == "xfs" && c.UUID != "" && (c.Label == volume.Label || c.Label == volume.StateLabel && d.parent != nil)

@@ -17,6 +17,7 @@ func (m *Manager) publish() {
 	m.board.SetDisks(m.diskList())
 	m.board.SetVolumes(m.volumeList())
 	m.board.SetMedia(m.mediumList())
+	m.board.SetArrays(m.arrayList())
 }
 
 func (m *Manager) diskList() []api.Disk {

@@ -24,6 +24,7 @@ import (
 	"vigie/internal/api"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/console"
+	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/install"
 )
 
@@ -63,6 +64,9 @@ type Config struct {
 	// called by Run when a volume is gone or unusable.
 	Attach func(id, path string)
 	Detach func(id string)
+	Arrays Arrays
+	// Tell makes an event of what happened to a disk or an array.
+	Tell func(id, serial string, severity diskbook.Severity, text string)
 	// Seen is told the disks whenever they were listed; Health returns how one is, by its id. Neither waits for a disk.
 	Seen   func([]blockdev.Disk)
 	Health func(id string) api.DiskHealth
@@ -82,6 +86,7 @@ type Board interface {
 	SetDisks([]api.Disk)
 	SetVolumes([]api.Volume)
 	SetMedia([]api.Medium)
+	SetArrays([]api.Array)
 	SettleStorage()
 }
 
@@ -96,14 +101,17 @@ type Manager struct {
 	mediaAsks chan mediumAsk
 
 	installAsks chan installAsk
+	arrayAsks   chan arrayAsk
 
 	jobs  sync.WaitGroup
 	turns atomic.Uint64
+	lag   atomic.Pointer[recordingLag]
 
 	// The rest belongs to Run.
 	disks   map[key]*disk
 	volumes map[string]*vol // by id
 	media   map[key]*med    // by the disk they are on
+	arrays  map[string]*arr // by UUID
 	began   time.Time
 	newest  time.Time // when a disk was last added
 	settled bool
@@ -120,8 +128,8 @@ type key struct {
 func New(cfg Config, board Board) *Manager {
 	return &Manager{
 		cfg: cfg, board: board, pace: usual,
-		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk), installAsks: make(chan installAsk),
-		disks: map[key]*disk{}, volumes: map[string]*vol{}, media: map[key]*med{},
+		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk), installAsks: make(chan installAsk), arrayAsks: make(chan arrayAsk),
+		disks: map[key]*disk{}, volumes: map[string]*vol{}, media: map[key]*med{}, arrays: map[string]*arr{},
 	}
 }
 
@@ -159,6 +167,8 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			m.answerMedium(ctx, a)
 		case a := <-m.installAsks:
 			a.reply <- m.install(ctx, a)
+		case a := <-m.arrayAsks:
+			a.reply <- a.work(ctx)
 		case <-tick.C:
 			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {
 				m.scan(ctx, "")
@@ -167,6 +177,7 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			m.watch(ctx)
 			m.watchMedia(ctx)
 			m.goOn(ctx)
+			m.watchArrays(ctx)
 		}
 		m.publish()
 		m.settle() // last: whoever sees it sees the volumes too
@@ -252,6 +263,9 @@ func (m *Manager) settle() {
 	switch {
 	case m.cfg.Observe: // the folders are ready, and disks do not matter
 	case now.Sub(m.newest) < pause:
+		return
+	}
+	if !m.arraysSettled() {
 		return
 	}
 	for _, d := range m.disks {

@@ -21,6 +21,7 @@ import (
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/console"
+	"vigie/services/system/internal/diskbook"
 )
 
 const mib = 1 << 20
@@ -113,7 +114,9 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 			}
 			l.attached[id] = true
 		},
-		Seen: func([]blockdev.Disk) {}, Health: func(string) api.DiskHealth { return api.DiskHealth{} },
+		Arrays: Arrays{Root: l.t.TempDir(), Mark: "vigie", Ours: []string{"vigie"}, Ask: noRaid, LastCheck: neverChecked, NoteCheck: func(string, diskbook.Check) {}},
+		Tell:   func(string, string, diskbook.Severity, string) {},
+		Seen:   func([]blockdev.Disk) {}, Health: func(string) api.DiskHealth { return api.DiskHealth{} },
 		Settled: func() {}, PowerOff: func(string, string) error { return nil },
 		Detach: func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
 	}

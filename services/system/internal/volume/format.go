@@ -37,13 +37,13 @@ func Format(ctx context.Context, node string, seq uint64, id string, rotational 
 
 // FormatAs is Format with another label, of a disk or of a partition, whose number is that of its disk.
 func FormatAs(ctx context.Context, label, node string, seq uint64, id string, rotational bool, step func(string)) error {
-	held, err := hold(node, seq)
+	held, err := Hold(node, seq)
 	if err != nil {
 		return err
 	}
 	defer held.Close()
 	step("removing what was there")
-	if err := wipe(node); err != nil {
+	if err := Wipe(node, MinSize); err != nil {
 		return err
 	}
 	step("making the file system")
@@ -54,8 +54,8 @@ func FormatAs(ctx context.Context, label, node string, seq uint64, id string, ro
 	return nil
 }
 
-// hold opens the disk that is meant. For as long as it is open, the kernel gives its name to no other.
-func hold(node string, seq uint64) (*os.File, error) {
+// Hold opens the disk that is meant. For as long as it is open, the kernel gives its name to no other.
+func Hold(node string, seq uint64) (*os.File, error) {
 	f, err := os.Open(node)
 	if err != nil {
 		return nil, err
@@ -94,9 +94,9 @@ func mkfsArgs(label, node, id string, rotational bool) []string {
 	return append(args, node)
 }
 
-// wipe overwrites both ends, where partition tables and superblocks of every kind are, and has the kernel forget the
+// Wipe overwrites both ends of a disk of at least so many bytes, where partition tables and superblocks of every kind are, and has the kernel forget the
 // partitions. The exclusive open fails while anything on the disk is mounted or claimed.
-func wipe(node string) error {
+func Wipe(node string, least int64) error {
 	f, err := os.OpenFile(node, os.O_RDWR|os.O_EXCL, 0)
 	if err != nil {
 		if errors.Is(err, unix.EBUSY) {
@@ -105,8 +105,8 @@ func wipe(node string) error {
 		return err
 	}
 	size, err := f.Seek(0, io.SeekEnd)
-	if err == nil && size < MinSize {
-		err = fmt.Errorf("%w: it has %d MiB, a data volume needs %d", ErrTooSmall, size/mib, int64(MinSize/mib))
+	if err == nil && size < least {
+		err = fmt.Errorf("%w: it has %d MiB and needs %d", ErrTooSmall, size/mib, least/mib)
 	}
 	zeros := make([]byte, mib)
 	if err == nil {

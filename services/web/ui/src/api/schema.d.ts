@@ -1321,6 +1321,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/arrays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an array of disks; all that is on them is lost. It shows in the state, as an array and as a disk */
+        post: operations["createArray"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/arrays/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an array of these disks would be; nothing is changed */
+        post: operations["planArray"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/arrays/pace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** For the engine, each second while an array brings itself in order: how far recording is behind, so that the array stands back */
+        put: operations["putRecordingLag"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/arrays/{array}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The array's id */
+                array: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add, remove or replace a disk, take over another machine's array, or have one checked. Progress is in the array's `operation` */
+        post: operations["changeArray"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/disk-events": {
         parameters: {
             query?: never;
@@ -2669,6 +2740,8 @@ export interface components {
             webPort?: number;
             disks: components["schemas"]["Disk"][];
             volumes: components["schemas"]["Volume"][];
+            /** @description Arrays of disks (Linux RAID), those that run and those that were found */
+            arrays?: components["schemas"]["Array"][];
             /** @description RAID cards and SAS adapters; they are watched, not configured */
             raidCards?: components["schemas"]["RaidCard"][];
             /** @description Removable disks with a file system that exports can go to */
@@ -3476,6 +3549,128 @@ export interface components {
             severity: "info" | "warning" | "failure";
             text: string;
         };
+        Array: {
+            /** @description Its UUID */
+            id: string;
+            name: string;
+            /** @description The mark of the machine that it belongs to */
+            machine?: string;
+            /** @example RAID 5 */
+            level: string;
+            /**
+             * @description waiting: for members that may still come; running: whole; degraded: it runs with fewer disks than it should; foreign: another
+             *     machine's, which is not started unasked; incomplete: too few of its disks are there; failed: it could not be started, or has lost too many disks
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "degraded" | "foreign" | "incomplete" | "failed";
+            /** @description In a sentence, where not all is well */
+            reason?: string;
+            /** @description The id of the disk that it is, while it runs */
+            disk?: string;
+            /** Format: int64 */
+            sizeBytes?: number;
+            members: components["schemas"]["ArrayDisk"][];
+            sync?: components["schemas"]["ArraySync"];
+            /**
+             * Format: int64
+             * @description When its disks were compared last; they are each 30 days. Absent: not yet
+             */
+            checkedMs?: number;
+            /**
+             * Format: int64
+             * @description Sectors in which they differed then; absent: none
+             */
+            differs?: number;
+            operation?: components["schemas"]["Operation"];
+        };
+        ArrayDisk: {
+            /** @description Its id; absent: it is missing */
+            disk?: string;
+            serial?: string;
+            /** @description Where it is plugged in */
+            slot?: string;
+            /** @description Counted from 1; absent: a spare */
+            position?: number;
+            /**
+             * @description idle: the array does not run
+             * @enum {string}
+             */
+            state: "good" | "rebuilding" | "spare" | "failed" | "missing" | "idle";
+        };
+        /** @description What the array does to be in order; absent - nothing */
+        ArraySync: {
+            /**
+             * @description resync, recover, check, repair, reshape
+             * @example recover
+             */
+            action: string;
+            percent: number;
+            /**
+             * Format: int64
+             * @description For each disk, kB/s
+             */
+            kBps?: number;
+            /**
+             * Format: int64
+             * @description At the present speed; absent: not known
+             */
+            leftMs?: number;
+        };
+        ArrayPlanRequest: {
+            /** @description 0, 1, 5, 6 or 10 */
+            level: number;
+            /** @description Their ids */
+            disks: string[];
+        };
+        ArrayPlan: {
+            /**
+             * Format: int64
+             * @description At least
+             */
+            capacityBytes: number;
+            /** @description How many disks may fail, whichever they are */
+            survives: number;
+            /**
+             * Format: int64
+             * @description Of larger disks, that stay unused
+             */
+            unusedBytes: number;
+            /** @description Why there can be no such array; absent: there can */
+            problem?: string;
+        };
+        ArrayRequest: {
+            /** @description 0, 1, 5, 6 or 10 */
+            level: number;
+            /** @description Letters, digits and hyphens */
+            name: string;
+            disks: components["schemas"]["MeantDisk"][];
+            spares?: components["schemas"]["MeantDisk"][];
+        };
+        MeantDisk: {
+            id: string;
+            /** @description The disk's serial, as a sign that this disk is meant */
+            confirmSerial: string;
+        };
+        ArrayChange: {
+            /**
+             * @description fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+             * @enum {string}
+             */
+            action: "add" | "fail" | "remove" | "replace" | "adopt" | "delete" | "check" | "stop_check";
+            disk?: components["schemas"]["MeantDisk"];
+            with?: components["schemas"]["MeantDisk"];
+            /** @description delete: all of its disks */
+            disks?: components["schemas"]["MeantDisk"][];
+            /** @description adopt, delete: the array's name */
+            confirmName?: string;
+        };
+        RecordingLag: {
+            /**
+             * Format: int64
+             * @description How long the frame has been waiting that waits longest for its disk
+             */
+            waitedMs: number;
+        };
         RaidCard: {
             /**
              * @description Its address on the PCI bus
@@ -3549,7 +3744,7 @@ export interface components {
         };
         Operation: {
             /** @enum {string} */
-            name: "format" | "install";
+            name: "format" | "install" | "create" | "add" | "fail" | "remove" | "replace" | "adopt" | "delete";
             /** @enum {string} */
             status: "running" | "failed" | "done";
             /** @description install: how much is done */
@@ -6131,6 +6326,103 @@ export interface operations {
         };
         responses: {
             /** @description Started or stopped */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createArray: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrayRequest"];
+            };
+        };
+        responses: {
+            /** @description Started */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    planArray: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrayPlanRequest"];
+            };
+        };
+        responses: {
+            /** @description The plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArrayPlan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putRecordingLag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingLag"];
+            };
+        };
+        responses: {
+            /** @description Noted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    changeArray: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The array's id */
+                array: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrayChange"];
+            };
+        };
+        responses: {
+            /** @description Started */
             202: {
                 headers: {
                     [name: string]: unknown;
