@@ -2,6 +2,10 @@
 // the one listener, wherever in the app it shows.
 import { ApiError, errorOf, noAnswer } from './error';
 import type {
+  ArrayChange,
+  ArrayPlan,
+  ArrayPlanRequest,
+  ArrayRequest,
   Bandwidth,
   BandwidthLimit,
   Calendar,
@@ -254,6 +258,9 @@ export const api = {
   rollBackTrial: (subject: Trial['subject']) => nothing('POST', `/${subject}/rollback`),
   diskHealth: (disk: string, signal?: AbortSignal) => json<DiskReport>('GET', `/disks/${id(disk)}/health`, { signal }),
   testDisk: (disk: string, kind: SelfTestKind) => nothing('POST', `/disks/${id(disk)}/self-test`, { body: { kind } }),
+  planArray: (body: ArrayPlanRequest) => json<ArrayPlan>('POST', '/arrays/plan', { body }),
+  createArray: (body: ArrayRequest) => nothing('POST', '/arrays', { body }),
+  changeArray: (array: string, body: ArrayChange) => nothing('POST', `/arrays/${id(array)}/change`, { body }),
   diskEvents: (signal?: AbortSignal) => json<DiskEvent[]>('GET', '/disk-events', { signal }),
   formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),

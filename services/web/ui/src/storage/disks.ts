@@ -13,10 +13,21 @@ const uses: Record<Disk['use'], Verdict> = {
   other: { kind: 'quiet', word: 'Other content' },
 };
 
+const doing: Record<NonNullable<Disk['operation']>['name'], { now: string; failed: string }> = {
+  format: { now: 'Being formatted', failed: 'Formatting failed' },
+  install: { now: 'Being installed on', failed: 'Installing failed' },
+  create: { now: 'Joins an array', failed: 'Joining failed' },
+  add: { now: 'Joins an array', failed: 'Joining failed' },
+  replace: { now: 'Joins an array', failed: 'Joining failed' },
+  fail: { now: 'Leaves an array', failed: 'Leaving failed' },
+  remove: { now: 'Leaves an array', failed: 'Leaving failed' },
+  adopt: { now: 'Joins an array', failed: 'Joining failed' },
+  delete: { now: 'Leaves an array', failed: 'Leaving failed' },
+};
+
 export function diskVerdict(disk: Disk): Verdict {
-  const installing = disk.operation?.name === 'install';
-  if (disk.operation?.status === 'running') return { kind: 'busy', word: installing ? 'Being installed on' : 'Being formatted' };
-  if (disk.operation?.status === 'failed') return { kind: 'bad', word: installing ? 'Installing failed' : 'Formatting failed' };
+  if (disk.operation?.status === 'running') return { kind: 'busy', word: doing[disk.operation.name].now };
+  if (disk.operation?.status === 'failed') return { kind: 'bad', word: doing[disk.operation.name].failed };
   return uses[disk.use];
 }
 
@@ -24,8 +35,8 @@ export function diskVerdict(disk: Disk): Verdict {
 export function diskKind(disk: Disk): string {
   return [
     bytes(disk.sizeBytes),
-    disk.bus?.toUpperCase(),
-    disk.use === 'boot' || disk.rotational === undefined ? '' : disk.rotational ? 'hard disk' : 'flash', // what Vigie was started from is known by its contents
+    disk.bus === 'array' ? '' : disk.bus?.toUpperCase(),
+    disk.use === 'boot' || disk.bus === 'array' || disk.rotational === undefined ? '' : disk.rotational ? 'hard disk' : 'flash', // what Vigie was started from is known by its contents
     disk.removable ? 'removable' : '',
     disk.slot,
   ]
