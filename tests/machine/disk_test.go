@@ -64,6 +64,9 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 		return met(v.Status == api.RecordingVolumeStatusAbsent && v.Reason != "" && v.Segments >= 2 && len(r.Warnings) > 0, err, r)
 	})
 	t.Logf("pulled disk said after %.1f s", time.Since(pulled).Seconds())
+	if s, err := b.Status(t.Context()); err != nil || slices.ContainsFunc(s.Disks, func(d api.Disk) bool { return d.Serial == "DATA0" }) {
+		t.Errorf("the pulled disk is still in the list: %+v, %v", s.Disks, err)
+	}
 	b.on(t, second)
 	b.goesOn(t, 3*time.Second)
 	b.unbroken(t, "steady", "busy")

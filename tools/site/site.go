@@ -38,6 +38,7 @@ type Config struct {
 	Accel     vm.Accel
 	MemoryMiB int
 	DiskBytes []int64  // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
+	Buses     []vm.Bus // of the disks of DiskBytes, in their order; those without one are virtio
 	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
 	NICs      int      // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
@@ -141,7 +142,11 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 		cfg.Extra = append(cfg.Extra, "-rtc", "base="+s.RTC)
 	}
 	for i, size := range s.cfg.DiskBytes {
-		cfg.Disks = append(cfg.Disks, vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)})
+		d := vm.Disk{ID: fmt.Sprintf("data%d", i), SizeBytes: size, Format: "raw", Serial: fmt.Sprintf("DATA%d", i)}
+		if i < len(s.cfg.Buses) {
+			d.Bus = s.cfg.Buses[i]
+		}
+		cfg.Disks = append(cfg.Disks, d)
 	}
 	if s.cfg.Kernel != "" {
 		line, err := kernelconfig.CommandLine()
