@@ -342,6 +342,29 @@ func TestADiskThatLiesIsNotedBeforeItStarts(t *testing.T) {
 	}
 }
 
+// TestADamagedSourceIsToldFromABadDisk: whose fault it is decides what a person does next.
+func TestADamagedSourceIsToldFromABadDisk(t *testing.T) {
+	p := newParts(t)
+	whole := make([]byte, p.image.Size())
+	if _, err := io.ReadFull(p.image.Reader(), whole); err != nil {
+		t.Fatal(err)
+	}
+	source, err := systemimage.Open(bytes.NewReader(whole), int64(len(whole)), p.trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[100_000] ^= 1
+	d := New(newMedium(), p.table)
+	for name, err := range map[string]error{
+		"an installation": d.WriteSlot(t.Context(), layout.SlotA, source, nil),
+		"an update":       d.FillSlot(t.Context(), layout.SlotA, p.image, bytes.NewReader(whole), nil),
+	} {
+		if !errors.Is(err, systemimage.ErrDamaged) || errors.Is(err, ErrReadBack) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestSlotIsNobodysWhileItIsWritten(t *testing.T) {
 	p := newParts(t)
 	m := newMedium()
