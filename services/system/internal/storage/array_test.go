@@ -236,7 +236,7 @@ func TestAnArrayThatRunsIsFollowedAndItsDisksAreGuarded(t *testing.T) {
 
 	// One fails, another takes its place.
 	r.runs(map[string]string{"sdb": "none faulty"}, map[string]string{"degraded": "1"})
-	a = r.untilArray("degraded", func(a api.Array) bool { return a.Status == api.ArrayStatusDegraded })
+	a = r.untilArray("degraded", func(a api.Array) bool { return a.Status == api.ArrayStatusDegraded && len(a.Members) == 3 })
 	if states := []api.ArrayDiskState{a.Members[0].State, a.Members[1].State, a.Members[2].State}; !slices.Equal(states, []api.ArrayDiskState{api.ArrayDiskStateGood, api.ArrayDiskStateMissing, api.ArrayDiskStateFailed}) {
 		t.Errorf("got %+v", a.Members)
 	}
