@@ -78,8 +78,6 @@ func job(r raidapi.Request, name string) errand.Job {
 		do("--assemble", node(name))
 		if r.Degraded {
 			do("--run")
-		} else {
-			do("--no-degraded")
 		}
 		if r.Mark != "" {
 			do("--update=homehost", "--homehost="+r.Mark)

@@ -115,7 +115,7 @@ func TestMdadmIsRun(t *testing.T) {
 	if err := c.Ask(t.Context(), raidapi.Request{Do: raidapi.Stop, Array: "md0"}); err == nil || err.Error() != "stop: Cannot get exclusive access; Perhaps it is in use" {
 		t.Errorf("mdadm's refusal: %v", err)
 	}
-	want := `1 --assemble /dev/md1 --no-degraded /dev/sda /dev/sdb1
+	want := `1 --assemble /dev/md1 /dev/sda /dev/sdb1
 1 --assemble /dev/md1 --run --update=homehost --homehost=vigie-b /dev/sda
 1 /dev/md0 --add /dev/sdc
 1 /dev/md0 --replace /dev/sda --with /dev/sdc

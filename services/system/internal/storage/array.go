@@ -138,11 +138,12 @@ func (m *Manager) consider(ctx context.Context, a *arr) {
 	var devices []string
 	var found []md.Found
 	for i, p := range a.parts {
-		devices, found = append(devices, p.Device), append(found, p.Found)
+		found = append(found, p.Found)
 		if i == 0 || p.Events > a.newest.Events {
 			a.newest = p.Member
 		}
 	}
+	devices = m.current(a)
 	if a.working {
 		return
 	}
@@ -153,6 +154,16 @@ func (m *Manager) consider(ctx context.Context, a *arr) {
 	}
 	a.tried = key
 	m.startArray(ctx, a, devices, "")
+}
+
+// current are the members that know the latest of their array; mdadm refuses all of them where one is of a former shape.
+func (m *Manager) current(a *arr) (devices []string) {
+	for _, p := range a.parts {
+		if p.Role == probe.Spare || p.Events+1 >= a.newest.Events {
+			devices = append(devices, p.Device)
+		}
+	}
+	return devices
 }
 
 // startArray has an array assembled; mark makes it this machine's.

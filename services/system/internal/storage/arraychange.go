@@ -62,9 +62,8 @@ func (m *Manager) adoptArray(ctx context.Context, a *arr, r api.ArrayChange) err
 		}
 	}
 	var found []md.Found
-	var devices []string
 	for _, p := range a.parts {
-		found, devices = append(found, p.Found), append(devices, p.Device)
+		found = append(found, p.Found)
 	}
 	step := md.Plan(found, md.Patience, []string{a.newest.Host})
 	if step == md.Short {
@@ -72,7 +71,7 @@ func (m *Manager) adoptArray(ctx context.Context, a *arr, r api.ArrayChange) err
 	}
 	a.step = step
 	m.beginArray(a, api.OperationNameAdopt)
-	m.startArray(ctx, a, devices, m.cfg.Arrays.Mark)
+	m.startArray(ctx, a, m.current(a), m.cfg.Arrays.Mark)
 	return nil
 }
 
