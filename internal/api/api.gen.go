@@ -40,6 +40,7 @@ const (
 	ArrayChangeActionCheck     ArrayChangeAction = "check"
 	ArrayChangeActionDelete    ArrayChangeAction = "delete"
 	ArrayChangeActionFail      ArrayChangeAction = "fail"
+	ArrayChangeActionGrow      ArrayChangeAction = "grow"
 	ArrayChangeActionRemove    ArrayChangeAction = "remove"
 	ArrayChangeActionReplace   ArrayChangeAction = "replace"
 	ArrayChangeActionStopCheck ArrayChangeAction = "stop_check"
@@ -57,6 +58,8 @@ func (e ArrayChangeAction) Valid() bool {
 	case ArrayChangeActionDelete:
 		return true
 	case ArrayChangeActionFail:
+		return true
+	case ArrayChangeActionGrow:
 		return true
 	case ArrayChangeActionRemove:
 		return true
@@ -938,6 +941,7 @@ const (
 	OperationNameDelete  OperationName = "delete"
 	OperationNameFail    OperationName = "fail"
 	OperationNameFormat  OperationName = "format"
+	OperationNameGrow    OperationName = "grow"
 	OperationNameInstall OperationName = "install"
 	OperationNameRemove  OperationName = "remove"
 	OperationNameReplace OperationName = "replace"
@@ -957,6 +961,8 @@ func (e OperationName) Valid() bool {
 	case OperationNameFail:
 		return true
 	case OperationNameFormat:
+		return true
+	case OperationNameGrow:
 		return true
 	case OperationNameInstall:
 		return true
@@ -1820,19 +1826,19 @@ type ArrayStatus string
 
 // ArrayChange defines model for ArrayChange.
 type ArrayChange struct {
-	// Action fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+	// Action grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
 	Action ArrayChangeAction `json:"action"`
 
 	// ConfirmName adopt, delete: the array's name
 	ConfirmName string    `json:"confirmName,omitempty,omitzero"`
 	Disk        MeantDisk `json:"disk,omitempty,omitzero"`
 
-	// Disks delete: all of its disks
+	// Disks delete: all of its disks; grow: those that come to them
 	Disks []MeantDisk `json:"disks,omitempty,omitzero"`
 	With  MeantDisk   `json:"with,omitempty,omitzero"`
 }
 
-// ArrayChangeAction fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+// ArrayChangeAction grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
 type ArrayChangeAction string
 
 // ArrayDisk defines model for ArrayDisk.

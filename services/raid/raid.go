@@ -85,6 +85,14 @@ func job(r raidapi.Request, name string) errand.Job {
 		return do(nodes(r.Devices)...)
 	case raidapi.Stop:
 		return do("--stop", node(r.Array))
+	case raidapi.Size:
+		return do("--grow", node(r.Array), "--size=max")
+	case raidapi.Reshape:
+		return do("--grow", node(r.Array), "--raid-devices="+strconv.Itoa(r.Members))
+	case raidapi.LogOff:
+		return do("--grow", node(r.Array), "--consistency-policy=resync")
+	case raidapi.LogOn:
+		return do("--grow", node(r.Array), "--consistency-policy=ppl")
 	case raidapi.Forget:
 		j.Key = r.Devices[0]
 		return do("--zero-superblock", node(r.Devices[0]))

@@ -39,7 +39,7 @@ func TestWhatIsNoArrayIsNotAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, change := range map[string]func(*raidapi.Request){
-		"another word":            func(r *raidapi.Request) { r.Do = "grow" },
+		"another word":            func(r *raidapi.Request) { r.Do = "build" },
 		"a path":                  func(r *raidapi.Request) { r.Devices[0] = "../mem" },
 		"an option":               func(r *raidapi.Request) { r.Devices[0] = "--assume-clean" },
 		"an array of arrays":      func(r *raidapi.Request) { r.Devices[0] = "md0" },
@@ -106,7 +106,8 @@ func TestMdadmIsRun(t *testing.T) {
 	for _, r := range []raidapi.Request{
 		{Do: raidapi.Assemble, Devices: []string{"sda", "sdb1"}}, {Do: raidapi.Assemble, Devices: []string{"sda"}, Degraded: true, Mark: "vigie-b"},
 		{Do: raidapi.Add, Array: "md0", Devices: []string{"sdc"}}, {Do: raidapi.Replace, Array: "md0", Devices: []string{"sda", "sdc"}},
-		{Do: raidapi.Forget, Devices: []string{"nvme0n1"}},
+		{Do: raidapi.Forget, Devices: []string{"nvme0n1"}}, {Do: raidapi.Size, Array: "md0"}, {Do: raidapi.Reshape, Array: "md0", Members: 4},
+		{Do: raidapi.LogOff, Array: "md0"}, {Do: raidapi.LogOn, Array: "md0"},
 	} {
 		if err := c.Ask(t.Context(), r); err != nil {
 			t.Errorf("%+v: %v", r, err)
@@ -120,6 +121,10 @@ func TestMdadmIsRun(t *testing.T) {
 1 /dev/md0 --add /dev/sdc
 1 /dev/md0 --replace /dev/sda --with /dev/sdc
 1 --zero-superblock /dev/nvme0n1
+1 --grow /dev/md0 --size=max
+1 --grow /dev/md0 --raid-devices=4
+1 --grow /dev/md0 --consistency-policy=resync
+1 --grow /dev/md0 --consistency-policy=ppl
 1 --stop /dev/md0
 `
 	if got, err := os.ReadFile(asked); err != nil || string(got) != want {

@@ -23,6 +23,10 @@ const (
 	Replace  = "replace"  // copy a member (the first disk) to a spare (the second), which takes its place then
 	Stop     = "stop"     // an array that nothing uses
 	Forget   = "forget"   // remove the superblock of a disk that is in no array that runs
+	Size     = "size"     // use all of members that are larger than they were
+	Reshape  = "reshape"  // have more members, of its spares
+	LogOff   = "log off"  // of a RAID 5: do without the partial parity log, with which there is no reshaping
+	LogOn    = "log on"
 )
 
 // Request is something to be done with an array. Disks and arrays go by their kernel names.
@@ -31,7 +35,7 @@ type Request struct {
 	Array    string   `json:"array,omitempty"` // one that there is
 	Devices  []string `json:"devices,omitempty"`
 	Level    int      `json:"level,omitempty"`    // create
-	Members  int      `json:"members,omitempty"`  // create: how many of the disks are no spares
+	Members  int      `json:"members,omitempty"`  // create: how many of the disks are no spares; reshape: how many it is to have
 	Name     string   `json:"name,omitempty"`     // create
 	Mark     string   `json:"mark,omitempty"`     // create, assemble: that of the machine, if it is to be written
 	Degraded bool     `json:"degraded,omitempty"` // assemble: start it without some members
@@ -63,8 +67,10 @@ func (r Request) Validate() error {
 		ok = some(1)
 	case Replace:
 		ok = some(2)
-	case Stop:
+	case Stop, Size, LogOff, LogOn:
 		ok = some(0)
+	case Reshape:
+		ok = some(0) && r.Members >= 2 && r.Members <= MostDevices
 	case Forget:
 		ok = n == 1 && r.Array == ""
 	default:

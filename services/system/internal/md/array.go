@@ -21,9 +21,12 @@ type Array struct {
 	State    string // of the kernel: clean, active, readonly, …
 	Devices  int    // members when it is whole
 	Degraded int    // members that are missing
+	Policy   string // how it is in order after a power cut: resync, bitmap, ppl
 	Members  []Member
 	Sync     Sync
 	Mismatch int64 // sectors that differed at the last check
+	// EachBytes is how much of each member is used.
+	EachBytes int64
 }
 
 // Member is a disk or partition in an array that runs.
@@ -96,7 +99,8 @@ func read(dir, name string) (Array, error) {
 		return Array{}, fmt.Errorf("array %s: %w", name, err)
 	}
 	a := Array{Name: name, UUID: text(dir, "uuid"), Level: text(dir, "level"), State: text(dir, "array_state"),
-		Devices: int(number(text(dir, "raid_disks"))), Degraded: int(number(text(dir, "degraded"))), Mismatch: number(text(dir, "mismatch_cnt"))}
+		Devices: int(number(text(dir, "raid_disks"))), Degraded: int(number(text(dir, "degraded"))), Mismatch: number(text(dir, "mismatch_cnt")),
+		Policy: text(dir, "consistency_policy"), EachBytes: number(text(dir, "component_size")) << 10}
 	a.Sync = Sync{Action: text(dir, "sync_action"), KBps: number(text(dir, "sync_speed"))}
 	a.Sync.Done, a.Sync.Total = completed(text(dir, "sync_completed"))
 	for _, e := range entries {

@@ -119,7 +119,7 @@ func TestListReadsWhatTheKernelHas(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"md0/md/level": "raid5\n", "md0/md/array_state": "clean\n", "md0/md/raid_disks": "3\n", "md0/md/degraded": "1\n", "md0/md/uuid": "11111111-2222-3333-4444-555555555555\n",
-		"md0/md/sync_action": "recover\n", "md0/md/sync_completed": "1000 / 4000\n", "md0/md/sync_speed": "150\n", "md0/md/mismatch_cnt": "0\n",
+		"md0/md/sync_action": "recover\n", "md0/md/sync_completed": "1000 / 4000\n", "md0/md/sync_speed": "150\n", "md0/md/mismatch_cnt": "0\n", "md0/md/consistency_policy": "ppl\n", "md0/md/component_size": "4096\n",
 		"md0/md/dev-sda/slot": "0\n", "md0/md/dev-sda/state": "in_sync\n", "md0/md/dev-sdc/slot": "none\n", "md0/md/dev-sdc/state": "faulty,blocked\n",
 		"md0/stat":     "1 0 8 0 20 0 160 400 0 0 0 0 0 0 0 0 0\n",
 		"md1/md/level": "raid1\n", "md1/md/array_state": "inactive\n",
@@ -138,7 +138,7 @@ func TestListReadsWhatTheKernelHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Array{{Name: "md0", UUID: "11111111-2222-3333-4444-555555555555", Level: "raid5", State: "clean", Devices: 3, Degraded: 1,
-		Members: []Member{{"sda", 0, []string{"in_sync"}}, {"sdc", -1, []string{"faulty", "blocked"}}}, Sync: Sync{"recover", 1000, 4000, 150}}}
+		Members: []Member{{"sda", 0, []string{"in_sync"}}, {"sdc", -1, []string{"faulty", "blocked"}}}, Sync: Sync{"recover", 1000, 4000, 150}, Policy: "ppl", EachBytes: 4 << 20}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -12,6 +12,12 @@ var Levels = []int{0, 1, 5, 6, 10}
 // keeps room for later changes.
 func reserve(size int64) int64 { return min(max(size/100, 4<<20), 256<<20) }
 
+// Room is how much of a member of a size there is at least for what the array holds, in bytes.
+func Room(size int64) int64 { return size - reserve(size) }
+
+// MostMembers is how many disks an array may have.
+const MostMembers = 64
+
 // Shape is what an array of disks would be.
 type Shape struct {
 	Capacity int64 // bytes, a little less than mdadm will make of it
@@ -44,14 +50,14 @@ func ShapeOf(level int, sizes []int64) (Shape, string) {
 		return Shape{}, fmt.Sprintf("RAID %d takes at least %d disks.", level, least)
 	case level == 10 && n%2 != 0:
 		return Shape{}, "RAID 10 takes an even number of disks here: each has a twin."
-	case n > 64:
-		return Shape{}, "An array has at most 64 disks here."
+	case n > MostMembers:
+		return Shape{}, fmt.Sprintf("An array has at most %d disks here.", MostMembers)
 	}
 	smallest := slices.Min(sizes)
 	if smallest < MinMember {
 		return Shape{}, fmt.Sprintf("Each disk must have at least %d MiB.", MinMember>>20)
 	}
-	each := smallest - reserve(smallest)
+	each := Room(smallest)
 	var s Shape
 	for _, size := range sizes {
 		s.Unused += size - smallest

@@ -46,6 +46,7 @@ type arr struct {
 	writes   md.Writes
 	measured time.Time
 
+	relogged  bool // without success
 	checks    bool // its disks are being compared
 	stopped   bool // that was ended by somebody
 	notBefore time.Time
@@ -75,6 +76,7 @@ func (m *Manager) watchArrays(ctx context.Context) {
 			a := m.array(id)
 			a.parts = found[id]
 			m.follow(a, &list[i])
+			m.logAgain(ctx, a)
 		}
 	}
 	for id, parts := range found {

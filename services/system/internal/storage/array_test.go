@@ -61,6 +61,9 @@ func (r *raid) ask(_ context.Context, q raidapi.Request) error {
 	if q.Do == raidapi.Create {
 		words = append(words, fmt.Sprintf("%s RAID %d of %d", q.Name, q.Level, q.Members))
 	}
+	if q.Do == raidapi.Reshape {
+		words = append(words, fmt.Sprintf("to %d", q.Members))
+	}
 	r.asking.Lock()
 	defer r.asking.Unlock()
 	r.asked = append(r.asked, strings.Join(append(words, q.Devices...), " "))
@@ -86,7 +89,7 @@ func (r *raid) begin() {
 }
 
 // member plugs a disk that is one of a mirror of a machine (see mirrorMember, which is the second one of box's).
-func (r *raid) member(name, host string, position byte) {
+func (r *raid) member(name, host string, position byte, change ...func(*blockdev.Disk)) {
 	r.t.Helper()
 	b := mirrorMember()
 	clear(b[4096+32 : 4096+64])
@@ -96,7 +99,7 @@ func (r *raid) member(name, host string, position byte) {
 	if err := os.WriteFile(node, b, 0); err != nil {
 		r.t.Fatal(err)
 	}
-	r.plug(name, node, 320*mib)
+	r.plug(name, node, 320*mib, change...)
 }
 
 func (r *raid) hasAsked() []string {
@@ -337,4 +340,61 @@ func TestTheDisksOfAnArrayAreComparedEachMonth(t *testing.T) {
 	if strings.Contains(*r.events.Load(), "are equal") {
 		t.Errorf("what was stopped counts: %q", *r.events.Load())
 	}
+}
+
+func TestAnArrayGrowsAndGetsItsLogAgain(t *testing.T) {
+	r := newRaid(t, nil)
+	members := map[string]string{"sda": "0 in_sync", "sdb": "1 in_sync", "sdc": "2 in_sync"}
+	files := map[string]string{"level": "raid5", "raid_disks": "3", "consistency_policy": "ppl", "component_size": "323584"}
+	r.runs(members, files)
+	inArray := func(d *blockdev.Disk) { d.Users = []blockdev.User{{Kind: blockdev.Holder, Name: "md0"}} }
+	for name := range members {
+		r.member(name, "vigie-1", members[name][0]-'0', inArray)
+	}
+	r.plug("sdd", r.loop(320*mib), 320*mib)
+	r.plug("sde", r.loop(64*mib), 64*mib)
+	r.begin()
+	a := r.untilArray("running", func(a api.Array) bool { return a.Status == api.ArrayStatusRunning && a.Name == "films" })
+	r.until("all looked at", settled)
+	grow := func(names ...string) error {
+		c := api.ArrayChange{Action: api.ArrayChangeActionGrow}
+		for _, name := range names {
+			c.Disks = append(c.Disks, api.MeantDisk{ID: "id-" + name, ConfirmSerial: "S-" + name})
+		}
+		return r.m.ChangeArray(t.Context(), a.ID, c)
+	}
+	for what, names := range map[string][]string{"has no room": nil, "as large as": {"sde"}, "in the list twice": {"sdd", "sdd"}, "in use": {"sda"}} {
+		if err := grow(names...); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("grows by %q: %v", names, err)
+		}
+	}
+	if asked := r.hasAsked(); len(asked) > 0 {
+		t.Fatalf("asked: %q", asked)
+	}
+	if err := grow("sdd"); err != nil {
+		t.Fatal(err)
+	}
+	r.untilAsked("reshape md0 to 4")
+	if asked, want := r.hasAsked(), []string{"add md0 sdd", "log off md0", "reshape md0 to 4"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+	files["consistency_policy"], files["raid_disks"] = "resync", "4"
+	members["sdd"] = "3 in_sync"
+	reshaping := maps.Clone(files)
+	reshaping["sync_action"] = "reshape"
+	r.runs(members, reshaping)
+	r.untilArray("reshaping", func(a api.Array) bool {
+		return a.Sync.Action == "reshape" && a.Operation.Status == api.OperationStatusDone
+	})
+	if err := grow(); err == nil || !strings.Contains(err.Error(), "whole") {
+		t.Errorf("grows while it grows: %v", err)
+	}
+	if slices.Contains(r.hasAsked(), "log on md0") {
+		t.Error("it gets its log while it grows")
+	}
+	files["component_size"] = "65536" // and its disks are larger by now
+	r.runs(members, files)
+	r.untilAsked("log on md0")
+	r.until("at rest", func(api.Status) bool { return grow() == nil })
+	r.untilAsked("size md0")
 }

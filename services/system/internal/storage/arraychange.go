@@ -41,12 +41,14 @@ func (m *Manager) changeArray(ctx context.Context, id string, r api.ArrayChange)
 		return nil
 	case api.ArrayChangeActionDelete:
 		return m.deleteArray(ctx, a, r)
+	case api.ArrayChangeActionGrow:
+		return m.growArray(ctx, a, r)
 	case api.ArrayChangeActionAdd:
 		return m.addToArray(ctx, a, r)
 	case api.ArrayChangeActionFail, api.ArrayChangeActionRemove, api.ArrayChangeActionReplace:
 		return m.takeFromArray(ctx, a, r)
 	}
-	return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, adopt, delete, check or stop_check.")
+	return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, adopt, delete, check or stop_check.")
 }
 
 func (m *Manager) adoptArray(ctx context.Context, a *arr, r api.ArrayChange) error {

@@ -28,6 +28,7 @@ type vol struct {
 	checked        time.Time
 	retry          time.Time // when to try mounting again; zero: never
 	pause          time.Duration
+	stuck          bool      // it does not grow with its array
 	well           time.Time // when it was mounted; zero: it has failed since
 }
 
@@ -212,8 +213,19 @@ func (m *Manager) watch(ctx context.Context) {
 func (m *Manager) check(ctx context.Context, v *vol) {
 	v.checking = m.cfg.Now()
 	began, path, d := v.checking, v.path, v.disk
+	var room int64 // an array may have grown
+	if d != nil && d.dev.Bus == "array" && d.parent == nil && !v.stuck {
+		room = d.dev.SizeBytes
+	}
 	m.job(ctx, func() func() {
 		use, err := volume.Check(path)
+		var grown bool
+		var failed error
+		if err == nil && !use.ReadOnly && room > 0 {
+			if grown, failed = volume.Extend(ctx, path, room); grown {
+				use, err = volume.Check(path)
+			}
+		}
 		if err != nil && d != nil { // to be mounted anew; what still has files open on it notices by itself
 			err = errors.Join(err, volume.Unmount(path))
 		}
@@ -222,6 +234,13 @@ func (m *Manager) check(ctx context.Context, v *vol) {
 				return // another disk's by now
 			}
 			v.checked, v.checking = m.cfg.Now(), time.Time{}
+			if failed != nil {
+				v.stuck = true
+				m.cfg.Log.Error("volume does not grow with its array", "volume", v.id, "err", failed)
+			}
+			if grown {
+				m.cfg.Log.Info("volume has grown with its array", "volume", v.id)
+			}
 			if err != nil {
 				m.fail(v, "It cannot be used: "+firstLine(err)+".")
 				if d != nil {

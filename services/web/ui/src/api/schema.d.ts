@@ -3653,13 +3653,13 @@ export interface components {
         };
         ArrayChange: {
             /**
-             * @description fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+             * @description grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
              * @enum {string}
              */
-            action: "add" | "fail" | "remove" | "replace" | "adopt" | "delete" | "check" | "stop_check";
+            action: "add" | "fail" | "remove" | "replace" | "grow" | "adopt" | "delete" | "check" | "stop_check";
             disk?: components["schemas"]["MeantDisk"];
             with?: components["schemas"]["MeantDisk"];
-            /** @description delete: all of its disks */
+            /** @description delete: all of its disks; grow: those that come to them */
             disks?: components["schemas"]["MeantDisk"][];
             /** @description adopt, delete: the array's name */
             confirmName?: string;
@@ -3744,7 +3744,7 @@ export interface components {
         };
         Operation: {
             /** @enum {string} */
-            name: "format" | "install" | "create" | "add" | "fail" | "remove" | "replace" | "adopt" | "delete";
+            name: "format" | "install" | "create" | "add" | "fail" | "remove" | "replace" | "grow" | "adopt" | "delete";
             /** @enum {string} */
             status: "running" | "failed" | "done";
             /** @description install: how much is done */

@@ -21,6 +21,7 @@ const doing: Record<NonNullable<Disk['operation']>['name'], { now: string; faile
   replace: { now: 'Joins an array', failed: 'Joining failed' },
   fail: { now: 'Leaves an array', failed: 'Leaving failed' },
   remove: { now: 'Leaves an array', failed: 'Leaving failed' },
+  grow: { now: 'Joins an array', failed: 'Joining failed' },
   adopt: { now: 'Joins an array', failed: 'Joining failed' },
   delete: { now: 'Leaves an array', failed: 'Leaving failed' },
 };
