@@ -6,7 +6,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,18 +22,27 @@ import (
 	"vigie/tools/site"
 )
 
-// TestArraysOfDisks has disks say how they are, makes an array of each level, and a volume on a RAID 5 with a spare.
+// The UUIDs of two machines' boards: an array is its machine's.
+const (
+	ownBoard   = "9c2f0a64-7a0e-4c0f-8f25-3d1f6a1b0c01"
+	otherBoard = "9c2f0a64-7a0e-4c0f-8f25-3d1f6a1b0c02"
+)
+
+// TestArraysOfDisks has disks say how they are, makes an array of each level, records on a RAID 5 while one of its disks is
+// pulled, a spare takes its place and another disk is exchanged, starts the machine with a disk missing, and another one
+// with these disks.
 func TestArraysOfDisks(t *testing.T) {
-	const disks = 6
+	const disks = 7
 	cfg := site.Config{Firmware: vm.BIOS, Medium: vm.CD, Cameras: []rtspcam.Config{{ID: "gate", Video: video(content.H264, 1, 500_000)}}}
 	for range disks {
 		cfg.DiskBytes = append(cfg.DiskBytes, 192<<20) // too small to be made a volume by themselves
 	}
 	cfg.Buses = []vm.Bus{vm.Virtio, vm.Virtio, vm.Virtio, vm.Virtio, vm.AHCI, vm.NVMe}
 	b := open(t, cfg)
+	b.Board = ownBoard
 	b.boot(t)
 	b.setUp(t)
-	b.disks(t, "DATA0", "DATA1", "DATA2", "DATA3", "DATA4", "DATA5")
+	b.disks(t, "DATA0", "DATA1", "DATA2", "DATA3", "DATA4", "DATA5", "DATA6")
 
 	for _, c := range []struct{ level, disks, survives int }{{0, 2, 0}, {6, 4, 2}, {10, 4, 1}} {
 		serials := []string{"DATA0", "DATA1", "DATA2", "DATA3"}[:c.disks]
@@ -57,12 +70,105 @@ func TestArraysOfDisks(t *testing.T) {
 		err := b.Call(ctx, http.MethodPost, "/disks/"+a.Disk+"/format", ask, nil)
 		return err == nil, err
 	})
-	b.until(t, time.Minute, "the volume is mounted", func(ctx context.Context) (bool, error) {
-		s, err := b.Status(ctx)
-		return met(slices.ContainsFunc(s.Volumes, func(v api.Volume) bool { return v.Disk == a.Disk && v.Status == api.VolumeStatusMounted }), err, s.Volumes)
-	})
+	b.recording(t)
+	b.footage(t, b.cameras["gate"], time.Now())
 	b.healthy(t, "DATA4", "DATA5")
+	films := func(what string, limit time.Duration, ok func(api.Array) bool) api.Array {
+		t.Helper()
+		return b.array(t, "films", limit, what, ok)
+	}
+	whole := func(a api.Array) bool { return a.Status == api.ArrayStatusRunning && a.Sync.Action == "" }
+	films("in order", time.Minute, whole)
+
+	pulled := time.Now()
+	if err := b.VM.RemoveDisk(t.Context(), "data1"); err != nil {
+		t.Fatal(err)
+	}
+	films("degraded", said, func(a api.Array) bool { return a.Status == api.ArrayStatusDegraded })
+	t.Logf("degraded said after %.1f s", time.Since(pulled).Seconds())
+	filling := films("filling its spare", time.Minute, func(a api.Array) bool { return a.Sync.Action == "recover" && a.Sync.KBps > 0 && a.Sync.LeftMs > 0 })
+	t.Logf("filling: %s, %+v", states(filling), filling.Sync)
+	b.goesOn(t, 2*time.Second)
+	if got := states(films("whole by its spare", 2*time.Minute, whole)); got != "DATA0 good, DATA3 good, DATA2 good" {
+		t.Errorf("by its spare: %s", got)
+	}
+
+	// A disk is exchanged for another one, and is free then. Without its serial nothing is taken out.
+	b.changeArray(t, a.ID, api.ArrayChange{Action: api.ArrayChangeActionReplace, Disk: b.meant(t, "DATA0"), With: b.meant(t, "DATA4")})
+	films("whole with another disk", 2*time.Minute, func(a api.Array) bool {
+		return whole(a) && strings.HasPrefix(states(a), "DATA4 good, DATA3 good, DATA2 good")
+	})
+	wrong := api.ArrayChange{Action: api.ArrayChangeActionRemove, Disk: api.MeantDisk{ID: b.meant(t, "DATA0").ID, ConfirmSerial: "DATA2"}}
+	if err := b.Call(t.Context(), http.MethodPost, "/arrays/"+a.ID+"/change", wrong, nil); err == nil || !strings.Contains(err.Error(), "Nothing was changed") {
+		t.Errorf("removed by a wrong serial: %v", err)
+	}
+	b.changeArray(t, a.ID, api.ArrayChange{Action: api.ArrayChangeActionRemove, Disk: b.meant(t, "DATA0")})
+	films("without the disk", time.Minute, func(a api.Array) bool { return whole(a) && len(a.Members) == 3 })
+	b.goesOn(t, time.Second)
+	b.unbroken(t, "gate")
+	var events []api.DiskEvent
+	if err := b.Call(t.Context(), http.MethodGet, "/disk-events", nil, &events); err != nil || !slices.ContainsFunc(events, func(e api.DiskEvent) bool { return strings.Contains(e.Text, "2 of 3 disks") }) {
+		t.Errorf("no event of the degraded array: %+v, %v", events, err)
+	}
+
+	// It grows by a disk, and the volume with it.
+	before := b.sizeOf(t, a.Disk)
+	b.changeArray(t, a.ID, api.ArrayChange{Action: api.ArrayChangeActionGrow, Disks: []api.MeantDisk{b.meant(t, "DATA6")}})
+	films("grown", 2*time.Minute, func(g api.Array) bool {
+		return whole(g) && len(g.Members) == 4 && g.SizeBytes > a.SizeBytes+a.SizeBytes/3
+	})
+	b.until(t, time.Minute, "the volume has grown", func(ctx context.Context) (bool, error) { return b.sizeOf(t, a.Disk) > before+before/3, nil })
+	b.goesOn(t, time.Second)
+	b.unbroken(t, "gate")
+	b.createArray(t, api.ArrayRequest{Level: 1, Name: "pair"}, "DATA0", "DATA5")
+	footage := b.firstMs(t)["gate"]
 	b.powerOff(t)
+
+	// One disk is replaced by a blank one while the machine is off; that which was pulled is plugged in again, and is behind.
+	b.blank(t, "data2", cfg.DiskBytes[2])
+	b.boot(t)
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	films("started without a disk", 30*time.Second, func(a api.Array) bool { return a.Status == api.ArrayStatusDegraded && a.Disk != "" })
+	if got := states(b.array(t, "pair", said, "started", func(a api.Array) bool { return a.Status == api.ArrayStatusRunning })); got != "DATA0 good, DATA5 good" {
+		t.Errorf("pair: %s", got)
+	}
+	b.waited(t)
+	b.recording(t)
+	if got := b.firstMs(t)["gate"]; got != footage {
+		t.Errorf("footage begins at %d, want %d, from before the restart", got, footage)
+	}
+	b.powerOff(t)
+
+	// Another machine shows them, and starts one when it is told to.
+	b.Board = otherBoard
+	b.boot(t)
+	if err := b.SetUp(t.Context(), b.greeting.SetupCode, owner, password); err != nil { // its accounts are on the array
+		t.Fatal(err)
+	}
+	foreign := func(a api.Array) bool { return a.Status == api.ArrayStatusForeign && a.Disk == "" }
+	films("shown as another machine's", said, foreign)
+	pair := b.array(t, "pair", said, "shown as another machine's", foreign)
+	b.changeArray(t, pair.ID, api.ArrayChange{Action: api.ArrayChangeActionAdopt, ConfirmName: "pair"})
+	b.array(t, "pair", 30*time.Second, "taken over", func(a api.Array) bool { return a.Status == api.ArrayStatusRunning && a.Disk != "" })
+	films("still another machine's", said, foreign)
+	b.powerOff(t)
+}
+
+// sizeOf is how large the volume on a disk is.
+func (b *bench) sizeOf(t *testing.T, disk string) int64 {
+	t.Helper()
+	s, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range s.Volumes {
+		if v.Disk == disk {
+			return v.SizeBytes
+		}
+	}
+	return 0
 }
 
 // states are an array's disks with their states, in a line.
@@ -72,6 +178,32 @@ func states(a api.Array) string {
 		all = append(all, fmt.Sprintf("%s %s", d.Serial, d.State))
 	}
 	return strings.Join(all, ", ")
+}
+
+// blank makes a disk of the machine, which is off, an empty one.
+func (b *bench) blank(t *testing.T, disk string, size int64) {
+	t.Helper()
+	file := filepath.Join(filepath.Dir(b.ConsoleLog()), disk+".raw")
+	if err := os.Truncate(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var arrayStarted = regexp.MustCompile(`\[ *([0-9.]+)\] system: array (films|pair): runs`)
+
+// waited compares when the arrays started, as the console says: the whole one at once, the other after a while.
+func (b *bench) waited(t *testing.T) {
+	t.Helper()
+	at := map[string]float64{}
+	for _, m := range arrayStarted.FindAllStringSubmatch(b.VM.Console().Text(), -1) {
+		at[m[2]], _ = strconv.ParseFloat(m[1], 64)
+	}
+	if lead := at["films"] - at["pair"]; len(at) != 2 || lead < 3 || lead > 15 {
+		t.Errorf("arrays started at %v s, want films about 5 s after pair", at)
+	}
 }
 
 // disks waits until disks are there, and blank.
@@ -173,6 +305,13 @@ func (b *bench) array(t *testing.T, name string, limit time.Duration, awaited st
 		return true, err
 	})
 	return got
+}
+
+func (b *bench) changeArray(t *testing.T, id string, change api.ArrayChange) {
+	t.Helper()
+	if err := b.Call(t.Context(), http.MethodPost, "/arrays/"+id+"/change", change, nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (b *bench) deleteArray(t *testing.T, a api.Array) {

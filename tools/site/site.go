@@ -62,6 +62,8 @@ type Site struct {
 	Firmware vm.Firmware
 	// RTC is what the machine's battery clock says when it is switched on next, as 2019-03-01T12:00:00; empty: the time.
 	RTC string
+	// Board is the UUID of the machine's board, from the next boot on; empty: it has none.
+	Board string
 
 	cfg    Config
 	log    *slog.Logger
@@ -137,6 +139,9 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	}
 	if s.Swapped {
 		slices.Reverse(cfg.NICs)
+	}
+	if s.Board != "" {
+		cfg.Extra = append(cfg.Extra, "-uuid", s.Board)
 	}
 	if s.RTC != "" {
 		cfg.Extra = append(cfg.Extra, "-rtc", "base="+s.RTC)
