@@ -22,8 +22,9 @@ import (
 )
 
 // TestMachineIsInstalledAndStartsFromItsDisk starts from a CD, is set up, and installs itself on a blank disk, with a data volume.
-// It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. With half of a
-// slot overwritten it starts from the other one, by UEFI with Secure Boot.
+// It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. It is updated, to
+// a version that does not work, and to one that does. With half of that one's slot overwritten it starts from the other one, by
+// UEFI with Secure Boot.
 func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30}, Cameras: []rtspcam.Config{
 		{ID: "avc", Video: video(content.H264, 1, 500_000)},
@@ -51,12 +52,15 @@ func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 			t.Errorf("%s: the first footage is of %d, was of %d", own, first, firstMs[own])
 		}
 	}
+	b.returns(t)
+	b.confirms(t)
+	b.recording(t)
 	b.powerOff(t)
 
-	tear(t, filepath.Join(filepath.Dir(b.ConsoleLog()), "data0.raw"))
+	tear(t, filepath.Join(filepath.Dir(b.ConsoleLog()), "data0.raw"), layout.SlotB)
 	b.Firmware = vm.SecureBoot
 	b.boot(t)
-	b.installed(t, fingerprint, zone, "b", system)
+	b.installed(t, fingerprint, zone, "a", system)
 	b.powerOff(t)
 }
 
@@ -160,8 +164,8 @@ func (b *bench) installed(t *testing.T, fingerprint, zone, slot, system string) 
 	}
 }
 
-// tear leaves slot A as an update leaves it that was cut short: its first block is gone, and half of the rest is another's.
-func tear(t *testing.T, disk string) {
+// tear leaves a slot as an update leaves it that was cut short: its first block is gone, and half of the rest is another's.
+func tear(t *testing.T, disk string, slot layout.Role) {
 	t.Helper()
 	f, err := os.OpenFile(disk, os.O_RDWR, 0)
 	if err != nil {
@@ -176,8 +180,8 @@ func tear(t *testing.T, disk string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, _ := table.Part(layout.SlotA)
-	if _, err := f.WriteAt(make([]byte, 20<<20), a.Start); err != nil {
+	p, _ := table.Part(slot)
+	if _, err := f.WriteAt(make([]byte, 20<<20), p.Start); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -139,10 +139,15 @@ func (c *Client) once(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Origin", c.base)
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return c.send(req)
+}
+
+// send sends a request; a refusal is an *Error.
+func (c *Client) send(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Origin", c.base)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -154,7 +159,7 @@ func (c *Client) once(ctx context.Context, method, path string, in any) (*http.R
 	e := &Error{Status: resp.StatusCode}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if json.Unmarshal(text, &e.Detail) != nil || e.Detail.Message == "" {
-		e.Detail.Message = fmt.Sprintf("%s %s: %s: %s", method, path, resp.Status, text)
+		e.Detail.Message = fmt.Sprintf("%s %s: %s: %s", req.Method, req.URL.Path, resp.Status, text)
 	}
 	return nil, e
 }

@@ -1,0 +1,126 @@
+//go:build whole
+
+package machine
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/tools/appliance"
+)
+
+// variant makes of the image that was built another version, which says that it was built so much later.
+func variant(t *testing.T, version, later, options string) *os.File {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), version+".img")
+	cmd := exec.Command("go", "run", "./image", "variant", "-out", "build", "-version", version, "-later="+later, "-options", options, "-to", file)
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// slots are the versions in the slot that runs, and in the other one.
+func (b *bench) slots(t *testing.T) (running, other api.UpdateSlot, u api.Update) {
+	t.Helper()
+	b.until(t, time.Minute, "the slots are known", func(ctx context.Context) (bool, error) {
+		u = api.Update{}
+		err := b.Call(ctx, http.MethodGet, "/update", nil, &u)
+		return err == nil && u.Possible && len(u.Slots) == 2, err
+	})
+	return u.Slots[0], u.Slots[1], u
+}
+
+// update sends an update and has it started.
+func (b *bench) update(t *testing.T, image *os.File, version string, withinSeconds int) {
+	t.Helper()
+	before, _, _ := b.slots(t)
+	began := time.Now()
+	if offer, err := b.SendUpdate(t.Context(), image); err != nil || offer.Version != version || offer.Relation != api.UpdateOfferRelationNewer {
+		t.Fatalf("%+v, %v", offer, err)
+	}
+	t.Logf("sending and writing an update took %.1f s", time.Since(began).Seconds())
+	if running, other, u := b.slots(t); running != before || other.Version != version || other.State != api.UpdateSlotStateEmpty || u.Writing.Status != api.UpdateWritingStatusDone {
+		t.Fatalf("it runs %+v, in the other slot is %+v; %+v", running, other, u)
+	}
+	if err := b.Call(t.Context(), http.MethodPost, "/update/try", api.UpdateTry{Version: version, WithinSeconds: withinSeconds}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// says waits for a line of the console, logs in anew, and returns what the newest trial came to.
+func (b *bench) says(t *testing.T, line string) api.UpdateOutcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(line)); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, 2*time.Minute, "the administrator can log in", func(ctx context.Context) (bool, error) {
+		err := b.Login(ctx, owner, password)
+		return err == nil, err
+	})
+	_, _, u := b.slots(t)
+	if len(u.History) == 0 {
+		t.Fatalf("no outcome: %+v", u)
+	}
+	return u.History[0]
+}
+
+// returns has a version tried that finds no network card: it notices that its camera is not recorded, and gives way.
+func (b *bench) returns(t *testing.T) {
+	t.Helper()
+	before, _, _ := b.slots(t)
+	old := variant(t, "ancient", "-24h", "")
+	var refused *appliance.Error
+	if _, err := b.SendUpdate(t.Context(), old); !errors.As(err, &refused) || refused.Detail.Code != "older" {
+		t.Errorf("an older version: %v", err)
+	}
+	b.update(t, variant(t, "deaf", "1m", "modprobe.blacklist=virtio_net"), "deaf", 60)
+	began := time.Now()
+	o := b.says(t, `update: returned to version .* because version deaf did not work`)
+	t.Logf("from the restart until the machine has returned from a version that does not work, of which 60 s were its own: %.1f s", time.Since(began).Seconds())
+	if o.Result != api.UpdateOutcomeResultReturned || o.From != before.Version || o.To != "deaf" || !strings.HasPrefix(o.Reason, "1 of 1 cameras") {
+		t.Errorf("%+v", o)
+	}
+	running, other, _ := b.slots(t)
+	if running != before || other.Version != "deaf" || other.State != api.UpdateSlotStateBad {
+		t.Errorf("it runs %+v, in the other slot is %+v", running, other)
+	}
+	if s, err := b.Status(t.Context()); err != nil || !slices.Equal(s.Clock.ConfiguredServers, []string{"ntp.example.com"}) {
+		t.Errorf("settings: %+v, %v", s.Clock, err)
+	}
+	b.recording(t)
+}
+
+// confirms has a version tried that works.
+func (b *bench) confirms(t *testing.T) {
+	t.Helper()
+	before, _, _ := b.slots(t)
+	b.update(t, variant(t, "next", "2m", ""), "next", 0)
+	o := b.says(t, `update: version next works, and is confirmed`)
+	t.Logf("from the restart to the confirmation: %.1f s", float64(o.TookMs)/1000)
+	if o.Result != api.UpdateOutcomeResultConfirmed || o.From != before.Version || o.To != "next" || o.By != owner {
+		t.Errorf("%+v", o)
+	}
+	running, other, _ := b.slots(t)
+	if running.Version != "next" || running.State != api.UpdateSlotStateConfirmed || other.Version != before.Version || other.State != api.UpdateSlotStateConfirmed {
+		t.Errorf("it runs %+v, in the other slot is %+v", running, other)
+	}
+}
