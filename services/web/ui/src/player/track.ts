@@ -116,11 +116,14 @@ export class Track {
         last,
       );
       let sample = this.sample(place);
+      // Running forwards, time does not go back: where only every so many pictures are wanted, what is on show may be newer.
+      const newer = (timeUs: number) => playing && rate > 0 && timeUs <= this.shownUs && this.shownUs <= us;
+      if (newer(sample.timeUs)) return 'ready';
       let frame = this.decoding.frame(sample);
       for (const one of playing && rate > 0 && !frame ? keep : []) {
         const before = this.sample(one);
         if (us - before.timeUs > (cameras > 1 ? 2 * before.durationUs : lateUs) * rate) break;
-        if (before.timeUs <= this.shownUs && this.shownUs <= us) return 'ready'; // what is on show is no older
+        if (newer(before.timeUs)) return 'ready';
         frame = this.decoding.frame(before);
         if (frame) {
           sample = before;
