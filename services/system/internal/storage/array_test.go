@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,8 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"vigie/internal/api"
-	"vigie/internal/atomicfile"
 	"vigie/services/raid/raidapi"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/diskbook"
@@ -184,14 +186,24 @@ func (r *raid) runs(members map[string]string, files map[string]string) {
 		slot, state, _ := strings.Cut(state, " ")
 		all["dev-"+name+"/slot"], all["dev-"+name+"/state"] = slot, state
 	}
+	// A kernel's files change together: who has read a new one finds no old one after it.
+	dir := filepath.Join(r.sys, "sys/block/md0/md")
+	next := dir + ".next"
+	if err := os.CopyFS(next, os.DirFS(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.t.Fatal(err)
+	}
 	for name, text := range all {
-		path := filepath.Join(r.sys, "sys/block/md0/md", name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		path := filepath.Join(next, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text+"\n"), 0o644)); err != nil {
 			r.t.Fatal(err)
 		}
-		if err := atomicfile.Write(path, []byte(text+"\n"), 0o644); err != nil { // a kernel's file is never half there
-			r.t.Fatal(err)
-		}
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.Rename(next, dir)
+	}
+	if err := errors.Join(err, os.RemoveAll(next)); err != nil {
+		r.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(r.sys, "sys/block/md0/stat"), []byte("0 0 0 0 1 0 8 900 0 0 0\n"), 0o644); err != nil {
 		r.t.Fatal(err)
@@ -395,6 +407,14 @@ func TestAnArrayGrowsAndGetsItsLogAgain(t *testing.T) {
 	files["component_size"] = "65536" // and its disks are larger by now
 	r.runs(members, files)
 	r.untilAsked("log on md0")
-	r.until("at rest", func(api.Status) bool { return grow() == nil })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // nobody tells when it is at rest
+		err := grow()
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is not at rest: %v", err)
+		}
+	}
 	r.untilAsked("size md0")
 }
