@@ -104,6 +104,11 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
+	return read(resp, method, path, out)
+}
+
+// read decodes an answer into out, when not nil, and closes it.
+func read(resp *http.Response, method, path string, out any) error {
 	defer resp.Body.Close()
 	if out == nil {
 		_, err := io.Copy(io.Discard, resp.Body)

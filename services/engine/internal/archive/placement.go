@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -120,10 +121,7 @@ func (a *Archive) lightest(camera string, tried map[string]bool, retired bool) *
 // misplaced says which cameras are not recorded where they are to be.
 func (a *Archive) misplaced() (out []string) {
 	a.mu.Lock()
-	home := make(map[string]string, len(a.home))
-	for camera, volume := range a.home {
-		home[camera] = volume
-	}
+	home := maps.Clone(a.home)
 	a.mu.Unlock()
 	elsewhere := map[string][]string{} // pinned to, and the cameras' names
 	for camera, volume := range home {

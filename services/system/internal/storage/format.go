@@ -145,12 +145,9 @@ func (m *Manager) finish(d *disk, err error) {
 		d.op.Status, d.op.Message = api.OperationStatusDone, "The disk is a data volume now."
 		return
 	}
-	d.op.Status, d.op.Message = api.OperationStatusFailed, "It failed: "+firstLine(err)+"."
-	switch {
-	case errors.Is(err, volume.ErrInUse):
+	d.op.Status, d.op.Message = api.OperationStatusFailed, failure(err)
+	if errors.Is(err, volume.ErrInUse) {
 		d.op.Message = "Something uses the disk (it is mounted, or part of an array). Nothing was changed."
-	case errors.Is(err, volume.ErrSwapped):
-		d.op.Message = "Another disk has taken this one's place. Nothing was changed."
 	}
 	m.cfg.Log.Error("format", "disk", d.dev.Serial, "err", err)
 	m.say(d, "formatting failed: %s", firstLine(err))

@@ -252,13 +252,7 @@ func (m *Manager) endInstall(d *disk, err error) {
 		m.say(d, "Vigie is installed; take the medium out and restart")
 		return
 	}
-	d.op.Status, d.op.Message = api.OperationStatusFailed, "It failed: "+firstLine(err)+"."
-	switch {
-	case errors.Is(err, volume.ErrInUse):
-		d.op.Message = "Something uses the disk. Nothing was changed."
-	case errors.Is(err, volume.ErrSwapped):
-		d.op.Message = "Another disk has taken this one's place. Nothing was changed."
-	}
+	d.op.Status, d.op.Message = api.OperationStatusFailed, failure(err)
 	m.cfg.Log.Error("install", "disk", d.dev.Serial, "err", err)
 	m.say(d, "installing failed: %s", firstLine(err))
 }

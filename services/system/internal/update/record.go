@@ -118,6 +118,11 @@ func (r record) encode() ([]byte, error) {
 // done takes the trial off the record, with what came of it.
 func (r *record) done(o outcome) {
 	r.Trial = nil
+	r.note(o)
+}
+
+// note remembers an outcome, and forgets the oldest of too many.
+func (r *record) note(o outcome) {
 	r.History = append([]outcome{o}, r.History...)
 	r.History = r.History[:min(len(r.History), mostOutcomes)]
 }

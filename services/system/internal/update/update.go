@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -278,11 +279,7 @@ func (u *Updater) isSettled() bool {
 func (u *Updater) paths() map[string]string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	out := map[string]string{}
-	for id, path := range u.volumes {
-		out[id] = path
-	}
-	return out
+	return maps.Clone(u.volumes)
 }
 
 // everywhere does something on each volume, side by side, and waits for patience: a dying disk's goes on by itself. It returns
@@ -320,7 +317,7 @@ const patience = 10 * time.Second
 // newest sorts offers by their builds.
 func newest(a, b *offer) int { return cmp.Compare(b.image.BuiltS, a.image.BuiltS) }
 
-// drop keeps the number of offers down; u.mu is held.
+// remember adds an offer, and forgets the oldest of too many; u.mu is held.
 func (u *Updater) remember(o *offer) {
 	const most = 16
 	u.offers = append(u.offers, o)

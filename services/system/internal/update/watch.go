@@ -269,7 +269,7 @@ func (w *watch) states(ctx context.Context, change func(loader.Slots) (loader.Sl
 	return u.set(d, slots)
 }
 
-// carryOut does what was planned for now.
+// carryOut does what was planned, now that its time has come.
 func (w *watch) carryOut(ctx context.Context, p plan) {
 	u := w.u
 	err := u.named(p.To)
@@ -278,7 +278,7 @@ func (w *watch) carryOut(ctx context.Context, p plan) {
 			Reason: "The machine was off when it was planned for."}
 		if err := u.change(func(r *record) {
 			r.Plan = nil
-			r.History = append([]outcome{o}, r.History...)[:min(len(r.History)+1, mostOutcomes)]
+			r.note(o)
 		}); err != nil {
 			u.cfg.Log.Error("record of updates", "err", err)
 		}
