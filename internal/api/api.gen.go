@@ -2098,6 +2098,9 @@ type Camera struct {
 	Enabled     bool   `json:"enabled"`
 	HasPassword bool   `json:"hasPassword"`
 
+	// HasSub It has a second stream
+	HasSub bool `json:"hasSub"`
+
 	// ID Example: k3f9x2ab
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -2113,8 +2116,10 @@ type Camera struct {
 	// Transport How the media come: `tcp` within the RTSP connection, `udp`, `multicast`, `http` (RTSP tunnelled through HTTP). With an `rtsps`
 	// address all goes through TLS, and `http` is HTTPS. `auto` takes the first that works of tcp, udp, http. Absent in a request: as it was
 	Transport Transport `json:"transport"`
-	URL       string    `json:"url"`
-	Username  string    `json:"username,omitempty,omitzero"`
+
+	// URL Empty, like the other fields about the connection, for who does not administer
+	URL      string `json:"url"`
+	Username string `json:"username,omitempty,omitzero"`
 }
 
 // CameraRequest defines model for CameraRequest.
@@ -4400,7 +4405,12 @@ type UpdateWritingStatus string
 
 // User defines model for User.
 type User struct {
-	CreatedMs int64 `json:"createdMs"`
+	// AllCameras He sees all, those yet to come too. An administrator always does
+	AllCameras bool `json:"allCameras"`
+
+	// Cameras Ids of those that he sees otherwise
+	Cameras   []string `json:"cameras"`
+	CreatedMs int64    `json:"createdMs"`
 
 	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
 	// watches and plays; a guard watches.
@@ -4411,9 +4421,13 @@ type User struct {
 	Username string `json:"username"`
 }
 
-// UserChange defines model for UserChange.
+// UserChange What is absent stays as it is.
 type UserChange struct {
-	Password string `json:"password,omitempty,omitzero"`
+	AllCameras *bool `json:"allCameras,omitempty"`
+
+	// Cameras Ids; count where `allCameras` is false
+	Cameras  []string `json:"cameras,omitempty,omitzero"`
+	Password string   `json:"password,omitempty,omitzero"`
 
 	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
 	// watches and plays; a guard watches.
@@ -4422,7 +4436,12 @@ type UserChange struct {
 
 // UserRequest defines model for UserRequest.
 type UserRequest struct {
-	Password string `json:"password"`
+	// AllCameras Absent: true
+	AllCameras *bool `json:"allCameras,omitempty"`
+
+	// Cameras Ids; count where `allCameras` is false
+	Cameras  []string `json:"cameras,omitempty,omitzero"`
+	Password string   `json:"password"`
 
 	// Profile A user's set of rights: the administrator's are all; an operator watches, plays, exports, protects and records; a viewer
 	// watches and plays; a guard watches.

@@ -110,6 +110,8 @@ type running struct {
 	spec   *openapi3.T
 	router routers.Router
 	tried  map[string]bool
+	// only, when not nil, are the cameras that who asks is limited to; he administers nothing.
+	only *string
 }
 
 func start(t *testing.T, room *machineRoom) *running {
@@ -165,6 +167,10 @@ func (e *running) do(operation, method, path, body string, status int, code stri
 	req.RequestURI = ""
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Vigie-User", "ann")
+	if e.only != nil {
+		req.Header.Set("Vigie-Cameras", *e.only)
+		req.Header.Set("Vigie-Rights", "watch,play,export,protect,record")
+	}
 	resp, err := e.ask.Transport().RoundTrip(req)
 	if err != nil {
 		e.t.Fatal(err)

@@ -3,6 +3,7 @@
 //
 //   url, username, password
 //   camera               id
+//   other                id of a camera that the viewer is not to see
 //   shots, node
 import { ask, at, context, end, given, login, must, page, shots, step, until } from './stage.mjs';
 
@@ -27,9 +28,14 @@ await step('an administrator adds a viewer', async () => {
   await at('user-submit').click();
   await until('a refusal', async () => (await at('user-dialog').innerText()).includes('may hold letters'));
   await at('user-name').fill('vera');
+  await at('user-dialog').locator('.switch', { has: at('user-all') }).click();
+  await at('user-submit').click();
+  await until('a refusal', async () => (await at('user-dialog').innerText()).includes('Choose the cameras'));
+  await at('user-cameras').locator('label').first().click();
   await shots('user-dialog');
   await at('user-submit').click();
   await row('vera').waitFor();
+  must((await row('vera').innerText()).includes('only Gate'), 'her cameras are not named');
   await row('vera').scrollIntoViewIfNeeded();
   await shots('users');
 });
@@ -51,6 +57,9 @@ await step('the viewer finds live pictures and recordings, and nothing to change
   await page.goto(new URL('/system', given.url).href);
   await until('the first page in its place', async () => (await at('tile').count()) === 1);
   for (const what of ['/users', '/exports', '/network']) must((await ask(what)).code === 'no_right', `she may read ${what}`);
+  const seen = await ask('/cameras');
+  must(seen.length === 1 && seen[0].id === given.camera, `she sees ${JSON.stringify(seen)}`);
+  must((await ask(`/cameras/${given.other}`)).code === 'no_camera', 'she sees the other camera');
 });
 
 await step('another profile counts at once', async () => {

@@ -24,6 +24,7 @@ import (
 )
 
 func TestEveryFrameSentIsRecordedOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	aac := &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}
 	pcma := &content.Audio{Codec: content.PCMA, SampleRate: 8000, Channels: 1}
 	pcmu := &content.Audio{Codec: content.PCMU, SampleRate: 8000, Channels: 1}
@@ -139,6 +140,7 @@ func gstCamera(t *testing.T, pipeline string) string {
 }
 
 func TestGStreamerCameraIsRecordedWithoutAGap(t *testing.T) {
+	t.Parallel()
 	for name, pipeline := range map[string]string{
 		"h264 and aac":  "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=20/1 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph264pay name=pay0 pt=96 audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! rtpmp4gpay name=pay1 pt=97 )",
 		"h265 and pcmu": "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=20/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph265pay name=pay0 pt=96 audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0 )",
@@ -252,6 +254,7 @@ func TestBadCamerasSayWhyAndCostTheGoodOneNothing(t *testing.T) {
 }
 
 func TestCameraThatBreaksOffIsRecordedAgain(t *testing.T) {
+	t.Parallel()
 	s := cameras(t, rtspcam.Config{ID: "cam", Video: video(content.H264, 1)})
 	r := record(t, 1)
 	c := r.add(t, s, "cam")

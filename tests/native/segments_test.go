@@ -18,6 +18,7 @@ import (
 
 // TestFilesEndAtTheLimitsOfTheirCamera: one by length, one by size, each at a keyframe, without losing or repeating a frame.
 func TestFilesEndAtTheLimitsOfTheirCamera(t *testing.T) {
+	t.Parallel()
 	large := video(content.H264, 2)
 	large.Bitrate = 8_000_000
 	s := cameras(t,

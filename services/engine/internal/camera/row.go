@@ -123,7 +123,7 @@ func (row Row) With(r api.CameraRequest) (Row, error) {
 // api is the row as the API shows it, without its state.
 func (row Row) api() api.Camera {
 	return api.Camera{ID: row.ID, Name: row.Name, URL: row.URL, Username: row.Username, Enabled: row.Enabled,
-		HasPassword: row.Password != "", CreatedMs: row.CreatedMs, SubURL: row.SubURL, Transport: row.Transport,
+		HasPassword: row.Password != "", CreatedMs: row.CreatedMs, SubURL: row.SubURL, HasSub: row.SubURL != "", Transport: row.Transport,
 		Certificate: row.Certificate, Audio: row.Audio, Recording: row.Plan.api(), Retention: row.Retention.api()}
 }
 

@@ -27,12 +27,12 @@ type Archive interface {
 	Lift(id, by string) error
 }
 
-func (s *server) pastCameras(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) pastCameras(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.Past()
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, list)
+	answer.JSON(w, http.StatusOK, within(sightOf(r), list, func(c api.PastCamera) string { return c.ID }))
 	return nil
 }
 
@@ -70,18 +70,25 @@ func instant(r *http.Request, name string) (int64, error) {
 	return ms, nil
 }
 
+func noSegment() *answer.Problem {
+	return answer.Refuse(http.StatusNotFound, "no_segment", "This recording does not exist; it may have been deleted to make room.")
+}
+
 // segmentFile sends a segment as it is on disk; one that is being written, as far as it is known to be on disk.
 func (s *server) segmentFile(w http.ResponseWriter, r *http.Request) error {
 	f, err := s.Archive.Open(r.PathValue("segment"))
 	switch {
 	case errors.Is(err, archive.ErrNoSegment):
-		return answer.Refuse(http.StatusNotFound, "no_segment", "This recording does not exist; it may have been deleted to make room.")
+		return noSegment()
 	case errors.Is(err, archive.ErrAbsent):
 		return answer.Refuse(http.StatusServiceUnavailable, "volume_absent", "The volume with this recording is not connected, or cannot be used now.")
 	case err != nil:
 		return err
 	}
 	defer f.File.Close()
+	if !sightOf(r).sees(f.Camera) {
+		return noSegment()
+	}
 	start := time.UnixMilli(f.StartMs).UTC()
 	w.Header().Set("Content-Type", "video/x-matroska")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.mkv"`, f.Camera, start.Format("20060102T150405Z"), f.Stream))

@@ -18,10 +18,15 @@ type Cameras interface {
 	Test(ctx context.Context, r api.CameraTestRequest) (api.CameraTest, error)
 }
 
-func (s *server) listCameras(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) listCameras(w http.ResponseWriter, r *http.Request) error {
 	cams, err := s.Cameras.List()
 	if err != nil {
 		return err
+	}
+	see := sightOf(r)
+	cams = within(see, cams, func(c api.Camera) string { return c.ID })
+	for i, c := range cams {
+		cams[i] = see.describe(c)
 	}
 	answer.JSON(w, http.StatusOK, cams)
 	return nil
@@ -62,7 +67,7 @@ func (s *server) getCamera(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, cam)
+	answer.JSON(w, http.StatusOK, sightOf(r).describe(cam))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
@@ -19,15 +20,30 @@ type Exports interface {
 	SigningKey() (api.SigningKey, error)
 }
 
-func (s *server) listExports(w http.ResponseWriter, _ *http.Request) error {
-	answer.JSON(w, http.StatusOK, s.Exports.List())
+func (s *server) listExports(w http.ResponseWriter, r *http.Request) error {
+	see := sightOf(r)
+	answer.JSON(w, http.StatusOK, slices.DeleteFunc(s.Exports.List(), func(e api.Export) bool { return !see.seesExport(e) }))
 	return nil
+}
+
+// export is the one in the path, if all that it holds is in sight.
+func (s *server) export(r *http.Request) (api.Export, error) {
+	e, err := s.Exports.Get(r.PathValue("export"))
+	if err == nil && !sightOf(r).seesExport(e) {
+		return api.Export{}, answer.Refuse(http.StatusNotFound, "no_export", "There is no such export; it may have been removed.")
+	}
+	return e, err
 }
 
 func (s *server) addExport(w http.ResponseWriter, r *http.Request) error {
 	var req api.ExportRequest
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
+	}
+	for _, id := range req.Cameras {
+		if !sightOf(r).sees(id) {
+			return answer.Field("cameras", "no_camera", noCamera().Detail.Message)
+		}
 	}
 	e, err := s.Exports.Create(r.Context(), req, user(r))
 	if err != nil {
@@ -38,7 +54,7 @@ func (s *server) addExport(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) getExport(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.Exports.Get(r.PathValue("export"))
+	e, err := s.export(r)
 	if err != nil {
 		return err
 	}
@@ -47,7 +63,11 @@ func (s *server) getExport(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) deleteExport(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Exports.Remove(r.PathValue("export")); err != nil {
+	e, err := s.export(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Exports.Remove(e.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -55,7 +75,11 @@ func (s *server) deleteExport(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) exportFile(w http.ResponseWriter, r *http.Request) error {
-	return s.Exports.Download(w, r, r.PathValue("export"))
+	e, err := s.export(r)
+	if err != nil {
+		return err
+	}
+	return s.Exports.Download(w, r, e.ID)
 }
 
 func (s *server) signingKey(w http.ResponseWriter, _ *http.Request) error {

@@ -1,8 +1,8 @@
 // Package httpapi answers the paths of internal/api/openapi.yaml that are tagged "engine", over the engine's unix
 // socket. It reads and checks requests and words refusals; what is to be done is done by the parts it is given.
 //
-// It authenticates nobody: the socket's mode (0660, group vigie) says who may ask, and web checks sessions before it
-// proxies. Handlers run in net/http's goroutines.
+// It authenticates nobody: the socket's mode (0660, group vigie) says who may ask, and web checks sessions and rights before
+// it proxies. To the cameras that web says who asks may see it keeps itself (see sight). Handlers run in net/http's goroutines.
 package httpapi
 
 import (
@@ -13,7 +13,6 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/engine/internal/archive"
-	"vigie/services/engine/internal/camera"
 )
 
 // Parts is what the API is made of.
@@ -91,15 +90,6 @@ func New(p Parts) http.Handler {
 	}
 	maps.Copy(routes, s.relayRoutes())
 	return answer.Mux("engine", routes)
-}
-
-// cameraID returns the id in the path; one that cannot exist is refused before it becomes a folder name or a key.
-func cameraID(r *http.Request) (string, error) {
-	id := r.PathValue("camera")
-	if !camera.ValidID(id) {
-		return "", answer.Refuse(http.StatusNotFound, "no_camera", "There is no such camera; it may have been removed.")
-	}
-	return id, nil
 }
 
 func (s *server) live(w http.ResponseWriter, r *http.Request) error {

@@ -100,6 +100,6 @@ func (s *server) allCoverage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, list)
+	answer.JSON(w, http.StatusOK, within(sightOf(r), list, func(c api.Coverage) string { return c.Camera }))
 	return nil
 }

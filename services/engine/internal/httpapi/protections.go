@@ -7,7 +7,6 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
-	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/protection"
 )
 
@@ -25,15 +24,35 @@ func (s *server) usage(w http.ResponseWriter, _ *http.Request) error {
 
 func (s *server) listProtections(w http.ResponseWriter, r *http.Request) error {
 	id := r.URL.Query().Get("camera")
-	if id != "" && !camera.ValidID(id) {
-		return answer.Field("camera", "no_camera", "There is no such camera; it may have been removed.")
+	if id != "" {
+		if err := cameraField(r, "camera", id); err != nil {
+			return err
+		}
 	}
 	list, err := s.Archive.Protections(id)
 	if err != nil {
 		return err
 	}
-	answer.JSON(w, http.StatusOK, list)
+	answer.JSON(w, http.StatusOK, within(sightOf(r), list, func(p api.Protection) string { return p.Camera }))
 	return nil
+}
+
+// seesProtection refuses what is about a protection of a camera out of sight, as if there were none.
+func (s *server) seesProtection(r *http.Request) error {
+	see := sightOf(r)
+	if !see.limited {
+		return nil
+	}
+	list, err := s.Archive.Protections("")
+	if err != nil {
+		return err
+	}
+	for _, p := range within(see, list, func(p api.Protection) string { return p.Camera }) {
+		if p.ID == r.PathValue("protection") {
+			return nil
+		}
+	}
+	return refused(protection.ErrUnknown)
 }
 
 func (s *server) addProtection(w http.ResponseWriter, r *http.Request) error {
@@ -41,8 +60,8 @@ func (s *server) addProtection(w http.ResponseWriter, r *http.Request) error {
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	if !camera.ValidID(req.Camera) {
-		return answer.Field("camera", "no_camera", "There is no such camera; it may have been removed.")
+	if err := cameraField(r, "camera", req.Camera); err != nil {
+		return err
 	}
 	p, err := s.Archive.Protect(req, user(r))
 	if err != nil {
@@ -55,6 +74,9 @@ func (s *server) addProtection(w http.ResponseWriter, r *http.Request) error {
 func (s *server) putProtection(w http.ResponseWriter, r *http.Request) error {
 	var req api.ProtectionChange
 	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	if err := s.seesProtection(r); err != nil {
 		return err
 	}
 	p, err := s.Archive.Reprotect(r.PathValue("protection"), req, user(r))
@@ -80,6 +102,9 @@ func refused(err error) error {
 }
 
 func (s *server) deleteProtection(w http.ResponseWriter, r *http.Request) error {
+	if err := s.seesProtection(r); err != nil {
+		return err
+	}
 	if err := s.Archive.Lift(r.PathValue("protection"), user(r)); err != nil {
 		return refused(err)
 	}

@@ -55,6 +55,14 @@ type User struct {
 	ResetMs   int64  `json:"resetMs,omitempty"` // when the password was reset from the machine's console, the last time
 	// Profile is what the user may do. What was stored before there were profiles is an administrator's.
 	Profile rights.Profile `json:"profile,omitempty"`
+	Cameras rights.Cameras `json:"cameras,omitzero"`
+}
+
+// Change is what is to become of a user; what is zero stays as it is.
+type Change struct {
+	Profile rights.Profile
+	Cameras *rights.Cameras
+	Hash    string
 }
 
 // Store reads and writes accounts.
@@ -94,33 +102,38 @@ func (s *Store) AddFirst(username, hash string, now time.Time) error {
 	})
 }
 
-// Add adds a user, or returns ErrTaken.
-func (s *Store) Add(username, hash string, profile rights.Profile, now time.Time) (u User, err error) {
-	u = User{Username: username, Hash: hash, Profile: profile, CreatedMs: now.UnixMilli(), ChangedMs: now.UnixMilli()}
-	err = s.db.Update(func(tx Tx) error {
-		if tx.Get(users, []byte(strings.ToLower(username))) != nil {
+// Add adds a user, whose times it sets, or returns ErrTaken.
+func (s *Store) Add(u User, now time.Time) (User, error) {
+	u.CreatedMs, u.ChangedMs = now.UnixMilli(), now.UnixMilli()
+	return u, s.db.Update(func(tx Tx) error {
+		if tx.Get(users, []byte(strings.ToLower(u.Username))) != nil {
 			return ErrTaken
 		}
 		return put(tx, u)
 	})
-	return u, err
 }
 
-// Change gives a user another profile and another password hash; "" leaves either as it is. It returns ErrUnknown, or ErrLast
-// where no administrator would be left.
-func (s *Store) Change(username string, profile rights.Profile, hash string, now time.Time) (u User, err error) {
+// Change changes a user. It returns ErrUnknown, or ErrLast where no administrator would be left. Who becomes an administrator
+// sees all cameras from then on.
+func (s *Store) Change(username string, c Change, now time.Time) (u User, err error) {
 	err = s.db.Update(func(tx Tx) (err error) {
 		if u, err = get(tx, username); err != nil {
 			return err
 		}
-		if profile != "" && profile != u.Profile {
+		if c.Profile != "" && c.Profile != u.Profile {
 			if err := spared(tx, u); err != nil {
 				return err
 			}
-			u.Profile = profile
+			u.Profile = c.Profile
 		}
-		if hash != "" {
-			u.Hash, u.ChangedMs = hash, now.UnixMilli()
+		if c.Cameras != nil {
+			u.Cameras = *c.Cameras
+		}
+		if u.Profile == rights.Administrator {
+			u.Cameras = rights.Cameras{}
+		}
+		if c.Hash != "" {
+			u.Hash, u.ChangedMs = c.Hash, now.UnixMilli()
 		}
 		return put(tx, u)
 	})

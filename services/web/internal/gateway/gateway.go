@@ -2,8 +2,8 @@
 // included, and cancelled when the client goes.
 //
 // What goes on is chosen, not filtered: the headers that a service has a use for, Vigie-User with the name of who asks,
-// Vigie-Reached and Vigie-Reached-Port with the machine's address and port by which the request came, and Vigie-Connected-Ms
-// with the age of its connection.
+// Vigie-Rights with what he may do, Vigie-Cameras with those that he may see if he is limited to some, Vigie-Reached and Vigie-Reached-Port with the machine's
+// address and port by which the request came, and Vigie-Connected-Ms with the age of its connection.
 // Cookies, credentials and the browser's origin stay here. What comes back passes as it is, without cookies and without the
 // headers that the web service sets itself. A service that does not answer becomes an error in the API's shape. The gateway
 // trusts its caller to have checked session, origin and route, and bounds no bodies.
@@ -21,11 +21,18 @@ import (
 	"time"
 
 	"vigie/internal/answer"
+	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/routes"
 )
 
 // UserHeader names the user to the service behind.
 const UserHeader = "Vigie-User"
+
+// RightsHeader lists the rights of the user's profile, between commas, for what is told to some only.
+const RightsHeader = "Vigie-Rights"
+
+// CamerasHeader lists the ids of the only cameras that the user may see, between commas; absent: he may see all.
+const CamerasHeader = "Vigie-Cameras"
 
 // ReachedHeader tells the service behind by which of the machine's addresses the request came, so that it can warn of
 // a change that takes this address away.
@@ -76,7 +83,7 @@ type Gateway struct {
 	proxy     *httputil.ReverseProxy
 }
 
-type userKey struct{}
+type whoKey struct{}
 
 // New makes a Gateway to the service that listens on the unix socket; nothing is dialled yet.
 func New(service, socket string, log *slog.Logger) *Gateway {
@@ -104,9 +111,9 @@ func New(service, socket string, log *slog.Logger) *Gateway {
 // Close drops idle connections.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
-// Serve passes r on in the name of username.
-func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, username string) {
-	g.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, username)))
+// Serve passes r on in the name of a user.
+func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, who rights.Who) {
+	g.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoKey{}, who)))
 }
 
 func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
@@ -123,8 +130,15 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 		}
 	}
 	header.Set("User-Agent", "vigie-web")
-	if username, ok := pr.In.Context().Value(userKey{}).(string); ok && username != "" {
-		header.Set(UserHeader, username)
+	who, _ := pr.In.Context().Value(whoKey{}).(rights.Who)
+	var may []string
+	for _, right := range who.Profile.Rights() {
+		may = append(may, string(right))
+	}
+	header.Set(UserHeader, who.Name)
+	header.Set(RightsHeader, strings.Join(may, ","))
+	if who.Cameras.Limited {
+		header.Set(CamerasHeader, strings.Join(who.Cameras.Only, ","))
 	}
 	if local, ok := pr.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		header.Set(ReachedPortHeader, strconv.Itoa(local.Port))

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,10 +21,13 @@ import (
 	"github.com/coder/websocket"
 
 	"vigie/internal/api"
+	"vigie/services/web/internal/rights"
 )
 
-// behind runs a service on a unix socket and a server that passes everything on to it as user "admin".
-func behind(t *testing.T, service http.Handler) *httptest.Server {
+func admin() rights.Who { return rights.Who{Name: "admin", Profile: rights.Administrator} }
+
+// behind runs a service on a unix socket and a server that passes everything on to it as a user: "admin".
+func behind(t *testing.T, service http.Handler, who ...rights.Who) *httptest.Server {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "api.sock")
 	if service != nil {
@@ -37,7 +41,7 @@ func behind(t *testing.T, service http.Handler) *httptest.Server {
 		t.Cleanup(func() { s.Close(); <-done })
 	}
 	g := New("engine", socket, slog.New(slog.DiscardHandler))
-	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Serve(w, r, "admin") }))
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.Serve(w, r, append(who, admin())[0]) }))
 	front.Config.ConnContext = Connected
 	front.EnableHTTP2 = true
 	front.StartTLS()
@@ -63,7 +67,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"Cookie": "__Host-vigie=secret", "Authorization": "Basic secret", "Proxy-Authorization": "Basic secret",
-		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "Vigie-Reached": "192.0.2.66", "Vigie-Reached-Port": "1", "Vigie-Connected-Ms": "1", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
+		"Origin": "https://x", "Referer": "https://x/y", "Vigie-User": "root", "Vigie-Rights": "root", "Vigie-Cameras": "a", "Vigie-Reached": "192.0.2.66", "Vigie-Reached-Port": "1", "Vigie-Connected-Ms": "1", "X-Forwarded-For": "1.2.3.4", "Forwarded": "for=1",
 		"Sec-Fetch-Site": "same-origin", "X-Whatever": "1", "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`, "Accept-Encoding": "gzip",
 	} {
 		req.Header.Set(name, value)
@@ -88,7 +92,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	}
 	got.Header.Del("Vigie-Connected-Ms")
 	_, port, _ := strings.Cut(front.Listener.Addr().String(), ":")
-	want := map[string]string{"Vigie-User": "admin", "Vigie-Reached": "127.0.0.1", "Vigie-Reached-Port": port, "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
+	want := map[string]string{"Vigie-User": "admin", "Vigie-Rights": "watch,play,export,protect,record,administer", "Vigie-Reached": "127.0.0.1", "Vigie-Reached-Port": port, "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
 		"User-Agent": "vigie-web", "Content-Length": "7", "Accept-Encoding": "gzip"}
 	for name, values := range got.Header {
 		if want[name] != strings.Join(values, ",") {
@@ -102,6 +106,34 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	for name, value := range map[string]string{"Set-Cookie": "", "Content-Security-Policy": "", "Access-Control-Allow-Origin": "", "Vigie-Mime": "video/mp4", "Cache-Control": "no-store"} {
 		if got := resp.Header.Get(name); got != value {
 			t.Errorf("answer's %s: %q", name, got)
+		}
+	}
+}
+
+// TestTheServiceIsToldOfTheUsersCameras: of none at all too, which is not the same as all.
+func TestTheServiceIsToldOfTheUsersCameras(t *testing.T) {
+	for _, c := range []struct {
+		cameras rights.Cameras
+		want    []string
+	}{
+		{rights.Cameras{}, nil},
+		{rights.Cameras{Limited: true}, []string{""}},
+		{rights.Cameras{Limited: true, Only: []string{"a", "b"}}, []string{"a,b"}},
+	} {
+		var got []string
+		front := behind(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got = r.Header["Vigie-Cameras"]
+			if may := r.Header.Get("Vigie-Rights"); may != "watch,play" {
+				t.Errorf("a viewer may %q", may)
+			}
+		}), rights.Who{Name: "jane", Profile: rights.Viewer, Cameras: c.cameras})
+		resp, err := front.Client().Get(front.URL + "/api/v1/cameras")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: told %q", c.cameras, got)
 		}
 	}
 }
@@ -261,7 +293,7 @@ func TestAServiceThatDoesNotAnswerInTimeIsSaid(t *testing.T) {
 	defer g.Close()
 	g.transport.ResponseHeaderTimeout = 50 * time.Millisecond
 	w := httptest.NewRecorder()
-	g.Serve(w, httptest.NewRequest("GET", "https://x/api/v1/status", nil), "admin")
+	g.Serve(w, httptest.NewRequest("GET", "https://x/api/v1/status", nil), admin())
 	if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), `"system_slow"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -285,7 +317,7 @@ func TestATooLargeBodyIsSaidAndTheServiceIsSparedTheRest(t *testing.T) {
 	defer g.Close()
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1000)
-		g.Serve(w, r, "admin")
+		g.Serve(w, r, admin())
 	}))
 	defer front.Close()
 	resp, err := front.Client().Post(front.URL+"/api/v1/cameras", "application/json", struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 100_000))})

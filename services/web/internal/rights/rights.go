@@ -3,10 +3,17 @@
 // what nobody has thought of is the administrators'.
 //
 // The profiles are fixed: their names are stored with the accounts, and a newer one is read by an older version as no right
-// at all. Everything here is pure.
+// at all.
+//
+// Beside the profile a user can be limited to some cameras. Which of what a service tells is about a camera only that service
+// knows, so it is told the user's cameras (see gateway) and keeps to them. Administrators are never limited: they could lift it.
+// Everything here is pure.
 package rights
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Right is leave to do something, as the specification spells it.
 type Right string
@@ -60,3 +67,43 @@ func (p Profile) Valid() bool { return len(p.Rights()) > 0 }
 
 // May says whether the profile has a right.
 func (p Profile) May(r Right) bool { return r == Own || slices.Contains(p.Rights(), r) }
+
+// Who is a user, as the services behind know him.
+type Who struct {
+	Name    string
+	Profile Profile
+	Cameras Cameras
+}
+
+// Cameras are those that a user may see: all, those yet to come too, unless Limited.
+type Cameras struct {
+	Limited bool     `json:"limited,omitempty"`
+	Only    []string `json:"only,omitempty"` // ids, in order
+}
+
+// mostCameras is how many a user can be limited to.
+const mostCameras = 1000
+
+// Limit makes Cameras of ids as a client sends them. why says, as a sentence for the user, what is wrong with them. An id that
+// no camera has, or no longer, does no harm.
+func Limit(ids []string) (c Cameras, why string) {
+	switch {
+	case len(ids) == 0:
+		return c, "Choose the cameras that the user may see, or all."
+	case len(ids) > mostCameras:
+		return c, "These are too many cameras to choose one by one. Choose all instead."
+	}
+	for _, id := range ids {
+		if id == "" || len(id) > 32 || strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
+			return c, "There is no such camera; it may have been removed."
+		}
+	}
+	only := slices.Clone(ids)
+	slices.Sort(only)
+	return Cameras{Limited: true, Only: slices.Compact(only)}, ""
+}
+
+// Same says whether both are the same cameras.
+func (c Cameras) Same(other Cameras) bool {
+	return c.Limited == other.Limited && slices.Equal(c.Only, other.Only)
+}

@@ -24,6 +24,7 @@ import (
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/guard"
 	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/routes"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"
@@ -41,7 +42,7 @@ const (
 
 // Upstream passes a request on to another service in the name of a user.
 type Upstream interface {
-	Serve(w http.ResponseWriter, r *http.Request, username string)
+	Serve(w http.ResponseWriter, r *http.Request, who rights.Who)
 }
 
 // Config is what a Server is made of.
@@ -170,8 +171,10 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) e
 		}
 		return unauthorized()
 	}
+	var user accounts.User
 	if !spec {
-		if err := s.permit(session, route.Right); err != nil {
+		var err error
+		if user, err = s.permit(session, route.Right); err != nil {
 			return err
 		}
 	}
@@ -192,7 +195,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, path string) e
 		defer cancel()
 	}
 	upstream := map[string]Upstream{"system": s.System, "engine": s.Engine, "ntp": s.NTP, "ssh": s.SSH}[route.Service]
-	upstream.Serve(w, r.WithContext(ctx), session.Username)
+	upstream.Serve(w, r.WithContext(ctx), rights.Who{Name: session.Username, Profile: user.Profile, Cameras: user.Cameras})
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"vigie/internal/mirror"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/password"
+	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/routes"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"
@@ -27,7 +28,7 @@ const secret = "correct horse battery"
 // nowhere is an upstream that nothing must reach.
 type nowhere struct{ t *testing.T }
 
-func (n nowhere) Serve(_ http.ResponseWriter, r *http.Request, _ string) {
+func (n nowhere) Serve(_ http.ResponseWriter, r *http.Request, _ rights.Who) {
 	n.t.Errorf("%s went on", r.URL)
 }
 

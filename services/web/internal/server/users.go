@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"vigie/internal/answer"
@@ -14,22 +16,23 @@ import (
 	"vigie/services/web/internal/sessions"
 )
 
-// permit refuses what the session's user has no right to. It looks the user up each time, so that a change counts at once.
-func (s *Server) permit(session *sessions.Session, right rights.Right) error {
+// permit returns the session's user, or refuses what he has no right to. It looks him up each time, so that a change counts at
+// once.
+func (s *Server) permit(session *sessions.Session, right rights.Right) (user accounts.User, err error) {
 	store := s.accounts.Load()
 	if store == nil {
-		return waiting()
+		return user, waiting()
 	}
-	user, err := store.Find(session.Username)
+	user, err = store.Find(session.Username)
 	switch {
 	case errors.Is(err, accounts.ErrUnknown):
-		return unauthorized()
+		return user, unauthorized()
 	case err != nil:
-		return err
+		return user, err
 	case !user.Profile.May(right):
-		return answer.Refuse(http.StatusForbidden, "no_right", "Your account has no right to do this. An administrator can give it another profile.")
+		return user, answer.Refuse(http.StatusForbidden, "no_right", "Your account has no right to do this. An administrator can give it another profile.")
 	}
-	return nil
+	return user, nil
 }
 
 func (s *Server) listUsers(w http.ResponseWriter, _ *http.Request, _ *sessions.Session) error {
@@ -54,19 +57,24 @@ func (s *Server) addUser(w http.ResponseWriter, r *http.Request, session *sessio
 	if why := accounts.CheckUsername(req.Username); why != "" {
 		return answer.Field("username", "bad_username", why)
 	}
-	profile := rights.Profile(req.Profile)
-	if !profile.Valid() {
+	u := accounts.User{Username: req.Username, Profile: rights.Profile(req.Profile)}
+	if !u.Profile.Valid() {
 		return badProfile()
 	}
-	hash, err := s.hashNew(r.Context(), req.Username, req.Password)
+	cameras, err := chosen(u.Profile, req.AllCameras, req.Cameras)
 	if err != nil {
 		return err
 	}
-	u, err := s.accounts.Load().Add(req.Username, hash, profile, time.Now())
-	if err != nil {
+	if cameras != nil {
+		u.Cameras = *cameras
+	}
+	if u.Hash, err = s.hashNew(r.Context(), req.Username, req.Password); err != nil {
+		return err
+	}
+	if u, err = s.accounts.Load().Add(u, time.Now()); err != nil {
 		return userProblem(err)
 	}
-	s.Log.Info("user added", "user", u.Username, "profile", u.Profile, "by", session.Username, "from", client(r))
+	s.Log.Info("user added", "user", u.Username, "profile", u.Profile, "cameras", told(u.Cameras), "by", session.Username, "from", client(r))
 	answer.JSON(w, http.StatusCreated, describeUser(u, nil))
 	return nil
 }
@@ -81,27 +89,31 @@ func (s *Server) putUser(w http.ResponseWriter, r *http.Request, session *sessio
 	if err != nil {
 		return userProblem(err)
 	}
-	profile, hash := rights.Profile(req.Profile), ""
+	change := accounts.Change{Profile: rights.Profile(req.Profile)}
 	switch {
-	case profile == "" && req.Password == "":
-		return answer.Refuse(http.StatusBadRequest, "nothing_to_change", "Say what is to change: the profile, the password, or both.")
-	case profile != "" && !profile.Valid():
+	case change.Profile == "" && req.Password == "" && req.AllCameras == nil:
+		return answer.Refuse(http.StatusBadRequest, "nothing_to_change", "Say what is to change: the profile, the cameras, the password, or several of them.")
+	case change.Profile != "" && !change.Profile.Valid():
 		return badProfile()
 	case req.Password != "" && user.Username == session.Username:
 		return answer.Field("password", "own_password", "Change your own password in the menu of your account: it asks for the present one.")
-	case req.Password != "":
-		if hash, err = s.hashNew(r.Context(), user.Username, req.Password); err != nil {
+	}
+	if change.Cameras, err = chosen(cmp.Or(change.Profile, user.Profile), req.AllCameras, req.Cameras); err != nil {
+		return err
+	}
+	if req.Password != "" {
+		if change.Hash, err = s.hashNew(r.Context(), user.Username, req.Password); err != nil {
 			return err
 		}
 	}
-	was := user.Profile
-	if user, err = store.Change(user.Username, profile, hash, time.Now()); err != nil {
+	was := user
+	if user, err = store.Change(user.Username, change, time.Now()); err != nil {
 		return userProblem(err)
 	}
-	if hash != "" || user.Profile != was {
+	if change.Hash != "" || user.Profile != was.Profile || !user.Cameras.Same(was.Cameras) {
 		s.Sessions.EndOf(user.Username)
 	}
-	s.Log.Info("user changed", "user", user.Username, "profile", user.Profile, "password", hash != "", "by", session.Username, "from", client(r))
+	s.Log.Info("user changed", "user", user.Username, "profile", user.Profile, "cameras", told(user.Cameras), "password", change.Hash != "", "by", session.Username, "from", client(r))
 	answer.JSON(w, http.StatusOK, describeUser(user, s.Sessions.Count()))
 	return nil
 }
@@ -119,6 +131,33 @@ func (s *Server) deleteUser(w http.ResponseWriter, r *http.Request, session *ses
 	s.Log.Info("user deleted", "user", user.Username, "by", session.Username, "from", client(r))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// chosen are the cameras that a request gives to a user who has, or gets, the profile; nil: it says nothing about them.
+func chosen(profile rights.Profile, all *bool, ids []string) (*rights.Cameras, error) {
+	switch {
+	case all == nil && len(ids) > 0:
+		return nil, answer.Field("allCameras", "all_or_some", "Say by allCameras = false that the user is to see the chosen cameras only.")
+	case all == nil:
+		return nil, nil
+	case *all:
+		return &rights.Cameras{}, nil
+	case profile == rights.Administrator:
+		return nil, answer.Field("cameras", "administrator", "An administrator sees all cameras. Choose another profile, or all cameras.")
+	}
+	c, why := rights.Limit(ids)
+	if why != "" {
+		return nil, answer.Field("cameras", "bad_cameras", why)
+	}
+	return &c, nil
+}
+
+// told is how a log line names a user's cameras.
+func told(c rights.Cameras) string {
+	if !c.Limited {
+		return "all"
+	}
+	return strings.Join(c.Only, " ")
 }
 
 func badProfile() *answer.Problem {
@@ -141,5 +180,8 @@ func userProblem(err error) error {
 }
 
 func describeUser(u accounts.User, open map[string]int) api.User {
-	return api.User{Username: u.Username, Profile: api.Profile(u.Profile), CreatedMs: u.CreatedMs, Sessions: open[u.Username]}
+	return api.User{
+		Username: u.Username, Profile: api.Profile(u.Profile), AllCameras: !u.Cameras.Limited, Cameras: append([]string{}, u.Cameras.Only...),
+		CreatedMs: u.CreatedMs, Sessions: open[u.Username],
+	}
 }

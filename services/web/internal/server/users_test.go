@@ -18,7 +18,7 @@ import (
 // anywhere is an upstream that answers everything.
 type anywhere struct{}
 
-func (anywhere) Serve(w http.ResponseWriter, _ *http.Request, _ string) {
+func (anywhere) Serve(w http.ResponseWriter, _ *http.Request, _ rights.Who) {
 	w.WriteHeader(http.StatusTeapot)
 }
 
@@ -63,7 +63,7 @@ func (b *bench) users(profiles ...rights.Profile) {
 	b.t.Helper()
 	b.addUser("boss")
 	for _, p := range profiles {
-		if _, err := b.store.Add(string(p), "hash", p, time.Now()); err != nil {
+		if _, err := b.store.Add(accounts.User{Username: string(p), Hash: "hash", Profile: p}, time.Now()); err != nil {
 			b.t.Fatal(err)
 		}
 	}
@@ -197,9 +197,65 @@ func TestWhoHasLostARightLosesWhatRuns(t *testing.T) {
 	b.come("viewer").must("GET", "/cameras/k3f9x2ab/media?fromMs=0", "", 403, "no_right")
 }
 
+// TestAUserIsLimitedToSomeCameras: what he asks of the engine is asked for those only, and a change ends what runs.
+func TestAUserIsLimitedToSomeCameras(t *testing.T) {
+	b := newBench(t)
+	var asked seen
+	b.s.Engine = &asked
+	b.addUser("boss")
+	boss := b.come("boss")
+	add := func(more string) string {
+		return `{"username":"Jane","password":"a longer secret","profile":"viewer"` + more + `}`
+	}
+	boss.must("POST", "/users", add(`,"allCameras":false`), 400, "bad_cameras")
+	boss.must("POST", "/users", add(`,"allCameras":false,"cameras":["a,b"]`), 400, "bad_cameras")
+	boss.must("POST", "/users", add(`,"cameras":["k3f9x2ab"]`), 400, "all_or_some")
+	boss.must("POST", "/users", add(`,"allCameras":false,"cameras":["`+strings.Repeat(`a","`, 1001)+`a"]`), 400, "bad_cameras")
+	text := boss.must("POST", "/users", add(`,"allCameras":false,"cameras":["zzzzzzzz","k3f9x2ab","zzzzzzzz"]`), 201, "")
+	var u api.User
+	if err := json.Unmarshal([]byte(text), &u); err != nil || u.AllCameras || fmt.Sprint(u.Cameras) != "[k3f9x2ab zzzzzzzz]" {
+		t.Errorf("%s %v", text, err)
+	}
+	jane := b.come("Jane")
+	jane.must("GET", "/cameras", "", 200, "")
+	if !asked.cameras.Limited || fmt.Sprint(asked.cameras.Only) != "[k3f9x2ab zzzzzzzz]" {
+		t.Errorf("asked for %+v", asked.cameras)
+	}
+	boss.must("GET", "/cameras", "", 200, "")
+	if asked.cameras.Limited {
+		t.Errorf("an administrator is limited to %+v", asked.cameras)
+	}
+
+	boss.must("PUT", "/users/jane", `{"allCameras":false,"cameras":["k3f9x2ab","zzzzzzzz"]}`, 200, "")
+	jane.must("GET", "/session", "", 200, "") // nothing has changed
+	boss.must("PUT", "/users/jane", `{"allCameras":false,"cameras":["k3f9x2ab"]}`, 200, "")
+	jane.must("GET", "/session", "", 401, "unauthorized")
+	boss.must("PUT", "/users/jane", `{"profile":"administrator","allCameras":false,"cameras":["k3f9x2ab"]}`, 400, "administrator")
+	boss.must("PUT", "/users/boss", `{"allCameras":false,"cameras":["k3f9x2ab"]}`, 400, "administrator")
+	boss.must("PUT", "/users/jane", `{"profile":"operator"}`, 200, "")
+	b.come("Jane").must("GET", "/cameras", "", 200, "")
+	if fmt.Sprint(asked.cameras.Only) != "[k3f9x2ab]" {
+		t.Errorf("another profile has changed the cameras to %+v", asked.cameras)
+	}
+	// Administrators see all, and who was one sees all until he is limited again.
+	boss.must("PUT", "/users/jane", `{"profile":"administrator"}`, 200, "")
+	boss.must("PUT", "/users/jane", `{"profile":"viewer"}`, 200, "")
+	b.come("Jane").must("GET", "/cameras", "", 200, "")
+	if asked.cameras.Limited {
+		t.Errorf("still limited to %+v", asked.cameras)
+	}
+}
+
+// seen is an upstream that remembers for which cameras it was asked.
+type seen struct{ cameras rights.Cameras }
+
+func (s *seen) Serve(_ http.ResponseWriter, _ *http.Request, who rights.Who) {
+	s.cameras = who.Cameras
+}
+
 type upstream func(http.ResponseWriter, *http.Request)
 
-func (u upstream) Serve(w http.ResponseWriter, r *http.Request, _ string) { u(w, r) }
+func (u upstream) Serve(w http.ResponseWriter, r *http.Request, _ rights.Who) { u(w, r) }
 
 // TestASessionOfNobodyIsNone: one that came back from the file after its user was deleted.
 func TestASessionOfNobodyIsNone(t *testing.T) {

@@ -1795,6 +1795,10 @@ export interface components {
         User: {
             username: string;
             profile: components["schemas"]["Profile"];
+            /** @description He sees all, those yet to come too. An administrator always does */
+            allCameras: boolean;
+            /** @description Ids of those that he sees otherwise */
+            cameras: string[];
             /** Format: int64 */
             createdMs: number;
             /** @description How many browsers are logged in as this user */
@@ -1804,10 +1808,18 @@ export interface components {
             username: string;
             password: string;
             profile: components["schemas"]["Profile"];
+            /** @description Absent: true */
+            allCameras?: boolean;
+            /** @description Ids; count where `allCameras` is false */
+            cameras?: string[];
         };
+        /** @description What is absent stays as it is. */
         UserChange: {
             profile?: components["schemas"]["Profile"];
             password?: string;
+            allCameras?: boolean;
+            /** @description Ids; count where `allCameras` is false */
+            cameras?: string[];
         };
         Session: {
             username: string;
@@ -2483,10 +2495,13 @@ export interface components {
             /** @example k3f9x2ab */
             id: string;
             name: string;
+            /** @description Empty, like the other fields about the connection, for who does not administer */
             url: string;
             username?: string;
             enabled: boolean;
             hasPassword: boolean;
+            /** @description It has a second stream */
+            hasSub: boolean;
             subUrl?: string;
             transport: components["schemas"]["Transport"];
             /** @description With an `rtsps` address: the key that the camera is known by, once it was seen */

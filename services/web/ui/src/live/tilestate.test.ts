@@ -9,6 +9,7 @@ function camera(state: Partial<Camera['state']>, enabled = true): Camera {
     url: 'rtsp://camera/1',
     enabled,
     hasPassword: false,
+    hasSub: false,
     createdMs: 0,
     transport: 'auto',
     audio: true,
