@@ -150,7 +150,10 @@ func (c *Client) hold(ctx context.Context, lease *Lease) *Lease {
 		if now >= lease.Rebind {
 			next, until = lease.End, c.rebind
 		}
-		renewed, err := until(ctx, lease)
+		// What is asked for ends with its stage: an answer that came later would not be waited for by unicast, nor after the end.
+		stage, cancel := context.WithDeadline(ctx, lease.At.Add(next))
+		renewed, err := until(stage, lease)
+		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return lease

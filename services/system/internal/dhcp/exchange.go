@@ -161,7 +161,7 @@ func (c *Client) bound(ctx context.Context, ip netip.Addr) (net.PacketConn, erro
 func silence(err error) error {
 	var nak *nclient4.ErrNak
 	switch {
-	case errors.Is(err, nclient4.ErrNoResponse):
+	case errors.Is(err, nclient4.ErrNoResponse), errors.Is(err, context.DeadlineExceeded):
 		return errSilence
 	case errors.As(err, &nak):
 		return errNak

@@ -116,8 +116,14 @@ func newLab(t *testing.T, wires int) *lab {
 // serve starts dnsmasq on the first wire with addresses of the given network; T1 is 1 s, T2 3 s.
 func (l *lab) serve(network string, more ...string) {
 	l.t.Helper()
+	l.serveAt(network, "1", more...)
+}
+
+// serveAt starts one as the given host of the network.
+func (l *lab) serveAt(network, host string, more ...string) {
+	l.t.Helper()
 	run(l.t, "ip", "-4", "-n", l.servers, "addr", "flush", "dev", "s0")
-	run(l.t, "ip", "-n", l.servers, "addr", "add", network+".1/24", "dev", "s0")
+	run(l.t, "ip", "-n", l.servers, "addr", "add", network+"."+host+"/24", "dev", "s0")
 	l.dnsmasq = exec.Command("ip", append([]string{"netns", "exec", l.servers, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null",
 		"--user=root", "--port=0", "--interface=s0", "--pid-file=", "--dhcp-authoritative", "--no-ping", "--log-facility=-",
 		"--dhcp-leasefile=" + l.leases, "--dhcp-range=" + network + ".50," + network + ".60,2m", "--dhcp-option=option:dns-server," + network + ".1",
@@ -251,15 +257,45 @@ func TestALeaseIsTakenRenewedAndOutlivesItsServer(t *testing.T) {
 	}
 
 	l.end(l.dnsmasq)
-	s = l.until("missing the server", func(s seen) bool { return s.nic("eth0").Dhcp.Status == api.DhcpStatusRenewing })
+	s = l.until("missing the server, and none on the other NIC", func(s seen) bool {
+		other := s.nic("eth1").Dhcp
+		return s.nic("eth0").Dhcp.Status == api.DhcpStatusRenewing && other.Status == api.DhcpStatusFailed && strings.Contains(other.Reason, "No DHCP server")
+	})
 	if got := s.nic("eth0"); len(got.Addresses) != 1 || got.Dhcp.Reason == "" || got.Gateway == "" {
 		t.Errorf("the lease has not ended, but: %+v", got)
 	}
-	if got := s.nic("eth1"); got.Dhcp.Status != api.DhcpStatusFailed || !strings.Contains(got.Dhcp.Reason, "No DHCP server") {
-		t.Errorf("the NIC without a server: %+v", got)
-	}
 	l.serve("10.99.0")
 	l.until("back", boundIn("10.99.0"))
+}
+
+// TestAnotherServerTakesALeaseOver: the one that gave it is gone, so that it is asked for in vain by unicast (T1) and then of
+// all (T2); another server of the same network, which has never heard of it, grants it.
+func TestAnotherServerTakesALeaseOver(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 1)
+	l.serve("10.99.0")
+	l.boot(sysconfig.Network{})
+	first := l.until("bound", boundIn("10.99.0")).nic("eth0")
+	l.end(l.dnsmasq)
+	l.until("missing the server", func(s seen) bool { return s.nic("eth0").Dhcp.Status == api.DhcpStatusRenewing })
+	l.leases = filepath.Join(t.TempDir(), "leases")
+	l.serveAt("10.99.0", "2")
+	after := l.until("bound again", func(s seen) bool {
+		n := s.nic("eth0")
+		if len(n.Addresses) != 1 || n.Addresses[0] != first.Addresses[0] {
+			t.Errorf("meanwhile: %+v", n)
+		}
+		return boundIn("10.99.0")(s)
+	}).nic("eth0")
+	if after.Dhcp.Server != "10.99.0.2" || after.Gateway != "10.99.0.2" || after.Dhcp.LeaseEndMs <= first.Dhcp.LeaseEndMs {
+		t.Errorf("first %+v, then %+v", first, after)
+	}
+	if routes := run(t, "ip", "-n", l.machine, "route"); strings.Contains(routes, "10.99.0.1 ") || !strings.Contains(routes, "default via 10.99.0.2") {
+		t.Errorf("routes by the second server:\n%s", routes)
+	}
+	l.until("renewed by its new server", func(s seen) bool {
+		return s.nic("eth0").Dhcp.LeaseEndMs > after.Dhcp.LeaseEndMs && boundIn("10.99.0")(s)
+	})
 }
 
 // TestARefusedLeaseIsGivenUp: another network on the same wire, whose server refuses the old address.

@@ -2,6 +2,7 @@ package network
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -145,6 +146,22 @@ func TestAnUnrelatedChangeTouchesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.end(monitor) })
+	told := bufio.NewReader(news)
+	listens := make(chan error, 1)
+	go func() {
+		_, err := told.ReadString('\n')
+		listens <- err
+	}()
+	for n, heard := 0, false; !heard; n++ { // it says nothing when it has begun to listen
+		run(t, "ip", "-n", l.machine, "link", "set", "eth1", "alias", fmt.Sprint("called ", n))
+		select {
+		case err := <-listens:
+			if heard = true; err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 	lines := bufio.NewScanner(received)
 	talk := func(word string) {
 		t.Helper()
@@ -173,15 +190,15 @@ func TestAnUnrelatedChangeTouchesNothing(t *testing.T) {
 		})
 		talk("after")
 	}
-	told := make(chan string, 1)
+	all := make(chan string, 1)
 	go func() {
-		b, _ := io.ReadAll(news)
-		told <- string(b)
+		b, _ := io.ReadAll(told)
+		all <- string(b)
 	}()
 	if err := monitor.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	text := <-told
+	text := <-all
 	if !strings.Contains(text, "eth1") {
 		t.Fatalf("the kernel told %q", text)
 	}
