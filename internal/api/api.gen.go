@@ -937,6 +937,7 @@ func (e MediumStatus) Valid() bool {
 const (
 	OperationNameAdd     OperationName = "add"
 	OperationNameAdopt   OperationName = "adopt"
+	OperationNameCheck   OperationName = "check"
 	OperationNameCreate  OperationName = "create"
 	OperationNameDelete  OperationName = "delete"
 	OperationNameFail    OperationName = "fail"
@@ -944,7 +945,10 @@ const (
 	OperationNameGrow    OperationName = "grow"
 	OperationNameInstall OperationName = "install"
 	OperationNameRemove  OperationName = "remove"
+	OperationNameRename  OperationName = "rename"
+	OperationNameRepair  OperationName = "repair"
 	OperationNameReplace OperationName = "replace"
+	OperationNameUnmount OperationName = "unmount"
 )
 
 // Valid indicates whether the value is a known member of the OperationName enum.
@@ -953,6 +957,8 @@ func (e OperationName) Valid() bool {
 	case OperationNameAdd:
 		return true
 	case OperationNameAdopt:
+		return true
+	case OperationNameCheck:
 		return true
 	case OperationNameCreate:
 		return true
@@ -968,7 +974,13 @@ func (e OperationName) Valid() bool {
 		return true
 	case OperationNameRemove:
 		return true
+	case OperationNameRename:
+		return true
+	case OperationNameRepair:
+		return true
 	case OperationNameReplace:
+		return true
+	case OperationNameUnmount:
 		return true
 	default:
 		return false
@@ -1634,9 +1646,10 @@ func (e UpdateWritingStatus) Valid() bool {
 
 // Defines values for VolumeStatus.
 const (
-	VolumeStatusFailed   VolumeStatus = "failed"
-	VolumeStatusMounted  VolumeStatus = "mounted"
-	VolumeStatusReadonly VolumeStatus = "readonly"
+	VolumeStatusFailed    VolumeStatus = "failed"
+	VolumeStatusMounted   VolumeStatus = "mounted"
+	VolumeStatusReadonly  VolumeStatus = "readonly"
+	VolumeStatusUnmounted VolumeStatus = "unmounted"
 )
 
 // Valid indicates whether the value is a known member of the VolumeStatus enum.
@@ -1647,6 +1660,8 @@ func (e VolumeStatus) Valid() bool {
 	case VolumeStatusMounted:
 		return true
 	case VolumeStatusReadonly:
+		return true
+	case VolumeStatusUnmounted:
 		return true
 	default:
 		return false
@@ -1665,6 +1680,111 @@ func (e VolumeUse) Valid() bool {
 	case VolumeUseData:
 		return true
 	case VolumeUseState:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeChangeAction.
+const (
+	VolumeChangeActionAdopt   VolumeChangeAction = "adopt"
+	VolumeChangeActionCheck   VolumeChangeAction = "check"
+	VolumeChangeActionForget  VolumeChangeAction = "forget"
+	VolumeChangeActionMount   VolumeChangeAction = "mount"
+	VolumeChangeActionRename  VolumeChangeAction = "rename"
+	VolumeChangeActionRepair  VolumeChangeAction = "repair"
+	VolumeChangeActionUnmount VolumeChangeAction = "unmount"
+)
+
+// Valid indicates whether the value is a known member of the VolumeChangeAction enum.
+func (e VolumeChangeAction) Valid() bool {
+	switch e {
+	case VolumeChangeActionAdopt:
+		return true
+	case VolumeChangeActionCheck:
+		return true
+	case VolumeChangeActionForget:
+		return true
+	case VolumeChangeActionMount:
+		return true
+	case VolumeChangeActionRename:
+		return true
+	case VolumeChangeActionRepair:
+		return true
+	case VolumeChangeActionUnmount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeCheckKind.
+const (
+	VolumeCheckKindCheck  VolumeCheckKind = "check"
+	VolumeCheckKindRepair VolumeCheckKind = "repair"
+)
+
+// Valid indicates whether the value is a known member of the VolumeCheckKind enum.
+func (e VolumeCheckKind) Valid() bool {
+	switch e {
+	case VolumeCheckKindCheck:
+		return true
+	case VolumeCheckKindRepair:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeCheckResult.
+const (
+	VolumeCheckResultClean    VolumeCheckResult = "clean"
+	VolumeCheckResultDamaged  VolumeCheckResult = "damaged"
+	VolumeCheckResultFailed   VolumeCheckResult = "failed"
+	VolumeCheckResultRepaired VolumeCheckResult = "repaired"
+)
+
+// Valid indicates whether the value is a known member of the VolumeCheckResult enum.
+func (e VolumeCheckResult) Valid() bool {
+	switch e {
+	case VolumeCheckResultClean:
+		return true
+	case VolumeCheckResultDamaged:
+		return true
+	case VolumeCheckResultFailed:
+		return true
+	case VolumeCheckResultRepaired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeFailureCause.
+const (
+	VolumeFailureCauseDamaged  VolumeFailureCause = "damaged"
+	VolumeFailureCauseErrors   VolumeFailureCause = "errors"
+	VolumeFailureCauseGone     VolumeFailureCause = "gone"
+	VolumeFailureCauseMissing  VolumeFailureCause = "missing"
+	VolumeFailureCauseReadonly VolumeFailureCause = "readonly"
+	VolumeFailureCauseSilent   VolumeFailureCause = "silent"
+)
+
+// Valid indicates whether the value is a known member of the VolumeFailureCause enum.
+func (e VolumeFailureCause) Valid() bool {
+	switch e {
+	case VolumeFailureCauseDamaged:
+		return true
+	case VolumeFailureCauseErrors:
+		return true
+	case VolumeFailureCauseGone:
+		return true
+	case VolumeFailureCauseMissing:
+		return true
+	case VolumeFailureCauseReadonly:
+		return true
+	case VolumeFailureCauseSilent:
 		return true
 	default:
 		return false
@@ -2868,8 +2988,11 @@ type FormatRequest struct {
 	// ConfirmSerial The disk's serial, typed or sent back as a sign that this disk is meant
 	ConfirmSerial string `json:"confirmSerial"`
 
-	// Name The volume's name
+	// Name The volume's name; absent or empty: that of the one that it replaces, or one made for it
 	Name string `json:"name,omitempty,omitzero"`
+
+	// Replaces Id of a volume that failed and whose disk is out, or is this one: the new volume gets its name and settings, and the cameras that were pinned to it
+	Replaces string `json:"replaces,omitempty,omitzero"`
 }
 
 // Gap defines model for Gap.
@@ -3312,7 +3435,7 @@ type Operation struct {
 	Message string        `json:"message,omitempty,omitzero"`
 	Name    OperationName `json:"name"`
 
-	// Percent install: how much is done
+	// Percent install, check, repair: how much is done
 	Percent int             `json:"percent,omitempty,omitzero"`
 	Status  OperationStatus `json:"status"`
 }
@@ -4469,28 +4592,119 @@ type VLANSettings struct {
 
 // Volume defines model for Volume.
 type Volume struct {
-	Disk      string `json:"disk,omitempty,omitzero"`
-	FreeBytes int64  `json:"freeBytes,omitempty,omitzero"`
+	// Check The last check or repair of a volume. Absent - there was none
+	Check VolumeCheck `json:"check,omitempty,omitzero"`
+	Disk  string      `json:"disk,omitempty,omitzero"`
+
+	// Failure What happened to a volume that cannot be used, and what to do. Absent - it can, or somebody unmounted it
+	Failure   VolumeFailure `json:"failure,omitempty,omitzero"`
+	FreeBytes int64         `json:"freeBytes,omitempty,omitzero"`
 
 	// ID UUID of the filesystem and of its identity file
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID string `json:"id"`
+
+	// Machine Another machine's mark: it is that one's, and only read here, until it is adopted. Absent: it is this one's
+	//
+	// Example: vigie-3f2a91c4
+	Machine   string    `json:"machine,omitempty,omitzero"`
+	Name      string    `json:"name"`
+	Operation Operation `json:"operation,omitempty,omitzero"`
 
 	// Path Where it is mounted
-	Path      string       `json:"path"`
-	Reason    string       `json:"reason,omitempty,omitzero"`
-	SizeBytes int64        `json:"sizeBytes,omitempty,omitzero"`
-	Status    VolumeStatus `json:"status"`
+	Path   string `json:"path"`
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Replaces Id of the volume, whose disk failed, in the place of which this one was made
+	Replaces  string `json:"replaces,omitempty,omitzero"`
+	SizeBytes int64  `json:"sizeBytes,omitempty,omitzero"`
+
+	// Status unmounted: somebody wanted that, or it is being checked
+	Status VolumeStatus `json:"status"`
 
 	// Use `state`: the settings of a system disk; nothing is recorded on it. Absent: data
 	Use VolumeUse `json:"use,omitempty,omitzero"`
 }
 
-// VolumeStatus defines model for Volume.Status.
+// VolumeStatus unmounted: somebody wanted that, or it is being checked
 type VolumeStatus string
 
 // VolumeUse `state`: the settings of a system disk; nothing is recorded on it. Absent: data
 type VolumeUse string
+
+// VolumeChange defines model for VolumeChange.
+type VolumeChange struct {
+	// Action adopt: what was another machine's becomes this one's, is recorded to, and is kept by this one's rules; check: nothing is changed; repair: what a check found; unmount: until it is mounted, its disk is plugged in anew or the machine starts; forget: one whose disk is out is told of no more. Its recordings are back all the same should it come back
+	Action VolumeChangeAction `json:"action"`
+
+	// ConfirmSerial repair, adopt: the serial of the volume's disk, as a sign that this volume is meant
+	ConfirmSerial string `json:"confirmSerial,omitempty,omitzero"`
+
+	// DropLog repair, as a last resort, where `logPending` says so: without the log. What the file system did in its last seconds is lost, and recordings may go with it
+	DropLog bool `json:"dropLog,omitempty,omitzero"`
+
+	// Name rename: how people know it
+	Name string `json:"name,omitempty,omitzero"`
+}
+
+// VolumeChangeAction adopt: what was another machine's becomes this one's, is recorded to, and is kept by this one's rules; check: nothing is changed; repair: what a check found; unmount: until it is mounted, its disk is plugged in anew or the machine starts; forget: one whose disk is out is told of no more. Its recordings are back all the same should it come back
+type VolumeChangeAction string
+
+// VolumeCheck The last check or repair of a volume. Absent - there was none
+type VolumeCheck struct {
+	// AtMs When it ended
+	AtMs int64 `json:"atMs"`
+
+	// Findings How many lines were said about what is wrong
+	Findings int             `json:"findings"`
+	Kind     VolumeCheckKind `json:"kind"`
+
+	// LogPending The file system's log holds changes that were not carried out: it is repaired only without the log, which loses them
+	LogPending bool `json:"logPending,omitempty,omitzero"`
+
+	// Message What that means, for people
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Result failed: it could not do its work
+	Result VolumeCheckResult `json:"result"`
+
+	// Strays Files and folders whose names were lost; they are in the volume's folder lost+found
+	Strays int   `json:"strays,omitempty,omitzero"`
+	TookMs int64 `json:"tookMs"`
+}
+
+// VolumeCheckKind defines model for VolumeCheck.Kind.
+type VolumeCheckKind string
+
+// VolumeCheckResult failed: it could not do its work
+type VolumeCheckResult string
+
+// VolumeFailure What happened to a volume that cannot be used, and what to do. Absent - it can, or somebody unmounted it
+type VolumeFailure struct {
+	// Cause gone: the disk was pulled, or has stopped answering for good; missing: it was not there when the machine started; silent: it does not answer; damaged: its file system is
+	Cause VolumeFailureCause `json:"cause"`
+	Model string             `json:"model,omitempty,omitzero"`
+
+	// Serial The disk's
+	Serial string `json:"serial,omitempty,omitzero"`
+
+	// SinceMs When it was noticed; missing: when the volume was last seen in use
+	SinceMs int64 `json:"sinceMs"`
+
+	// SizeBytes The disk's
+	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
+
+	// Slot Where the disk is or was plugged in
+	Slot string `json:"slot,omitempty,omitzero"`
+
+	// Spares Ids of disks that could take its disk's place: see `replaces` of formatDisk
+	Spares []string `json:"spares,omitempty,omitzero"`
+
+	// Steps What to do, in order, in sentences; they change as things do
+	Steps []string `json:"steps"`
+}
+
+// VolumeFailureCause gone: the disk was pulled, or has stopped answering for good; missing: it was not there when the machine started; silent: it does not answer; damaged: its file system is
+type VolumeFailureCause string
 
 // VolumeRebuild The index is being brought in step with the volume's files; absent once it is. In phase `names` files that it does not
 // know are taken up by their names: until then footage may be missing from what queries say. In phase `headers` it
@@ -4511,6 +4725,15 @@ type VolumeRebuild struct {
 
 // VolumeRebuildPhase defines model for VolumeRebuild.Phase.
 type VolumeRebuildPhase string
+
+// VolumeReport defines model for VolumeReport.
+type VolumeReport struct {
+	// Check The last check or repair of a volume. Absent - there was none
+	Check VolumeCheck `json:"check"`
+
+	// Lines What was said about what is wrong, the first 200 lines
+	Lines []string `json:"lines"`
+}
 
 // WatchedHost defines model for WatchedHost.
 type WatchedHost struct {
@@ -4805,6 +5028,9 @@ type AddUserJSONRequestBody = UserRequest
 
 // PutUserJSONRequestBody defines body for PutUser for application/json ContentType.
 type PutUserJSONRequestBody = UserChange
+
+// ChangeVolumeJSONRequestBody defines body for ChangeVolume for application/json ContentType.
+type ChangeVolumeJSONRequestBody = VolumeChange
 
 // PutWebPortJSONRequestBody defines body for PutWebPort for application/json ContentType.
 type PutWebPortJSONRequestBody = WebPortRequest

@@ -110,3 +110,11 @@ func (m *machine) CreateArray(ctx context.Context, r api.ArrayRequest) error {
 func (m *machine) ChangeArray(ctx context.Context, array string, r api.ArrayChange) error {
 	return m.disks.ChangeArray(ctx, array, r)
 }
+
+func (m *machine) ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error {
+	return m.disks.ChangeVolume(ctx, volume, r)
+}
+
+func (m *machine) VolumeReport(volume string) (api.VolumeReport, error) {
+	return m.disks.VolumeReport(volume)
+}

@@ -134,12 +134,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
 		Attach: attach, Detach: detach, Seen: care.follow, Health: care.health,
-		Install: installer.Install, Installed: given.Slot != "",
-		Arrays: arrays(o, book), Tell: care.tell,
+		Install: installer.Install, Installed: given.Slot != "", Booting: !start.over(),
+		Arrays: arrays(o, book), Book: book, Tell: care.tell,
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
 			keeper.Settle()
 			identity.Settle()
+			book.Settle()
 			around.Settle()
 			guard.open()
 			nics.Release()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,7 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 		return met(v.Status == api.RecordingVolumeStatusAbsent && v.Reason != "" && v.Segments >= 2 && len(r.Warnings) > 0, err, r)
 	})
 	t.Logf("pulled disk said after %.1f s", time.Since(pulled).Seconds())
+	b.guided(t, first, "DATA0")
 	if s, err := b.Status(t.Context()); err != nil || slices.ContainsFunc(s.Disks, func(d api.Disk) bool { return d.Serial == "DATA0" }) {
 		t.Errorf("the pulled disk is still in the list: %+v, %v", s.Disks, err)
 	}
@@ -113,6 +115,11 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 	if err := b.VM.InsertDisk(t.Context(), large); err != nil {
 		t.Fatal(err)
 	}
+	b.until(t, said, "the disk shows", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx)
+		return slices.ContainsFunc(s.Disks, func(d api.Disk) bool { return d.Serial == "DATA0" }), err
+	})
+	t.Logf("the disk shows after %.1f s", time.Since(plugged).Seconds())
 	b.usable(t, first, 30*time.Second)
 	t.Logf("the disk is a volume again after %.1f s", time.Since(plugged).Seconds())
 	b.on(t, second)
@@ -146,6 +153,23 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 	}
 	b.usable(t, second, time.Minute)
 	t.Logf("the disk is used again %.1f s after it was well", time.Since(healed).Seconds())
+
+	// Checked, which takes it off for a while.
+	b.on(t, first)
+	checking := time.Now()
+	if err := b.Call(t.Context(), http.MethodPost, "/volumes/"+first+"/change", api.VolumeChange{Action: api.VolumeChangeActionCheck}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.on(t, second)
+	t.Logf("the cameras are recorded elsewhere %.1f s after a check was asked for", time.Since(checking).Seconds())
+	b.until(t, time.Minute, "the volume is checked", func(ctx context.Context) (bool, error) {
+		v, err := b.volume(ctx, first)
+		return met(v.Check.Result == api.VolumeCheckResultClean, err, v)
+	})
+	b.usable(t, first, time.Minute)
+	t.Logf("checked and used again after %.1f s", time.Since(checking).Seconds())
+	b.goesOn(t, 2*time.Second)
+	b.unbroken(t, "steady")
 	answers()
 
 	for own, ms := range b.firstMs(t) {
@@ -213,6 +237,24 @@ func (b *bench) recordingVolume(ctx context.Context, id string) (api.RecordingVo
 		}
 	}
 	return api.RecordingVolume{}, r, err
+}
+
+// guided checks that people are told what to do about a volume whose disk is gone: on the page, and by an event.
+func (b *bench) guided(t *testing.T, id, serial string) {
+	t.Helper()
+	v, err := b.volume(t.Context(), id)
+	if err != nil || v.Failure.Cause != api.VolumeFailureCauseGone || v.Failure.Serial != serial || v.Failure.SinceMs == 0 || len(v.Failure.Steps) == 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	var events []api.DiskEvent
+	if err := b.Call(t.Context(), http.MethodGet, "/disk-events", nil, &events); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(events, func(e api.DiskEvent) bool {
+		return e.Serial == serial && e.Severity == api.DiskEventSeverityFailure && strings.Contains(e.Text, v.Name)
+	}) {
+		t.Errorf("events %+v", events)
+	}
 }
 
 // usable waits until a volume takes recordings again, and the index.

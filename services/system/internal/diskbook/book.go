@@ -15,6 +15,10 @@ const (
 	mostDisks  = 64
 	mostEvents = 500
 	mostArrays = 64
+
+	mostReports = 64
+	mostVolumes = 64
+	mostLines   = 200
 )
 
 // Severity is how much an event matters.
@@ -62,6 +66,30 @@ type Check struct {
 	Never   bool  `json:"never,omitempty"`   // they were not yet, and the array was first seen then
 }
 
+// Report is what the last check or repair of a volume's file system came to.
+type Report struct {
+	AtMs       int64    `json:"atMs"` // when it ended, Unix time
+	TookMs     int64    `json:"tookMs"`
+	Kind       string   `json:"kind"`   // check, repair
+	Result     string   `json:"result"` // clean, damaged, repaired, failed
+	Findings   int      `json:"findings,omitempty"`
+	LogPending bool     `json:"logPending,omitempty"`
+	Strays     int      `json:"strays,omitempty"`
+	Message    string   `json:"message"`
+	Lines      []string `json:"lines,omitempty"`
+}
+
+// Volume is where a volume was when it was last in use.
+type Volume struct {
+	Name      string `json:"name"`
+	Disk      string `json:"disk"` // id
+	Serial    string `json:"serial"`
+	Model     string `json:"model,omitempty"`
+	Slot      string `json:"slot,omitempty"`
+	SizeBytes int64  `json:"sizeBytes"` // of the disk
+	SeenMs    int64  `json:"seenMs"`    // Unix time
+}
+
 // record is a disk's past, oldest first.
 type record struct {
 	Serial string  `json:"serial"`
@@ -79,13 +107,16 @@ type Book struct {
 	disks   map[string]*record // by id
 	events  []Event            // oldest first
 	checks  map[string]Check   // of arrays, by UUID
+	reports map[string]Report  // of volumes, by id
+	places  map[string]Volume  // of volumes, by id
+	settled bool               // what copies say of volumes is another machine's
 	changed bool               // since the file was written
 	volumes map[string]*copyOn // by id
 }
 
 // New returns an empty book whose file is at path.
 func New(path string, now func() time.Time) *Book {
-	return &Book{file: path, now: now, disks: map[string]*record{}, checks: map[string]Check{}, volumes: map[string]*copyOn{}}
+	return &Book{file: path, now: now, disks: map[string]*record{}, checks: map[string]Check{}, reports: map[string]Report{}, places: map[string]Volume{}, volumes: map[string]*copyOn{}}
 }
 
 // Note adds a reading of a disk.
@@ -140,6 +171,54 @@ func (b *Book) History(id string) (byHour, byDay []Point) {
 	return nil, nil
 }
 
+// NoteReport notes what a check or repair of a volume came to.
+func (b *Book) NoteReport(volume string, r Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports[volume] = r
+	b.changed = true
+	b.trim()
+}
+
+// LastReport returns what the last check or repair of a volume came to.
+func (b *Book) LastReport(volume string) (Report, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, ok := b.reports[volume]
+	return r, ok
+}
+
+// NoteVolume notes that a volume is in use, and where.
+func (b *Book) NoteVolume(id string, v Volume) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.places[id] = v
+	b.changed = true
+	b.trim()
+}
+
+// ForgetVolume forgets where a volume was: it is not missed any more.
+func (b *Book) ForgetVolume(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.places, id)
+	b.changed = true
+}
+
+// Volumes returns where volumes were when they were last in use, by id.
+func (b *Book) Volumes() map[string]Volume {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.places)
+}
+
+// Settle says that every volume present at boot has brought its copy: what others say of volumes is of other machines.
+func (b *Book) Settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settled = true
+}
+
 // Events returns what happened, newest first.
 func (b *Book) Events() []Event {
 	b.mu.Lock()
@@ -165,6 +244,18 @@ func (b *Book) trim() {
 			return cmp.Or(cmp.Compare(b.checks[a].AtMs, b.checks[c].AtMs), cmp.Compare(a, c))
 		})
 		delete(b.checks, oldest)
+	}
+	for len(b.reports) > mostReports {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(b.reports)), func(a, c string) int {
+			return cmp.Or(cmp.Compare(b.reports[a].AtMs, b.reports[c].AtMs), cmp.Compare(a, c))
+		})
+		delete(b.reports, oldest)
+	}
+	for len(b.places) > mostVolumes {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(b.places)), func(a, c string) int {
+			return cmp.Or(cmp.Compare(b.places[a].SeenMs, b.places[c].SeenMs), cmp.Compare(a, c))
+		})
+		delete(b.places, oldest)
 	}
 }
 

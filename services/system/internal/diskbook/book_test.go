@@ -39,6 +39,18 @@ func TestHistoryIsBounded(t *testing.T) {
 	for n := range 2 * mostArrays {
 		b.NoteCheck(fmt.Sprint(n), Check{AtMs: int64(n)})
 	}
+	for n := range 2 * mostReports {
+		b.NoteReport(fmt.Sprint(n), Report{AtMs: int64(n), Kind: "check", Result: "clean"})
+	}
+	for n := range 2 * mostVolumes {
+		b.NoteVolume(fmt.Sprint(n), Volume{SeenMs: int64(n)})
+	}
+	if v := b.Volumes(); len(v) != mostVolumes || v["0"] != (Volume{}) {
+		t.Errorf("%d volumes", len(v))
+	}
+	if _, kept := b.LastReport("0"); kept || len(b.reports) != mostReports {
+		t.Errorf("%d reports", len(b.reports))
+	}
 	if _, kept := b.LastCheck("0"); kept || len(b.checks) != mostArrays {
 		t.Errorf("%d arrays", len(b.checks))
 	}
@@ -75,6 +87,10 @@ func TestAMachineThatWasSwitchedOffTakesItsBookUpFromAVolume(t *testing.T) {
 		b.Attach("v", volume, quiet)
 		b.Note("d", "S", at, Reading{Temperature: num(30)})
 		b.NoteCheck("u", Check{AtMs: at.UnixMilli(), Differs: 8})
+		b.NoteReport("v", Report{AtMs: at.UnixMilli(), Kind: "check", Result: "damaged", Findings: 1, Message: "Damaged.", Lines: []string{"bad"}})
+		b.NoteVolume("v", Volume{Name: "Gate", Serial: "S", SeenMs: 5})
+		b.NoteVolume("w", Volume{Name: "Yard", Serial: "T", SeenMs: 5})
+		b.ForgetVolume("w")
 		b.Tell(Event{AtMs: at.UnixMilli(), Disk: "d", Serial: "S", Severity: Warning, Text: "It is hot."})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -97,6 +113,7 @@ func TestAMachineThatWasSwitchedOffTakesItsBookUpFromAVolume(t *testing.T) {
 		b := New(file, time.Now)
 		b.Note("d", "S", at.Add(time.Hour), Reading{Temperature: num(31)})
 		b.NoteCheck("u", Check{AtMs: at.UnixMilli() - 1, Never: true}) // before
+		b.NoteReport("v", Report{AtMs: at.UnixMilli() - 1, Kind: "check", Result: "clean"})
 		open(b)
 		open(b) // nothing twice
 		if byHour, byDay := b.History("d"); len(byHour) != 2 || len(byDay) != 1 {
@@ -104,6 +121,18 @@ func TestAMachineThatWasSwitchedOffTakesItsBookUpFromAVolume(t *testing.T) {
 		}
 		if c, ok := b.LastCheck("u"); !ok || c != (Check{AtMs: at.UnixMilli(), Differs: 8}) {
 			t.Errorf("%s: %+v", name, c)
+		}
+		if r, ok := b.LastReport("v"); !ok || r.Result != "damaged" || len(r.Lines) != 1 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if v := b.Volumes(); len(v) != 1 || v["v"].Name != "Gate" {
+			t.Errorf("%s: %+v", name, v)
+		}
+		late := New("", time.Now)
+		late.Settle()
+		late.Attach("v", volume, quiet)
+		if v := late.Volumes(); len(v) != 0 {
+			t.Errorf("a disk that comes later brings volumes along: %+v", v)
 		}
 		if e := b.Events(); len(e) != 1 || e[0].Text != "It is hot." {
 			t.Errorf("%s: %+v", name, e)
@@ -119,8 +148,11 @@ var copies = []struct{ name, text string }{
 	{"a mean without its highest", `{"version":1,"disks":{"d":{"hours":[{"atMs":5,"n":1,"temperature":3}]}}}`},
 	{"a serial that moves the cursor", `{"version":1,"disks":{"d":{"serial":"a\u001b[2J"}}}`},
 	{"an event of no kind", `{"version":1,"events":[{"severity":"x"}]}`},
+	{"a report of nothing", `{"version":1,"reports":{"v":{"atMs":5,"kind":"check","result":"fine"}}}`},
+	{"a report that moves the cursor", `{"version":1,"reports":{"v":{"atMs":5,"kind":"check","result":"clean","lines":["\u001b[2J"]}}}`},
+	{"a place that moves the cursor", `{"version":1,"volumes":{"v":{"name":"\u001b[2J"}}}`},
 	{"a check that found less than nothing", `{"version":1,"checks":{"u":{"atMs":5,"differs":-1}}}`},
-	{"one that is well", `{"version":1,"checks":{"u":{"atMs":5,"differs":8}},"disks":{"d":{"serial":"S","seenMs":5,"hours":[{"atMs":5,"n":1,"temperature":3,"hottest":3}]}},"events":[{"severity":"info","text":"x"}]}`},
+	{"one that is well", `{"version":1,"checks":{"u":{"atMs":5,"differs":8}},"volumes":{"v":{"name":"n","serial":"S","seenMs":5}},"reports":{"v":{"atMs":5,"kind":"repair","result":"repaired","findings":1,"lines":["bad"]}},"disks":{"d":{"serial":"S","seenMs":5,"hours":[{"atMs":5,"n":1,"temperature":3,"hottest":3}]}},"events":[{"severity":"info","text":"x"}]}`},
 }
 
 func TestAForeignCopyIsReadWithCare(t *testing.T) {
@@ -149,7 +181,7 @@ func FuzzDecode(f *testing.F) {
 		for id := range p.Disks {
 			b.Note(id, "S", time.Unix(0, 0), Reading{Temperature: num(1)})
 		}
-		again, err := json.Marshal(pages{version, b.disks, b.events, p.Checks})
+		again, err := json.Marshal(pages{version, b.disks, b.events, p.Checks, p.Reports, p.Volumes})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,6 @@
-// Package diskbook remembers what happened to disks: an entry for each event, how healthy each disk was over time, and
-// when the disks of each array were compared last.
+// Package diskbook remembers what happened to disks: an entry for each event, how healthy each disk was over time,
+// when the disks of each array were compared last, and what the last check of each volume's file system found,
+// and where each volume was when it was last in use, so that one that is missing is told of.
 //
 // The book is one JSON file, in a folder that lives as long as the machine runs and as a copy on every data volume, from
 // where a machine that was switched off takes it up again. It is bounded: by the hour for a month and by the day for three

@@ -37,6 +37,8 @@ type pages struct {
 	Disks   map[string]*record `json:"disks"`
 	Events  []Event            `json:"events"`
 	Checks  map[string]Check   `json:"checks,omitempty"`
+	Reports map[string]Report  `json:"reports,omitempty"`
+	Volumes map[string]Volume  `json:"volumes,omitempty"`
 }
 
 // copyOn is a volume that has a copy.
@@ -128,7 +130,7 @@ func (b *Book) spread(log *slog.Logger) {
 }
 
 func (b *Book) encode() ([]byte, error) {
-	return json.Marshal(pages{version, b.disks, b.events, b.checks})
+	return json.Marshal(pages{version, b.disks, b.events, b.checks, b.reports, b.places})
 }
 
 // takeUp merges a copy into the book.
@@ -160,6 +162,16 @@ func (b *Book) takeUp(path string, log *slog.Logger) {
 	for id, theirs := range p.Checks {
 		if ours, known := b.checks[id]; !known || theirs.AtMs > ours.AtMs {
 			b.checks[id] = theirs
+		}
+	}
+	for id, theirs := range p.Reports {
+		if ours, known := b.reports[id]; !known || theirs.AtMs > ours.AtMs {
+			b.reports[id] = theirs
+		}
+	}
+	for id, theirs := range p.Volumes {
+		if ours, known := b.places[id]; !b.settled && (!known || theirs.SeenMs > ours.SeenMs) {
+			b.places[id] = theirs
 		}
 	}
 	b.events = append(b.events, p.Events...)
@@ -201,8 +213,8 @@ func decode(text []byte) (pages, error) {
 	if p.Version != version {
 		return pages{}, fmt.Errorf("version %d of the format", p.Version)
 	}
-	if len(p.Disks) > mostDisks || len(p.Events) > mostEvents || len(p.Checks) > mostArrays {
-		return pages{}, fmt.Errorf("%d disks, %d events and %d arrays are too many", len(p.Disks), len(p.Events), len(p.Checks))
+	if len(p.Disks) > mostDisks || len(p.Events) > mostEvents || len(p.Checks) > mostArrays || len(p.Reports) > mostReports || len(p.Volumes) > mostVolumes {
+		return pages{}, fmt.Errorf("%d disks, %d events, %d arrays, %d reports and %d volumes are too many", len(p.Disks), len(p.Events), len(p.Checks), len(p.Reports), len(p.Volumes))
 	}
 	for id, d := range p.Disks {
 		if d == nil || !printable(id) || !printable(d.Serial) || !ascending(d.Hours, hours) || !ascending(d.Days, days) {
@@ -212,6 +224,16 @@ func decode(text []byte) (pages, error) {
 	for id, c := range p.Checks {
 		if !printable(id) || c.AtMs < 0 || c.Differs < 0 {
 			return pages{}, errors.New("an array's check is not one")
+		}
+	}
+	for id, r := range p.Reports {
+		if !printable(id) || !r.whole() {
+			return pages{}, errors.New("a report of a volume is not one")
+		}
+	}
+	for id, v := range p.Volumes {
+		if !printable(id+v.Name+v.Disk+v.Serial+v.Model+v.Slot) || v.SizeBytes < 0 || v.SeenMs < 0 {
+			return pages{}, errors.New("a volume's place is not one")
 		}
 	}
 	for _, e := range p.Events {
@@ -229,6 +251,11 @@ func ascending(list []Point, most int) bool {
 		}
 	}
 	return len(list) <= most
+}
+
+func (r Report) whole() bool {
+	return r.AtMs >= 0 && r.TookMs >= 0 && r.Findings >= 0 && r.Strays >= 0 && len(r.Lines) <= mostLines && printable(r.Message) && !slices.ContainsFunc(r.Lines, func(line string) bool { return !printable(line) }) &&
+		slices.Contains([]string{"check", "repair"}, r.Kind) && slices.Contains([]string{"clean", "damaged", "repaired", "failed"}, r.Result)
 }
 
 func printable(s string) bool {

@@ -18,6 +18,8 @@ type DiskMachine interface {
 	PlanArray(ctx context.Context, r api.ArrayPlanRequest) (api.ArrayPlan, error)
 	CreateArray(ctx context.Context, r api.ArrayRequest) error
 	ChangeArray(ctx context.Context, array string, r api.ArrayChange) error
+	ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error
+	VolumeReport(volume string) (api.VolumeReport, error)
 	SetRecordingLag(waited time.Duration)
 }
 
@@ -84,6 +86,23 @@ func (s *server) changeArray(w http.ResponseWriter, r *http.Request) error {
 		return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, adopt, delete, check or stop_check.")
 	}
 	return accepted(w, s.machine.ChangeArray(r.Context(), r.PathValue("array"), req))
+}
+
+func (s *server) changeVolume(w http.ResponseWriter, r *http.Request) error {
+	var req api.VolumeChange
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	return accepted(w, s.machine.ChangeVolume(r.Context(), r.PathValue("volume"), req))
+}
+
+func (s *server) volumeReport(w http.ResponseWriter, r *http.Request) error {
+	report, err := s.machine.VolumeReport(r.PathValue("volume"))
+	if err != nil {
+		return err
+	}
+	answer.JSON(w, http.StatusOK, report)
+	return nil
 }
 
 func (s *server) recordingLag(w http.ResponseWriter, r *http.Request) error {

@@ -74,6 +74,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST /v1/disks/{disk}/format":        s.format,
 		"GET /v1/disks/{disk}/health":         s.diskHealth,
 		"POST /v1/disks/{disk}/self-test":     s.testDisk,
+		"POST /v1/volumes/{volume}/change":    s.changeVolume,
+		"GET /v1/volumes/{volume}/report":     s.volumeReport,
 		"POST /v1/arrays":                     s.createArray,
 		"POST /v1/arrays/plan":                s.planArray,
 		"PUT /v1/arrays/pace":                 s.recordingLag,

@@ -54,7 +54,11 @@ func (f *fakes) SetTimeServer(_ context.Context, r api.TimeServerSettings) error
 func (f *fakes) MountMedium(_ context.Context, id string) error { return f.do("mount " + id) }
 func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("eject " + id) }
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
-	return f.do("format " + d + " " + r.ConfirmSerial + " " + r.Name)
+	what := "format " + d + " " + r.ConfirmSerial + " " + r.Name
+	if r.Replaces != "" {
+		what += " for " + r.Replaces
+	}
+	return f.do(what)
 }
 func (f *fakes) Install(_ context.Context, d string, r api.InstallRequest) error {
 	return f.do(fmt.Sprintf("install %s %s %v", d, r.ConfirmSerial, r.DataVolume))
@@ -107,6 +111,12 @@ func (f *fakes) CreateArray(_ context.Context, r api.ArrayRequest) error {
 }
 func (f *fakes) ChangeArray(_ context.Context, a string, r api.ArrayChange) error {
 	return f.do(fmt.Sprintf("change %s %s %v", a, r.Action, r.Disk))
+}
+func (f *fakes) ChangeVolume(_ context.Context, v string, r api.VolumeChange) error {
+	return f.do(fmt.Sprintf("volume %s %s %q %q %v", v, r.Action, r.Name, r.ConfirmSerial, r.DropLog))
+}
+func (f *fakes) VolumeReport(v string) (api.VolumeReport, error) {
+	return api.VolumeReport{Check: api.VolumeCheck{Kind: api.VolumeCheckKindCheck, Result: api.VolumeCheckResultDamaged, AtMs: 5, Findings: 1}, Lines: []string{"bad"}}, f.do("report " + v)
 }
 func (f *fakes) SetRecordingLag(waited time.Duration) { _ = f.do("lag " + waited.String()) }
 func (f *fakes) DiskEvents() []api.DiskEvent {
@@ -224,7 +234,9 @@ func full() *board.Board {
 	b.SetArrays([]api.Array{{ID: "u", Name: "films", Level: "RAID 1", Status: api.ArrayStatusDegraded, Reason: "r", Members: []api.ArrayDisk{{Disk: "b", Serial: "T", Position: 1, State: api.ArrayDiskStateGood}, {Position: 2, State: api.ArrayDiskStateMissing}},
 		Sync: api.ArraySync{Action: "recover", Percent: 5, KBps: 9, LeftMs: 7}}})
 	b.SetRaidCards([]api.RaidCard{{ID: "0000:03:00.0", Name: "n", Driver: "hpsa", Raid: true, Disks: []api.RaidCardDisk{{Disk: "a", Level: "RAID 5"}}, Drives: []api.RaidCardDrive{{ID: "c", Place: 1, Model: "m", Serial: "s", Health: api.DiskHealth{Status: api.DiskHealthStatusUnknown}}}}})
-	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1}})
+	b.SetVolumes([]api.Volume{{ID: "v", Name: "n", Path: "/volumes/v", Status: api.VolumeStatusMounted, SizeBytes: 2, FreeBytes: 1,
+		Operation: api.Operation{Name: api.OperationNameCheck, Status: api.OperationStatusRunning, Percent: 5}, Check: api.VolumeCheck{Kind: api.VolumeCheckKindRepair, Result: api.VolumeCheckResultRepaired, AtMs: 5, TookMs: 1, Strays: 2}},
+		{ID: "w", Name: "o", Path: "/volumes/w", Status: api.VolumeStatusFailed, Replaces: "v", Failure: api.VolumeFailure{Cause: api.VolumeFailureCauseGone, SinceMs: 5, Serial: "S", Slot: "port 1", Steps: []string{"Look."}, Spares: []string{"a"}}}})
 	b.SetMedia([]api.Medium{{ID: "u", Name: "STICK", Filesystem: "FAT", SizeBytes: 9, FreeBytes: 8, FileLimitBytes: 7, Status: api.MediumStatusMounted, Path: "/volumes/medium-u/Vigie exports"}})
 	b.SetServices([]api.Service{{Name: "engine", Status: api.ServiceStatusReady, Pid: 5}})
 	return b
@@ -261,6 +273,7 @@ var requests = []struct {
 	{"confirmNetwork", "POST", "/v1/network/confirm", "", 204, "confirm by owner", ""},
 	{"rollBackNetwork", "POST", "/v1/network/rollback", "", 204, "roll back", ""},
 	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","name":"n"}`, 202, "format sd-1 S n", ""},
+	{"formatDisk", "POST", "/v1/disks/sd-1/format", `{"confirmSerial":"S","replaces":"v"}`, 202, "format sd-1 S  for v", ""},
 	{"formatDisk", "POST", "/v1/disks/bad/format", `{"confirmSerial":"S"}`, 409, "", "refused"},
 	{"formatDisk", "POST", "/v1/disks/x/format", ``, 400, "", "bad_json"},
 	{"installOnDisk", "POST", "/v1/disks/sd-1/install", `{"confirmSerial":"S","dataVolume":true}`, 202, "install sd-1 S true", ""},
@@ -295,6 +308,12 @@ var requests = []struct {
 	{"changeArray", "POST", "/v1/arrays/u/change", `{"action":"add","disk":{"id":"a","confirmSerial":"S"}}`, 202, "change u add {S a}", ""},
 	{"changeArray", "POST", "/v1/arrays/u/change", `{"action":"erase"}`, 400, "", "bad_action"},
 	{"changeArray", "POST", "/v1/arrays/bad/change", `{"action":"check"}`, 409, "", "refused"},
+	{"changeVolume", "POST", "/v1/volumes/v/change", `{"action":"rename","name":"Gate"}`, 202, `volume v rename "Gate" "" false`, ""},
+	{"changeVolume", "POST", "/v1/volumes/v/change", `{"action":"repair","confirmSerial":"S","dropLog":true}`, 202, `volume v repair "" "S" true`, ""},
+	{"changeVolume", "POST", "/v1/volumes/v/change", `{"do":"repair"}`, 400, "", "bad_json"},
+	{"changeVolume", "POST", "/v1/volumes/bad/change", `{"action":"check"}`, 409, "", "refused"},
+	{"getVolumeReport", "GET", "/v1/volumes/v/report", "", 200, "report v", `"lines":["bad"]`},
+	{"getVolumeReport", "GET", "/v1/volumes/bad/report", "", 409, "", "refused"},
 	{"getDiskEvents", "GET", "/v1/disk-events", "", 200, "", ""},
 	{"mountMedium", "POST", "/v1/media/usb-1/mount", "", 204, "mount usb-1", ""},
 	{"mountMedium", "POST", "/v1/media/bad/mount", "", 409, "", "refused"},

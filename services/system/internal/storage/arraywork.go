@@ -15,7 +15,7 @@ import (
 	"vigie/services/system/internal/volume"
 )
 
-// arrayAsk is an administrator's wish about arrays; work is done by Run.
+// arrayAsk is an administrator's wish about arrays or volumes; work is done by Run.
 type arrayAsk struct {
 	work  func(ctx context.Context) error
 	reply chan error

@@ -42,6 +42,7 @@ const (
 	looking
 	mounting
 	formatting
+	caring // its volume is unmounted, and checked or repaired
 )
 
 func (d *disk) busy() bool { return d.phase != idle }
@@ -93,7 +94,7 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	}
 	boot := func(c probe.Content) bool { return c.Kind == "iso9660" && c.Label == m.cfg.BootLabel }
 	ours := func(c probe.Content) bool {
-		return c.Kind == "xfs" && c.UUID != "" && (c.Label == volume.Label || c.Label == volume.StateLabel && d.parent != nil)
+		return isVolume(c) || c.Kind == "xfs" && c.UUID != "" && c.Label == volume.StateLabel && d.parent != nil
 	}
 	systemParts, complete := systemParts(found)
 	_, _, isBoot := found.Find(boot)
@@ -102,7 +103,7 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 		isOurs = false // one side of a mirror whose superblock stands at the end: the file system is the array's
 	}
 	if v := m.volumes[d.volume]; v != nil && v.disk == d && err != nil {
-		m.fail(v, "The disk cannot be read: "+plain(err)+".")
+		m.fail(v, api.VolumeFailureCauseErrors, "The disk cannot be read: "+plain(err)+".")
 		m.retry(v)
 		return
 	}
@@ -111,7 +112,9 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 		return
 	}
 	if d.volume != "" && !isOurs {
-		delete(m.volumes, d.volume) // it was there a moment ago; somebody else has written to the disk
+		if v := m.volumes[d.volume]; v != nil {
+			m.forget(v) // it was there a moment ago; somebody else has written to the disk
+		}
 		d.volume = ""
 	}
 	switch {
@@ -136,8 +139,13 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	m.announce(d)
 	if d.use == api.DiskUseBlank && m.cfg.FormatBlank && !m.cfg.Observe && !d.dev.Removable && !d.dev.Optical && !d.dev.ReadOnly &&
 		d.dev.SizeBytes >= volume.MinSize && !m.settled && d.op.Status == "" {
-		m.startFormat(ctx, d, "")
+		m.startFormat(ctx, d, "", "")
 	}
+}
+
+// isVolume tells whether a content looks like a data volume.
+func isVolume(c probe.Content) bool {
+	return c.Kind == "xfs" && c.UUID != "" && c.Label == volume.Label
 }
 
 // gone deals with a disk that was pulled or died.
@@ -146,8 +154,10 @@ func (m *Manager) gone(ctx context.Context, d *disk) {
 		m.cfg.Log.Warn("disk is gone", "disk", d.dev.Serial, "slot", d.dev.Slot)
 		m.say(d, "gone (%s)", orUnknown(d.dev.Model))
 	}
-	if v := m.volumes[d.volume]; v != nil && v.disk == d {
-		m.lose(ctx, v, gone)
+	if v := m.volumes[d.volume]; v != nil && v.disk == d && v.out {
+		m.forget(v) // somebody wanted that
+	} else if v != nil && v.disk == d {
+		m.lose(ctx, v, api.VolumeFailureCauseGone, gone)
 	}
 	m.pulled(ctx, d)
 }

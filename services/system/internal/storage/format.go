@@ -17,6 +17,7 @@ import (
 // ask is an administrator's wish to format a disk.
 type ask struct {
 	disk, serial, name string
+	replaces           string // volume
 	reply              chan error
 }
 
@@ -26,7 +27,7 @@ func (m *Manager) Format(ctx context.Context, disk string, r api.FormatRequest) 
 	if why := volume.CheckName(r.Name); why != "" {
 		return answer.Field("name", "bad_name", why)
 	}
-	a := ask{disk, r.ConfirmSerial, r.Name, make(chan error, 1)}
+	a := ask{disk, r.ConfirmSerial, r.Name, r.Replaces, make(chan error, 1)}
 	return put(ctx, m.asks, a, a.reply)
 }
 
@@ -83,14 +84,29 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 	case d.dev.SizeBytes < volume.MinSize:
 		return refuse("too_small", fmt.Sprintf("The disk has %s; a data volume needs at least 300 MiB.", size(d.dev.SizeBytes)))
 	}
-	if v != nil && v.disk == d {
-		delete(m.volumes, v.id) // failed; its mount is let go of below
+	old, err := m.replaced(d, a.replaces)
+	if err != nil {
+		return err
 	}
-	m.startFormat(ctx, d, a.name)
+	name := a.name
+	if old != nil && name == "" {
+		name = old.name
+	}
+	if err := m.nameTaken(name, old, v); err != nil {
+		return err
+	}
+	if v != nil && v.disk == d && v != old {
+		m.forget(v) // failed; its mount is let go of below
+	}
+	if old != nil {
+		m.tellReplaced(d, old)
+		m.forget(old)
+	}
+	m.startFormat(ctx, d, name, a.replaces)
 	return nil
 }
 
-func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
+func (m *Manager) startFormat(ctx context.Context, d *disk, name, replaces string) {
 	id := uuid.NewString()
 	if name == "" {
 		name = volume.DefaultName(id)
@@ -116,11 +132,11 @@ func (m *Manager) startFormat(ctx context.Context, d *disk, name string) {
 		if err == nil {
 			err = volume.Format(ctx, node, seq, id, rotational, step)
 		}
-		return func() { m.formatted(ctx, d, id, name, err) }
+		return func() { m.formatted(ctx, d, id, name, replaces, err) }
 	})
 }
 
-func (m *Manager) formatted(ctx context.Context, d *disk, id, name string, err error) {
+func (m *Manager) formatted(ctx context.Context, d *disk, id, name, replaces string, err error) {
 	if m.disks[d.key] != d {
 		return
 	}
@@ -132,7 +148,7 @@ func (m *Manager) formatted(ctx context.Context, d *disk, id, name string, err e
 	}
 	d.op.Message = "Working: mounting the new volume."
 	d.contents = `XFS file system "vigie"`
-	m.volumes[id] = &vol{id: id, name: name, path: m.path(id)}
+	m.volumes[id] = &vol{id: id, name: name, replaces: replaces, path: m.path(id)}
 	m.mount(ctx, d, id, nil)
 }
 

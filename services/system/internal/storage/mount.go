@@ -10,6 +10,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/mountinfo"
+	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/probe"
 	"vigie/services/system/internal/volume"
 )
@@ -28,8 +29,18 @@ type vol struct {
 	checked        time.Time
 	retry          time.Time // when to try mounting again; zero: never
 	pause          time.Duration
-	stuck          bool      // it does not grow with its array
-	well           time.Time // when it was mounted; zero: it has failed since
+	stuck          bool // it does not grow with its array
+	op             api.Operation
+	out            bool                   // somebody has unmounted it
+	mended         bool                   // it was repaired, and not mounted since
+	place          diskbook.Volume        // where it was last in use
+	cause          api.VolumeFailureCause // "": it can be used
+	since          time.Time              // of that
+	told           time.Time              // when an event was made of a failure
+	untold         bool                   // that it is over
+	foreign        string                 // the machine that it is used by, when that is another one
+	replaces       string                 // id of the volume in the place of which it was made
+	well           time.Time              // when it was mounted; zero: it has failed since
 }
 
 // retryMost is the longest pause before a volume that could not be mounted is tried again. It is tried again because,
@@ -67,9 +78,10 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 	m.enter(d, mounting)
 	name, err := d.device(part)
 	node, path, bytes, readonly := m.cfg.Node(name), v.path, d.dev.SizeBytes, d.dev.ReadOnly
-	fresh := volume.Identity{ID: id, Name: volume.DefaultName(id), CreatedMs: m.cfg.Now().UnixMilli()}
-	if d.op.Name == api.OperationNameFormat && d.op.Status == api.OperationStatusRunning {
-		fresh.Name = v.name
+	fresh := volume.Identity{ID: id, Name: volume.DefaultName(id), CreatedMs: m.cfg.Now().UnixMilli(), Machine: m.cfg.Arrays.Mark}
+	mended := v.mended
+	if mended || d.op.Name == api.OperationNameFormat && d.op.Status == api.OperationStatusRunning {
+		fresh.Name, fresh.Replaces = v.name, v.replaces
 	}
 	m.job(ctx, func() func() {
 		var who volume.Identity
@@ -77,8 +89,15 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		if err == nil {
 			err = volume.Mount(node, path, bytes, readonly)
 		}
+		var strays int
 		if err == nil {
-			who, err = volume.Prepare(path, id, fresh, true)
+			if mended {
+				err = volume.Restore(path, fresh)
+				strays = volume.Strays(path)
+			}
+			if err == nil {
+				who, err = m.welcome(path, fresh)
+			}
 			if err == nil {
 				use, err = volume.Check(path)
 			}
@@ -89,15 +108,20 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		if err == nil && !use.ReadOnly {
 			m.cfg.Attach(id, path)
 		}
-		return func() { m.mounted(ctx, d, v, part, who, use, err) }
+		return func() {
+			m.mounted(ctx, d, v, who, use, err)
+			if mended && err == nil {
+				m.noteStrays(v, strays)
+			}
+		}
 	})
 }
 
-func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part, who volume.Identity, use volume.Use, err error) {
+func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, who volume.Identity, use volume.Use, err error) {
 	v.attached = err == nil && !use.ReadOnly
 	if m.disks[d.key] != d {
 		if v.disk == d || v.disk == nil {
-			m.lose(ctx, v, gone)
+			m.lose(ctx, v, api.VolumeFailureCauseGone, gone)
 		}
 		return
 	}
@@ -112,7 +136,11 @@ func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part
 		return
 	}
 	if err != nil {
-		m.fail(v, "It cannot be mounted: "+firstLine(err)+".")
+		cause := api.VolumeFailureCauseErrors
+		if volume.Damaged(err) {
+			cause = api.VolumeFailureCauseDamaged
+		}
+		m.fail(v, cause, "It cannot be mounted: "+strings.TrimPrefix(firstLine(err), "mount: ")+".")
 		m.retry(v)
 		m.finish(d, err)
 		return
@@ -120,18 +148,28 @@ func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, part *probe.Part
 	if v.state {
 		who.Name = stateName
 	}
-	v.name, v.use, v.checked, v.checking, v.well = who.Name, use, m.cfg.Now(), time.Time{}, m.cfg.Now()
+	v.name, v.replaces, v.foreign, v.use, v.checked, v.checking, v.well = who.Name, who.Replaces, m.another(who.Machine), use, m.cfg.Now(), time.Time{}, m.cfg.Now()
 	m.finish(d, nil)
 	m.healthy(v)
 }
 
 // healthy puts a volume into the state that its use says.
 func (m *Manager) healthy(v *vol) {
-	before := v.status
-	v.status, v.reason = api.VolumeStatusMounted, ""
+	before, failed := v.status, v.cause
+	v.status, v.reason, v.cause = api.VolumeStatusMounted, "", ""
 	if v.use.ReadOnly {
 		v.status, v.reason = api.VolumeStatusReadonly, "The file system cannot be written to: the disk is write-protected, or the kernel made it read-only after errors."
 		m.detach(v)
+		v.cause = api.VolumeFailureCauseReadonly
+		if v.foreign != "" {
+			v.reason, v.cause = "It is another machine's ("+v.foreign+"), and only read until somebody adopts it.", ""
+		} else if failed != v.cause {
+			v.since = m.cfg.Now()
+			m.tellFailure(v)
+		}
+	}
+	if failed != "" && v.cause == "" {
+		m.tellWell(v)
 	}
 	if v.status != before {
 		m.cfg.Log.Info("volume", "volume", v.id, "status", string(v.status), "path", v.path)
@@ -141,13 +179,20 @@ func (m *Manager) healthy(v *vol) {
 }
 
 // fail says that a volume cannot be used.
-func (m *Manager) fail(v *vol, reason string) {
+func (m *Manager) fail(v *vol, cause api.VolumeFailureCause, reason string) {
 	if v.status != api.VolumeStatusFailed || v.reason != reason {
 		m.cfg.Log.Error("volume", "volume", v.id, "status", "failed", "err", reason)
 		m.cfg.Console.Say("volume "+v.id, "volume %s: %s", v.name, reason)
 	}
-	v.status, v.reason = api.VolumeStatusFailed, reason
+	fresh := v.cause == ""
+	if fresh {
+		v.since = m.cfg.Now()
+	}
+	v.status, v.reason, v.cause = api.VolumeStatusFailed, reason, cause
 	m.detach(v)
+	if fresh {
+		m.tellFailure(v)
+	}
 }
 
 func (m *Manager) detach(v *vol) {
@@ -158,9 +203,9 @@ func (m *Manager) detach(v *vol) {
 }
 
 // lose deals with a volume whose disk is gone: it is said, and the mount is let go of, so that the disk can come back.
-func (m *Manager) lose(ctx context.Context, v *vol, reason string) {
-	v.disk, v.checking, v.retry, v.pause, v.well = nil, time.Time{}, time.Time{}, 0, time.Time{}
-	m.fail(v, reason)
+func (m *Manager) lose(ctx context.Context, v *vol, cause api.VolumeFailureCause, reason string) {
+	v.disk, v.checking, v.retry, v.pause, v.well, v.out = nil, time.Time{}, time.Time{}, 0, time.Time{}, false
+	m.fail(v, cause, reason)
 	path := v.path
 	m.job(ctx, func() func() {
 		err := volume.Unmount(path)
@@ -190,14 +235,15 @@ func (m *Manager) watch(ctx context.Context) {
 		switch {
 		case d != nil && d.busy():
 			if now.Sub(d.since) >= m.pace.patience && d.phase == mounting {
-				m.fail(v, "The disk does not answer; mounting it takes unusually long.")
+				m.fail(v, api.VolumeFailureCauseSilent, "The disk does not answer; mounting it takes unusually long.")
 			}
+		case v.out:
 		case !v.retry.IsZero() && now.After(v.retry) && d != nil:
 			v.retry = time.Time{}
 			m.look(ctx, d)
 		case !v.checking.IsZero():
 			if now.Sub(v.checking) >= m.pace.patience {
-				m.fail(v, "The disk does not answer.")
+				m.fail(v, api.VolumeFailureCauseSilent, "The disk does not answer.")
 			}
 		case v.retry.IsZero() && (d != nil || v.folder) && now.Sub(v.checked) >= m.pace.check:
 			m.check(ctx, v)
@@ -242,7 +288,7 @@ func (m *Manager) check(ctx context.Context, v *vol) {
 				m.cfg.Log.Info("volume has grown with its array", "volume", v.id)
 			}
 			if err != nil {
-				m.fail(v, "It cannot be used: "+firstLine(err)+".")
+				m.fail(v, api.VolumeFailureCauseErrors, "It cannot be used: "+firstLine(err)+".")
 				if d != nil {
 					m.retry(v)
 				}

@@ -75,7 +75,10 @@ func (m *Manager) volumeList() []api.Volume {
 		if v.status == "" {
 			continue // being mounted
 		}
-		a := api.Volume{ID: v.id, Use: api.VolumeUseData, Name: v.name, Path: v.path, Status: v.status, Reason: v.reason, SizeBytes: v.use.SizeBytes, FreeBytes: v.use.FreeBytes}
+		a := api.Volume{ID: v.id, Use: api.VolumeUseData, Name: v.name, Path: v.path, Status: v.status, Reason: v.reason, SizeBytes: v.use.SizeBytes, FreeBytes: v.use.FreeBytes, Operation: v.op, Replaces: v.replaces, Failure: m.failureOf(v), Machine: v.foreign}
+		if r, ok := m.cfg.Book.LastReport(v.id); ok {
+			a.Check = checkOf(r)
+		}
 		if v.state {
 			a.Use = api.VolumeUseState
 		}
@@ -108,7 +111,7 @@ func (m *Manager) openDirs() {
 		}
 		m.volumes[v.id] = v
 		if err != nil {
-			m.fail(v, "It cannot be used: "+firstLine(err)+".")
+			m.fail(v, api.VolumeFailureCauseErrors, "It cannot be used: "+firstLine(err)+".")
 			continue
 		}
 		m.cfg.Attach(v.id, v.path)

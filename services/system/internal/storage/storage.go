@@ -6,6 +6,9 @@
 // that takes longer than its patience is reported as a disk that does not answer, and goes on; the other disks do not
 // notice.
 //
+// An administrator may have a volume unmounted, checked, repaired, renamed, or adopted from another machine; of one that failed
+// it is told what to do.
+//
 // Invariants: a disk is formatted only when the administrator named its serial, or when it is blank, fixed and the
 // boot option asks for that; never the medium that the machine was booted from, never while anything uses it. A volume
 // is on the board as mounted only after its identity was checked and Attach returned. Volumes stay mounted when the
@@ -36,12 +39,13 @@ type pace struct {
 	patience   time.Duration // until a disk with a job counts as not answering
 	quiet      time.Duration // without a new disk, until storage counts as settled
 	quietNone  time.Duration // the same while there is no disk at all: its driver may still start
+	leave      time.Duration // until a volume must have been let go of that is to be unmounted
 	retryMount time.Duration // before a volume that could not be mounted is tried again; doubles
 }
 
 var usual = pace{
 	tick: 500 * time.Millisecond, rescan: 10 * time.Second, check: 5 * time.Second, patience: 15 * time.Second,
-	quiet: 3 * time.Second, quietNone: 8 * time.Second, retryMount: 5 * time.Second,
+	quiet: 3 * time.Second, quietNone: 8 * time.Second, retryMount: 5 * time.Second, leave: leaveWithin,
 }
 
 // stopPatience is for jobs when the service ends.
@@ -65,11 +69,14 @@ type Config struct {
 	Attach func(id, path string)
 	Detach func(id string)
 	Arrays Arrays
+	Book   Book
 	// Tell makes an event of what happened to a disk or an array.
 	Tell func(id, serial string, severity diskbook.Severity, text string)
 	// Seen is told the disks whenever they were listed; Health returns how one is, by its id. Neither waits for a disk.
 	Seen   func([]blockdev.Disk)
 	Health func(id string) api.DiskHealth
+	// Booting: the machine was started, and not the service alone.
+	Booting bool
 	// Install writes a system disk; see package install. Installed: the machine was started from one.
 	Install   func(ctx context.Context, t install.Target, sources []install.Source, step func(install.Step)) (activate func(context.Context) error, err error)
 	Installed bool
@@ -179,8 +186,9 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			m.goOn(ctx)
 			m.watchArrays(ctx)
 		}
+		m.notePlaces()
 		m.publish()
-		m.settle() // last: whoever sees it sees the volumes too
+		m.settle(ctx) // last: whoever sees it sees the volumes too
 	}
 }
 
@@ -252,7 +260,7 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 }
 
 // settle says once that every disk present at boot has been dealt with.
-func (m *Manager) settle() {
+func (m *Manager) settle(ctx context.Context) {
 	if m.settled {
 		return
 	}
@@ -273,7 +281,11 @@ func (m *Manager) settle() {
 			return
 		}
 	}
+	if m.adoptAll(ctx) {
+		return
+	}
 	m.settled = true
+	m.missVolumes()
 	m.cfg.Settled()
 	m.board.SettleStorage()
 	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted && v.Use != api.VolumeUseState }) {

@@ -41,10 +41,12 @@ type machine struct {
 	said     strings.Builder
 	events   chan blockdev.Event
 	patience time.Duration // with a disk that does not answer
+	book     *diskbook.Book
 }
 
 func lab(t *testing.T) *machine {
-	l := &machine{t: t, root: t.TempDir(), nodes: map[string]string{}, attached: map[string]bool{}, events: make(chan blockdev.Event), patience: 10 * time.Second}
+	l := &machine{t: t, root: t.TempDir(), nodes: map[string]string{}, attached: map[string]bool{}, events: make(chan blockdev.Event), patience: 10 * time.Second,
+		book: diskbook.New(filepath.Join(t.TempDir(), "disks.json"), time.Now)}
 	return l
 }
 
@@ -114,9 +116,12 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 			}
 			l.attached[id] = true
 		},
+		Book:   l.book,
 		Arrays: Arrays{Root: l.t.TempDir(), Mark: "vigie", Ours: []string{"vigie"}, Ask: noRaid, LastCheck: neverChecked, NoteCheck: func(string, diskbook.Check) {}},
-		Tell:   func(string, string, diskbook.Severity, string) {},
-		Seen:   func([]blockdev.Disk) {}, Health: func(string) api.DiskHealth { return api.DiskHealth{} },
+		Tell: func(id, serial string, severity diskbook.Severity, text string) {
+			l.book.Tell(diskbook.Event{Disk: id, Serial: serial, Severity: severity, Text: text})
+		},
+		Seen: func([]blockdev.Disk) {}, Health: func(string) api.DiskHealth { return api.DiskHealth{} },
 		Settled: func() {}, PowerOff: func(string, string) error { return nil },
 		Detach: func(id string) { l.mu.Lock(); defer l.mu.Unlock(); delete(l.attached, id) },
 	}
@@ -125,7 +130,7 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 	}
 	l.m = New(cfg, l.board)
 	l.m.pace = pace{tick: 5 * time.Millisecond, rescan: time.Hour, check: 20 * time.Millisecond, patience: l.patience,
-		quiet: 50 * time.Millisecond, quietNone: 50 * time.Millisecond, retryMount: 50 * time.Millisecond}
+		quiet: 50 * time.Millisecond, quietNone: 50 * time.Millisecond, retryMount: 50 * time.Millisecond, leave: time.Second}
 	ctx, cancel := context.WithCancel(l.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.m.Run(ctx, l.events) }()

@@ -62,8 +62,8 @@ func (m *Manager) leaveSystem(ctx context.Context, d *disk) {
 			continue
 		}
 		if v := m.volumes[part.volume]; v != nil && v.disk == part {
-			m.lose(ctx, v, "Its disk is being overwritten.")
-			delete(m.volumes, v.id)
+			m.lose(ctx, v, api.VolumeFailureCauseGone, "Its disk is being overwritten.")
+			m.forget(v)
 		}
 		delete(m.disks, k)
 	}

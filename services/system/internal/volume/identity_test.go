@@ -30,7 +30,9 @@ func TestPrepareTakesOnlyItsOwn(t *testing.T) {
 	}{
 		{"empty", nil, fresh, ""},
 		{"format cut short", map[string]string{"vigie/.volume.json.tmp-1": "{"}, fresh, ""},
-		{"ours", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"Gate","createdMs":7}`}, Identity{id, "Gate", 7}, ""},
+		{"ours", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"Gate","createdMs":7}`}, Identity{ID: id, Name: "Gate", CreatedMs: 7}, ""},
+		{"used by a machine, in the place of another", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"Gate","replaces":"` + other + `","machine":"vigie-1"}`}, Identity{ID: id, Name: "Gate", Replaces: other, Machine: "vigie-1"}, ""},
+		{"used by what is none", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"Gate","replaces":"../x","machine":"a\u001b[2J"}`}, Identity{ID: id, Name: "Gate"}, ""},
 		{"name unusable", map[string]string{"vigie/volume.json": `{"id":"` + id + `","name":"a\u001b[2J"}`}, Identity{ID: id, Name: "Data 6F1C"}, ""},
 		{"files but no identity", map[string]string{"holiday.jpg": ""}, Identity{}, "has files"},
 		{"recordings but no identity", map[string]string{"vigie/rec/x/y": ""}, Identity{}, "has files"},
@@ -113,4 +115,36 @@ func FuzzParseIdentity(f *testing.F) {
 			t.Errorf("took %+v", who)
 		}
 	})
+}
+
+func TestAVolumeIsProtectedAndClaimed(t *testing.T) {
+	node := loop(t, 320*mib)
+	if err := Format(t.Context(), node, 0, id, false, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	path := mounted(t, node)
+	if who, err := Who(path); err != nil || who != (Identity{}) {
+		t.Errorf("of an empty one: %+v, %v", who, err)
+	}
+	if _, err := Prepare(path, id, Identity{ID: id, Name: "Gate"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := Protect(path); err != nil {
+		t.Fatal(err)
+	}
+	if use, err := Check(path); err != nil || !use.ReadOnly {
+		t.Errorf("%+v, %v", use, err)
+	}
+	if _, err := Claim(path, "vigie-1"); err == nil {
+		t.Error("written to though it is protected")
+	}
+	if err := Unprotect(path); err != nil {
+		t.Fatal(err)
+	}
+	if who, err := Claim(path, "vigie-1"); err != nil || who.Machine != "vigie-1" {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if who, err := Who(path); err != nil || who != (Identity{ID: id, Name: "Gate", Machine: "vigie-1"}) {
+		t.Errorf("%+v, %v", who, err)
+	}
 }

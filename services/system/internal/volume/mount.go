@@ -75,6 +75,19 @@ func Mount(node, path string, sizeBytes int64, readonly bool) error {
 	return nil
 }
 
+// Protect makes a mounted volume one that is only read, and Unprotect one that is written to.
+func Protect(path string) error { return remount(path, unix.MS_RDONLY) }
+
+// Unprotect undoes Protect.
+func Unprotect(path string) error { return remount(path, 0) }
+
+func remount(path string, how uintptr) error {
+	if err := unix.Mount("", path, "", unix.MS_REMOUNT|mountFlags|how, ""); err != nil {
+		return mountError(err)
+	}
+	return nil
+}
+
 // moduleTime is how long the kernel may take to load XFS, with what that needs.
 const moduleTime = 5 * time.Second
 
@@ -83,8 +96,8 @@ func mountError(err error) error {
 	switch {
 	case errors.Is(err, unix.ENODEV):
 		why = "this kernel cannot read XFS"
-	case errors.Is(err, unix.EUCLEAN):
-		why = "its file system is damaged and needs xfs_repair"
+	case Damaged(err):
+		why = "its file system is damaged and needs to be repaired"
 	case errors.Is(err, unix.EINVAL):
 		why = "the kernel refuses its file system; a copy of it may be in use"
 	case errors.Is(err, unix.EIO):
@@ -94,6 +107,9 @@ func mountError(err error) error {
 	}
 	return fmt.Errorf("mount: %s: %w", why, err)
 }
+
+// Damaged tells whether an error says that a file system is not what it should be, as opposed to its disk.
+func Damaged(err error) bool { return errors.Is(err, unix.EUCLEAN) || errors.Is(err, unix.EBADMSG) }
 
 // failFast makes XFS give up metadata writes that a disk refuses, after 30 s instead of never: a file system that is
 // shut down says so at once, and recording moves to another volume. Kernels without the knob keep their default.

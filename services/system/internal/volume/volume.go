@@ -4,7 +4,7 @@
 // Every function here may block as long as a dying disk pleases. The caller runs each in a goroutine of its own and
 // gives up waiting, not working, when its patience ends; nothing here holds a lock across I/O.
 //
-// The package never writes to a disk but in Format, and there only behind an exclusive open, which the kernel refuses
+// The package never writes to a disk itself but in Format and Examine, and there only behind an exclusive open, which the kernel refuses
 // for anything that is mounted or otherwise in use.
 package volume
 
@@ -48,6 +48,10 @@ type Identity struct {
 	ID        string `json:"id"` // UUID of the file system
 	Name      string `json:"name"`
 	CreatedMs int64  `json:"createdMs"` // milliseconds since the Unix epoch
+	// Replaces is the id of the volume whose disk had failed, in the place of which this one was made.
+	Replaces string `json:"replaces,omitempty"`
+	// Machine is the mark of the machine that uses it; "": any that finds it.
+	Machine string `json:"machine,omitempty"`
 }
 
 // CheckName returns a sentence about a name that cannot be used, or nothing.
@@ -110,8 +114,10 @@ func Prepare(path, id string, fresh Identity, owners Owners) (Identity, error) {
 
 const identityFile = "vigie/volume.json"
 
-func readIdentity(root *os.Root) (Identity, error) {
-	f, err := root.Open(identityFile)
+func readIdentity(root *os.Root) (Identity, error) { return readIdentityIn(root, "vigie") }
+
+func readIdentityIn(root *os.Root, folder string) (Identity, error) {
+	f, err := root.Open(filepath.Join(folder, filepath.Base(identityFile)))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -132,10 +138,21 @@ func ParseIdentity(b []byte) (Identity, error) {
 	if !validID(who.ID) {
 		return Identity{}, fmt.Errorf("%w: %s has the id %q", ErrForeign, identityFile, clip(who.ID))
 	}
+	if !validMark(who.Machine) {
+		who.Machine = ""
+	}
+	if !validID(who.Replaces) {
+		who.Replaces = ""
+	}
 	if who.Name == "" || CheckName(who.Name) != "" {
 		who.Name = DefaultName(who.ID)
 	}
 	return who, nil
+}
+
+// validMark accepts what a machine's mark may be: a few letters, digits and hyphens.
+func validMark(s string) bool {
+	return len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' })
 }
 
 // validID accepts a UUID in lower case, the only form that may become a path.

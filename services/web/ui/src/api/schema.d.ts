@@ -1281,6 +1281,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/volumes/{volume}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The volume's id */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rename a volume, have it checked or repaired, or unmount it; its cameras are recorded elsewhere meanwhile. Progress is in its `operation` */
+        post: operations["changeVolume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/volumes/{volume}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The volume's id */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        /** What the last check or repair of a volume found */
+        get: operations["getVolumeReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/disks/{disk}/health": {
         parameters: {
             query?: never;
@@ -3759,10 +3799,10 @@ export interface components {
         };
         Operation: {
             /** @enum {string} */
-            name: "format" | "install" | "create" | "add" | "fail" | "remove" | "replace" | "grow" | "adopt" | "delete";
+            name: "format" | "install" | "create" | "add" | "fail" | "remove" | "replace" | "grow" | "adopt" | "delete" | "check" | "repair" | "unmount" | "rename";
             /** @enum {string} */
             status: "running" | "failed" | "done";
-            /** @description install: how much is done */
+            /** @description install, check, repair: how much is done */
             percent?: number;
             message?: string;
         };
@@ -3778,13 +3818,96 @@ export interface components {
              * @enum {string}
              */
             use?: "data" | "state";
-            /** @enum {string} */
-            status: "mounted" | "readonly" | "failed";
+            /**
+             * @description unmounted: somebody wanted that, or it is being checked
+             * @enum {string}
+             */
+            status: "mounted" | "readonly" | "failed" | "unmounted";
             reason?: string;
             /** Format: int64 */
             sizeBytes?: number;
             /** Format: int64 */
             freeBytes?: number;
+            operation?: components["schemas"]["Operation"];
+            check?: components["schemas"]["VolumeCheck"];
+            /** @description Id of the volume, whose disk failed, in the place of which this one was made */
+            replaces?: string;
+            /**
+             * @description Another machine's mark: it is that one's, and only read here, until it is adopted. Absent: it is this one's
+             * @example vigie-3f2a91c4
+             */
+            machine?: string;
+            failure?: components["schemas"]["VolumeFailure"];
+        };
+        /** @description What happened to a volume that cannot be used, and what to do. Absent - it can, or somebody unmounted it */
+        VolumeFailure: {
+            /**
+             * @description gone: the disk was pulled, or has stopped answering for good; missing: it was not there when the machine started; silent: it does not answer; damaged: its file system is
+             * @enum {string}
+             */
+            cause: "gone" | "missing" | "silent" | "errors" | "damaged" | "readonly";
+            /**
+             * Format: int64
+             * @description When it was noticed; missing: when the volume was last seen in use
+             */
+            sinceMs: number;
+            /** @description The disk's */
+            serial?: string;
+            model?: string;
+            /** @description Where the disk is or was plugged in */
+            slot?: string;
+            /**
+             * Format: int64
+             * @description The disk's
+             */
+            sizeBytes?: number;
+            /** @description What to do, in order, in sentences; they change as things do */
+            steps: string[];
+            /** @description Ids of disks that could take its disk's place: see `replaces` of formatDisk */
+            spares?: string[];
+        };
+        /** @description The last check or repair of a volume. Absent - there was none */
+        VolumeCheck: {
+            /** @enum {string} */
+            kind: "check" | "repair";
+            /**
+             * @description failed: it could not do its work
+             * @enum {string}
+             */
+            result: "clean" | "damaged" | "repaired" | "failed";
+            /**
+             * Format: int64
+             * @description When it ended
+             */
+            atMs: number;
+            /** Format: int64 */
+            tookMs: number;
+            /** @description How many lines were said about what is wrong */
+            findings: number;
+            /** @description The file system's log holds changes that were not carried out: it is repaired only without the log, which loses them */
+            logPending?: boolean;
+            /** @description Files and folders whose names were lost; they are in the volume's folder lost+found */
+            strays?: number;
+            /** @description What that means, for people */
+            message?: string;
+        };
+        VolumeReport: {
+            check: components["schemas"]["VolumeCheck"];
+            /** @description What was said about what is wrong, the first 200 lines */
+            lines: string[];
+        };
+        VolumeChange: {
+            /**
+             * @description adopt: what was another machine's becomes this one's, is recorded to, and is kept by this one's rules; check: nothing is changed; repair: what a check found; unmount: until it is mounted, its disk is plugged in anew or the machine starts; forget: one whose disk is out is told of no more. Its recordings are back all the same should it come back
+             * @enum {string}
+             */
+            action: "rename" | "check" | "repair" | "unmount" | "mount" | "forget" | "adopt";
+            /** @description rename: how people know it */
+            name?: string;
+            /** @description repair, adopt: the serial of the volume's disk, as a sign that this volume is meant */
+            confirmSerial?: string;
+            /** @description repair, as a last resort, where `logPending` says so: without the log. What the file system did in its last seconds is lost, and recordings may go with it */
+            dropLog?: boolean;
         };
         Medium: {
             /** @description That of the disk */
@@ -4076,8 +4199,10 @@ export interface components {
         FormatRequest: {
             /** @description The disk's serial, typed or sent back as a sign that this disk is meant */
             confirmSerial: string;
-            /** @description The volume's name */
+            /** @description The volume's name; absent or empty: that of the one that it replaces, or one made for it */
             name?: string;
+            /** @description Id of a volume that failed and whose disk is out, or is this one: the new volume gets its name and settings, and the cameras that were pinned to it */
+            replaces?: string;
         };
         PowerRequest: {
             /** @enum {string} */
@@ -6296,6 +6421,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    changeVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The volume's id */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolumeChange"];
+            };
+        };
+        responses: {
+            /** @description Started, or done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getVolumeReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The volume's id */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumeReport"];
+                };
             };
             default: components["responses"]["Error"];
         };
