@@ -268,7 +268,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		stopFollowing()
 		err = errors.Join(err, following.Wait())
 	}()
-	following.Go(func() error { follow(followCtx, m, db, arch); return nil })
+	following.Go(func() error { follow(followCtx, m, db, arch, cameras); return nil })
 	following.Go(func() error { relaying.Run(followCtx); return nil })
 	following.Go(func() error { announce(followCtx, book.Settings, system.AnnounceRelay, log); return nil })
 	following.Go(func() error { tellLag(followCtx, m.get, arch.Behind, system.TellRecordingLag); return nil })

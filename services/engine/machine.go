@@ -14,6 +14,7 @@ import (
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/calendar"
+	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/index"
 )
 
@@ -89,9 +90,9 @@ func (m *machine) volumes() []archive.Volume {
 			continue // nothing is recorded there
 		}
 		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
-			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
+			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly, Replaces: v.Replaces, Foreign: v.Machine != ""})
 		}
-		if v.Status == api.VolumeStatusFailed && v.Disk != "" {
+		if (v.Status == api.VolumeStatusFailed || v.Status == api.VolumeStatusUnmounted) && v.Disk != "" {
 			out = append(out, archive.Volume{ID: v.ID, Name: v.Name, Unusable: cmp.Or(v.Reason, "It cannot be used.")})
 		}
 	}
@@ -131,6 +132,9 @@ func (m *machine) copies() []mirror.Dir {
 	s, _ := m.get()
 	var out []mirror.Dir
 	for _, v := range s.Volumes {
+		if v.Machine != "" {
+			continue // another machine's database is on it
+		}
 		if v.Path != "" && (v.Status == api.VolumeStatusMounted || v.Status == api.VolumeStatusReadonly) {
 			out = append(out, mirror.Dir{ID: v.ID, Path: filepath.Join(v.Path, "vigie", "index"), ReadOnly: v.Status == api.VolumeStatusReadonly})
 		}
@@ -146,7 +150,7 @@ func durable(db *mirror.DB) bool {
 
 // follow tells archive and database of volumes as they come and go, until ctx ends. The database comes first: while it
 // is new it may be replaced by what a volume brings, and the archive writes into it.
-func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive) {
+func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive, cameras *camera.Set) {
 	var mirrored []mirror.Dir
 	for {
 		_, changed := m.get()
@@ -168,6 +172,12 @@ func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archiv
 			return
 		}
 		arch.SetVolumes(volumes)
+		for _, v := range volumes {
+			there := func(o archive.Volume) bool { return o.ID == v.Replaces }
+			if v.Replaces != "" && v.Unusable == "" && !slices.ContainsFunc(volumes, there) {
+				cameras.MovePins(v.Replaces, v.ID)
+			}
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"vigie/internal/api"
+	"vigie/services/engine/internal/archive"
 )
 
 func TestARestartedSystemServiceTakesNoVolumeAway(t *testing.T) {
@@ -29,6 +31,33 @@ func TestARestartedSystemServiceTakesNoVolumeAway(t *testing.T) {
 	}
 	if m.set(api.Status{Hostname: "y"}); m.hostname() != "y" {
 		t.Error("the rest of the word is not taken")
+	}
+}
+
+// TestWhatBecomesOfEachVolume: where is recorded, what is only read, what is told as out of use, and where copies of the database go.
+func TestWhatBecomesOfEachVolume(t *testing.T) {
+	m := newMachine()
+	m.set(api.Status{StorageSettled: true, Volumes: []api.Volume{
+		{ID: "a", Path: "/volumes/a", Status: api.VolumeStatusMounted, Replaces: "z"},
+		{ID: "b", Path: "/volumes/b", Status: api.VolumeStatusUnmounted, Reason: "It is being checked.", Disk: "d"},
+		{ID: "c", Path: "/volumes/c", Status: api.VolumeStatusFailed, Reason: "Its disk was not there."},
+		{ID: "d", Path: "/volumes/d", Status: api.VolumeStatusReadonly, Machine: "vigie-1"},
+		{ID: "e", Path: "/volumes/e", Status: api.VolumeStatusMounted, Use: api.VolumeUseState},
+	}})
+	want := []archive.Volume{
+		{ID: "a", Path: "/volumes/a", Replaces: "z"},
+		{ID: "b", Unusable: "It is being checked."},
+		{ID: "d", Path: "/volumes/d", ReadOnly: true, Foreign: true},
+	}
+	if got := m.volumes(); !slices.Equal(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	var copies []string
+	for _, c := range m.copies() {
+		copies = append(copies, c.ID)
+	}
+	if !slices.Equal(copies, []string{"a", "e"}) {
+		t.Errorf("copies on %v", copies)
 	}
 }
 

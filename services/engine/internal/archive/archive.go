@@ -52,6 +52,8 @@ type Volume struct {
 	Path     string // where it is mounted
 	ReadOnly bool
 	Unusable string // why it cannot be used although its disk is there, for people; then nothing is done with it
+	Replaces string // id of the volume, whose disk failed, in the place of which it was made
+	Foreign  bool   // it is another machine's, and only read
 }
 
 // Archive is all volumes together. Make one with New; Run must run for segments to be synced.
@@ -89,6 +91,7 @@ type knownRow struct {
 	LimitPercent int    `json:"limitPercent,omitempty"`
 	SizeBytes    int64  `json:"sizeBytes,omitempty"`
 	Retired      bool   `json:"retired,omitempty"` // nothing new is written to it, see choose
+	Foreign      bool   `json:"foreign,omitempty"` // another machine's: it leaves the index with its disk
 }
 
 const bucketKnown = "volumes"
@@ -202,15 +205,20 @@ func (a *Archive) SetVolumes(all []Volume) {
 			a.log.Info("volume goes away", "volume", id)
 			gone := make(chan struct{})
 			a.leaving[id] = gone
+			drop := v.foreign && !a.done && !slices.ContainsFunc(list, func(n Volume) bool { return n.ID == id })
 			a.closing.Go(func() {
 				defer close(gone)
 				v.close()
+				if drop {
+					a.drop(id)
+				}
 			})
 		}
 	}
 	if a.done {
 		return
 	}
+	a.dropStrangers(list)
 	for _, n := range list {
 		if v := a.volumes[n.ID]; v != nil {
 			v.mu.Lock()
@@ -225,12 +233,25 @@ func (a *Archive) SetVolumes(all []Volume) {
 			a.log.Info("volume comes", "volume", n.ID, "path", n.Path, "readonly", n.ReadOnly)
 			v.wg.Go(v.start)
 		}
-		if row := a.known[n.ID]; row.Name != n.Name {
-			row.Name = n.Name
+		if row, known := a.known[n.ID]; row.Name != n.Name || row.Foreign != n.Foreign {
+			if former, ok := a.known[n.Replaces]; ok && !known {
+				row = a.succeed(n.Replaces, former)
+			}
+			row.Name, row.Foreign = n.Name, n.Foreign
 			a.known[n.ID] = row
 			go a.remember(n.ID, row) // waits for a disk; nobody waits for it
 		}
 	}
+}
+
+// succeed returns what a volume takes over that was made in the place of another one, of which people are told then that it was
+// replaced; mu is held.
+func (a *Archive) succeed(id string, former knownRow) knownRow {
+	row := knownRow{LimitPercent: former.LimitPercent}
+	former.Name += " (replaced)"
+	a.known[id] = former
+	go a.remember(id, former)
+	return row
 }
 
 func (a *Archive) remember(id string, row knownRow) error {

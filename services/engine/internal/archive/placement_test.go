@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigie/internal/api"
 	"vigie/services/engine/internal/index"
 )
 
@@ -57,8 +58,9 @@ func TestAPinnedCameraIsRecordedWhereItIsToBe(t *testing.T) {
 	if r.warned("to be recorded") {
 		t.Errorf("warnings %q", r.arch.Recording().Warnings)
 	}
-	r.arch.present()[0].degrade(Degraded, "pulled")
-	r.arch.present()[1].degrade(Degraded, "pulled")
+	for _, v := range r.arch.present() {
+		v.degrade(Degraded, "pulled")
+	}
 	if _, err := r.arch.Create(newSource("cameraa1", r.start).run, index.Standard, r.start.UnixNano()); err == nil || !strings.Contains(err.Error(), "pulled") {
 		t.Errorf("recorded to a volume that failed: %v", err)
 	}
@@ -126,5 +128,31 @@ func TestAPinnedVolumeThatIsRetiredGetsNothingNew(t *testing.T) {
 	}
 	if s := r.begin(newSource("camerab1", r.start)); s.Volume() != "b" || !r.warned("to be recorded to volume Disk a") {
 		t.Errorf("recorded to %s, warnings %q", s.Volume(), r.arch.Recording().Warnings)
+	}
+}
+
+// TestAVolumeThatReplacesAnotherTakesItsSettingsOver, and people can tell the two.
+func TestAVolumeThatReplacesAnotherTakesItsSettingsOver(t *testing.T) {
+	r := newRig(t)
+	r.use(r.volume("a"))
+	if err := r.arch.ChangeVolume("a", limitOf(70)); err != nil {
+		t.Fatal(err)
+	}
+	r.closed(newSource("cameraa1", r.start), 10)
+	second := r.volume("b")
+	second.Name, second.Replaces = "a's", "a"
+	for range 2 { // it is told again and again
+		r.use(second)
+	}
+	list := r.arch.Recording().Volumes
+	if len(list) != 2 || !strings.HasSuffix(list[0].Name, "(replaced)") || strings.Count(list[0].Name, "(replaced)") != 1 || list[0].Status != api.RecordingVolumeStatusAbsent || list[1].Name != "a's" || list[1].LimitPercent != 70 {
+		t.Errorf("got %+v", list)
+	}
+	if err := r.arch.ChangeVolume("b", limitOf(50)); err != nil {
+		t.Fatal(err)
+	}
+	r.use(second)
+	if list := r.arch.Recording().Volumes; list[1].LimitPercent != 50 {
+		t.Errorf("got %+v", list)
 	}
 }

@@ -168,6 +168,9 @@ func (a *Archive) within(camera string, spans []retention.Span, lines map[index.
 
 // adoptProtections takes up what the volume's file says, for the case that the database was lost.
 func (v *volume) adoptProtections() {
+	if v.foreign {
+		return // its machine's promises are not this one's
+	}
 	log := v.arch.log.With("volume", v.id)
 	path := filepath.Join(v.path, protectionsFile)
 	var content []byte

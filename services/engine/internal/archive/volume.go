@@ -53,6 +53,7 @@ type volume struct {
 	own  bool          // a file system of its own; set before there is a writer
 	dev  atomic.Uint64 // the device that path was on at first; 0: not known yet
 
+	foreign bool         // it is another machine's
 	retired atomic.Bool  // gets nothing new while another volume takes it
 	written atomic.Int64 // bytes
 	slowest atomic.Int64 // the longest that a frame took from its coming until it was on disk, ns
@@ -96,6 +97,9 @@ func newVolume(a *Archive, v Volume) *volume {
 		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now(), protFile: -1}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
+	}
+	if vol.foreign = v.Foreign; v.Foreign {
+		vol.reason = "It is another machine's, and only read."
 	}
 	vol.more = sync.NewCond(&vol.mu)
 	vol.ctx, vol.stop = context.WithCancel(context.Background())

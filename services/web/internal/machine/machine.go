@@ -88,8 +88,8 @@ func read(s api.Status) *State {
 	slices.SortFunc(state.Addresses, netip.Addr.Compare)
 	state.Addresses = slices.Compact(state.Addresses)
 	for _, v := range s.Volumes {
-		if v.Path == "" {
-			continue
+		if v.Path == "" || v.Machine != "" {
+			continue // another machine's accounts are on it
 		}
 		switch v.Status {
 		case api.VolumeStatusMounted, api.VolumeStatusReadonly:
