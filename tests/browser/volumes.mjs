@@ -1,4 +1,4 @@
-// Two volumes: one is retired, taken back, and the camera pinned to it. Argument of the script (see stage.mjs):
+// Two volumes: one is retired, taken back, the camera pinned to it, and it is renamed. Argument of the script (see stage.mjs):
 //
 //   url, username, password
 //   camera               id
@@ -43,6 +43,22 @@ await step('a camera is pinned to a volume', async () => {
   await until('it is kept', async () => (await ask('/cameras')).find((one) => one.id === given.camera).recording.volume === first);
   await settings();
   must((await at('plan-volume').inputValue()) === first, 'the choice is not shown');
+});
+
+await step('a volume is renamed, and no two have one name', async () => {
+  await page.goto(new URL('/storage', given.url).href);
+  const row = page.locator(`[data-testid=volume-row][data-volume="${first}"]`);
+  const other = (await volumes()).find((one) => one.id !== first).name;
+  await row.getByTestId('volume-rename').click();
+  await at('volume-name').fill(other.toLowerCase());
+  await at('volume-submit').click();
+  await until('the clash is said', async () => (await at('volume-dialog').innerText()).includes('already'));
+  await at('volume-name').fill('Yard');
+  await shots('renaming');
+  await at('volume-submit').click();
+  await until('its name', async () => (await row.innerText()).includes('Yard'));
+  await until('the name that recording knows', async () => (await volumes()).find((one) => one.id === first).name === 'Yard');
+  await shots('renamed');
 });
 
 await end();

@@ -72,6 +72,8 @@ import type {
   Update,
   UpdateOffer,
   UpdateTry,
+  VolumeChange,
+  VolumeReport,
 } from './model';
 import { upload } from './upload';
 
@@ -262,7 +264,9 @@ export const api = {
   createArray: (body: ArrayRequest) => nothing('POST', '/arrays', { body }),
   changeArray: (array: string, body: ArrayChange) => nothing('POST', `/arrays/${id(array)}/change`, { body }),
   diskEvents: (signal?: AbortSignal) => json<DiskEvent[]>('GET', '/disk-events', { signal }),
-  formatDisk: (disk: string, body: { confirmSerial: string; name?: string }) =>
+  changeVolume: (volume: string, body: VolumeChange) => nothing('POST', `/volumes/${id(volume)}/change`, { body }),
+  volumeReport: (volume: string, signal?: AbortSignal) => json<VolumeReport>('GET', `/volumes/${id(volume)}/report`, { signal }),
+  formatDisk: (disk: string, body: { confirmSerial: string; name?: string; replaces?: string }) =>
     nothing('POST', `/disks/${id(disk)}/format`, { body }),
   installation: (signal?: AbortSignal) => json<Installation>('GET', '/installation', { signal }),
   installOnDisk: (disk: string, body: { confirmSerial: string; dataVolume: boolean }) => nothing('POST', `/disks/${id(disk)}/install`, { body }),

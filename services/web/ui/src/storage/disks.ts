@@ -13,7 +13,7 @@ const uses: Record<Disk['use'], Verdict> = {
   other: { kind: 'quiet', word: 'Other content' },
 };
 
-const doing: Record<NonNullable<Disk['operation']>['name'], { now: string; failed: string }> = {
+const doing: Partial<Record<NonNullable<Disk['operation']>['name'], { now: string; failed: string }>> = {
   format: { now: 'Being formatted', failed: 'Formatting failed' },
   install: { now: 'Being installed on', failed: 'Installing failed' },
   create: { now: 'Joins an array', failed: 'Joining failed' },
@@ -27,8 +27,8 @@ const doing: Record<NonNullable<Disk['operation']>['name'], { now: string; faile
 };
 
 export function diskVerdict(disk: Disk): Verdict {
-  if (disk.operation?.status === 'running') return { kind: 'busy', word: doing[disk.operation.name].now };
-  if (disk.operation?.status === 'failed') return { kind: 'bad', word: doing[disk.operation.name].failed };
+  if (disk.operation?.status === 'running') return { kind: 'busy', word: doing[disk.operation.name]?.now ?? 'Busy' };
+  if (disk.operation?.status === 'failed') return { kind: 'bad', word: doing[disk.operation.name]?.failed ?? 'Failed' };
   return uses[disk.use];
 }
 

@@ -34,6 +34,7 @@ export function interfaceVerdict(nic: NetInterface): Verdict {
 
 export function volumeVerdict(recording: RecordingVolume | undefined, mounted: Volume | undefined): Verdict {
   if (mounted?.status === 'failed') return { kind: 'bad', word: 'Failed' };
+  if (mounted?.status === 'unmounted') return { kind: 'quiet', word: 'Unmounted' };
   if (mounted?.status === 'readonly') return { kind: 'bad', word: 'Read only' };
   if (!recording) return { kind: 'busy', word: 'Not in use yet' };
   const words: Record<RecordingVolume['status'], Verdict> = {
