@@ -25,6 +25,7 @@ import (
 	"vigie/image/internal/squashfs"
 	"vigie/image/internal/stages"
 	"vigie/image/internal/tree"
+	"vigie/image/internal/vmdisk"
 	"vigie/installer/systemimage"
 	kernelconfig "vigie/kernel-config"
 )
@@ -95,6 +96,10 @@ func (b *build) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := b.iso(ctx, packages); err != nil {
+		return err
+	}
+	b.log.Info("writing disks for virtual machines")
+	if err := (vmdisk.Parts{ISO: b.file("vigie.iso"), Version: b.version, Dir: b.out}).Write(ctx, b.when); err != nil {
 		return err
 	}
 	return b.report(started)
@@ -291,7 +296,7 @@ func (b *build) iso(ctx context.Context, packages aptroot.Set) error {
 // report prints the sizes, and refuses an ISO that is too large.
 func (b *build) report(started time.Time) error {
 	var isoSize int64
-	for _, name := range []string{"vigie.iso", "system.img", "vmlinuz", "initrd.img", "vigie.manifest.json"} {
+	for _, name := range append([]string{"vigie.iso", "system.img", "vmlinuz", "initrd.img", "vigie.manifest.json"}, vmdisk.Names()...) {
 		info, err := os.Stat(b.file(name))
 		if err != nil {
 			return fmt.Errorf("measure image: %w", err)

@@ -2,7 +2,8 @@
 //
 //	go run ./image build -out build
 //
-// writes vigie.iso, system.img, vigie.manifest.json, and vmlinuz and initrd.img for booting a virtual machine directly;
+// writes vigie.iso, system.img, vigie.manifest.json, disks for virtual machines (vigie.ova, .vmdk, .vdi, .vhdx), and vmlinuz and
+// initrd.img for booting one directly;
 //
 //	go run ./image decoder -out build
 //
