@@ -15,3 +15,17 @@ func NoReadAhead(f File) {
 	}
 	_ = c.Control(func(fd uintptr) { _ = unix.Fadvise(int(fd), 0, 0, unix.FADV_RANDOM) })
 }
+
+// Uncache has the system forget what it holds of a file in memory, so that it is read from the disk. It is advice, and what was
+// not synced stays.
+func Uncache(f File) {
+	o, ok := f.(file)
+	if !ok {
+		return
+	}
+	c, err := o.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = c.Control(func(fd uintptr) { _ = unix.Fadvise(int(fd), 0, 0, unix.FADV_DONTNEED) })
+}

@@ -33,15 +33,28 @@ type copyDir struct {
 	pending   []byte
 	pendGen   uint64
 
+	snapMs, snapSize int64 // of the newest snapshot
+	journalSize      int64
+	checkedMs        int64
+	intact           *found // what reading it back found, for a rebuild
+
+	requests chan chan error // to read the copy back now
+
 	// Owned by the goroutine.
-	first   *found // what Open has scanned already
-	journal filesys.File
-	size    int64
-	base    uint64
-	written uint64 // generation of the last frame in the journal
-	spare   []byte
-	snap    chan error // a snapshot is being written
-	retried bool
+	first     *found // what Open has scanned already
+	journal   filesys.File
+	size      int64
+	base      uint64
+	written   uint64 // generation of the last frame in the journal
+	spare     []byte
+	snap      chan error   // a snapshot is being written
+	check     chan error   // the copy is being read back
+	checkers  []chan error // who waits for that
+	checkDue  bool         // once the snapshot is written
+	nextCheck time.Time
+	bad       []string // files to be removed once there is a new snapshot
+	mended    string   // what was damaged
+	retried   bool
 }
 
 // enqueue adds a frame; db.mu is held.
@@ -118,6 +131,16 @@ func (c *copyDir) run() {
 		if c.ctx.Err() != nil {
 			return
 		}
+		var bad *damage
+		if errors.As(err, &bad) { // the disk is well enough to be written to at once
+			c.first = bad.found
+			c.db.mu.Lock()
+			c.status, c.reason, c.accepting, c.pending = StatusCorrupt, bad.Error(), false, nil
+			c.db.broadcast()
+			c.db.mu.Unlock()
+			c.db.log.Error("index copy is damaged and is written anew", "volume", c.dir.ID, "reason", bad.Error())
+			continue
+		}
 		c.db.mu.Lock()
 		c.fail(err)
 		c.db.mu.Unlock()
@@ -143,6 +166,14 @@ func (c *copyDir) drop() {
 		<-c.snap
 		c.snap = nil
 	}
+	if c.check != nil {
+		err := <-c.check
+		_ = c.endCheck(err) // it ends for another reason
+	}
+	for _, answer := range c.checkers { // whose turn did not come
+		answer <- errors.New("the copy cannot be read now")
+	}
+	c.checkers, c.checkDue = nil, false
 	if c.journal != nil {
 		c.journal.Close()
 		c.journal = nil
@@ -180,6 +211,7 @@ func (c *copyDir) attach() error {
 		if err := c.disk(func() error { return c.keepAside("damaged", f.generation, c.db.cfg.FS.Link) }); err != nil {
 			return err
 		}
+		c.bad, c.mended = f.bad, joinNotes(f.notes)
 	}
 	if f.ok && (f.uuid != st.uuid || !past(st.branches, st.generation, f.branch, f.generation)) {
 		what := "diverged"
@@ -209,7 +241,12 @@ func (c *copyDir) attach() error {
 	if err := c.newJournal(base); err != nil {
 		return err
 	}
+	c.nextCheck = time.Now().Add(c.db.cfg.VerifyEvery)
 	if current {
+		c.db.mu.Lock()
+		c.checkedMs = time.Now().UnixMilli() // scan has just read it
+		c.snapMs, c.snapSize = f.imageMs, f.imageSize
+		c.db.mu.Unlock()
 		c.setOK(base)
 		return nil
 	}
@@ -253,14 +290,30 @@ func (c *copyDir) newJournal(base uint64) error {
 			c.journal.Close() // synced after its last write
 		}
 		c.journal, c.size, c.base, c.written = f, headerSize, base, base
+		c.noteJournal()
 		return nil
 	})
 }
 
 // serve writes what is queued until the context ends or the disk fails.
 func (c *copyDir) serve() error {
+	timer := time.NewTimer(time.Until(c.nextCheck))
+	defer timer.Stop()
 	for {
 		select {
+		case <-timer.C:
+			c.beginCheck()
+		case answer := <-c.requests:
+			if err := c.flush(); err != nil { // so that the copy has what is asked for
+				answer <- err
+				return err
+			}
+			c.beginCheck(answer)
+		case err := <-c.check:
+			if err := c.endCheck(err); err != nil {
+				return err
+			}
+			timer.Reset(time.Until(c.nextCheck))
 		case <-c.wake:
 			if err := c.flush(); err != nil {
 				return err
@@ -270,10 +323,14 @@ func (c *copyDir) serve() error {
 			if err != nil {
 				return err
 			}
+			if c.checkDue {
+				c.checkDue = false
+				c.beginCheck()
+			}
 		case <-c.ctx.Done():
 			return c.flush()
 		}
-		if c.size > c.rotateAt() && c.snap == nil {
+		if c.size > c.rotateAt() && c.snap == nil && c.check == nil {
 			if err := c.rotate(); err != nil {
 				return err
 			}
@@ -314,6 +371,7 @@ func (c *copyDir) flush() error {
 	}
 	c.size += int64(len(out))
 	c.written = gen
+	c.noteJournal()
 	if cap(b) <= 1<<20 {
 		c.spare = b
 	}
@@ -321,6 +379,13 @@ func (c *copyDir) flush() error {
 		c.setOK(gen)
 	}
 	return nil
+}
+
+// noteJournal tells how long the journal is.
+func (c *copyDir) noteJournal() {
+	c.db.mu.Lock()
+	defer c.db.mu.Unlock()
+	c.journalSize = c.size
 }
 
 func joinNotes(notes []string) string { return strings.Join(notes, "; ") }

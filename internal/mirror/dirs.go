@@ -66,7 +66,7 @@ func (db *DB) add(d Dir, f *found) {
 	if d.ReadOnly || db.closed || slices.ContainsFunc(db.copies, func(c *copyDir) bool { return c.dir.ID == d.ID }) {
 		return
 	}
-	c := &copyDir{db: db, dir: d, status: StatusStale, first: f, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &copyDir{db: db, dir: d, status: StatusStale, first: f, wake: make(chan struct{}, 1), requests: make(chan chan error), done: make(chan struct{})}
 	if f != nil && f.corrupt() {
 		c.status, c.reason = StatusCorrupt, joinNotes(f.notes)
 	}

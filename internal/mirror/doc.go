@@ -15,6 +15,8 @@
 // another database or holds changes that this one lacks: it is moved to a folder of its own, called
 // "<name>.aside-…".
 //
+// Every copy is read back from its disk once in Config.VerifyEvery; what is damaged is kept aside, and the copy written anew.
+//
 // # Concurrency
 //
 // All methods may be called from any goroutine. Updates are serial in RAM; each copy has one goroutine that writes what

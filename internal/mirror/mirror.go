@@ -23,6 +23,7 @@ const (
 
 	defaultStall  = 5 * time.Second
 	defaultRotate = 8 << 20
+	defaultVerify = 24 * time.Hour
 	maxPending    = 64 << 20 // of unwritten journal for one copy
 )
 
@@ -36,7 +37,11 @@ type Config struct {
 	StallAfter  time.Duration // a disk operation that takes longer fails the copy; 0: 5 s
 	RotateBytes int64         // a journal this long asks for a new snapshot; 0: 8 MiB
 	Adopted     func()        // called when AddDir has brought the content, see there; it must not wait for the database
-	RetryAfter  time.Duration // first retry of a failed copy, doubling to 30 s; 0: 1 s
+	VerifyEvery time.Duration // how often each copy is read back; 0: a day
+	// Rewritten is called when a copy that was found damaged has been written anew; it may be called before Open returns. It
+	// must not wait for the database.
+	Rewritten  func(volume, why string)
+	RetryAfter time.Duration // first retry of a failed copy, doubling to 30 s; 0: 1 s
 }
 
 // Dir is a folder for a copy: on a volume, made beforehand by its owner or made here if its parent exists.
@@ -61,6 +66,10 @@ type Copy struct {
 	Status     string
 	Reason     string // when not ok, or what was kept aside
 	Generation uint64 // on disk there
+
+	SnapshotMs int64 // UTC of its newest snapshot, ms; 0: not known
+	SizeBytes  int64 // of the newest snapshot and the journal since
+	CheckedMs  int64 // when it was last read back whole, ms; 0: not since it was made
 }
 
 // DB is an open database.
@@ -82,6 +91,7 @@ type DB struct {
 	copies   []*copyDir
 	gen      uint64 // committed in RAM
 	durable  uint64 // on at least one copy
+	tail     *tail  // nil: no rebuild is under way
 	volatile bool   // some update is in RAM alone
 	changed  chan struct{}
 	closed   bool
@@ -109,6 +119,9 @@ func Open(cfg Config, dirs []Dir) (*DB, Recovery, error) {
 	}
 	if cfg.RotateBytes == 0 {
 		cfg.RotateBytes = defaultRotate
+	}
+	if cfg.VerifyEvery == 0 {
+		cfg.VerifyEvery = defaultVerify
 	}
 	if cfg.RetryAfter == 0 {
 		cfg.RetryAfter = time.Second
@@ -290,6 +303,11 @@ func (db *DB) commit(fn func(tx *Tx) error) (uint64, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.st, db.gen = s, s.generation
+	if t := db.tail; t != nil {
+		if t.size += len(fr.payload); t.size <= maxPending {
+			t.frames = append(t.frames, fr)
+		}
+	}
 	for _, c := range db.copies {
 		c.enqueue(b, s.generation)
 	}
@@ -384,7 +402,7 @@ func (db *DB) Copies() []Copy {
 	defer db.mu.Unlock()
 	list := make([]Copy, len(db.copies))
 	for i, c := range db.copies {
-		list[i] = Copy{ID: c.dir.ID, Status: c.status, Reason: c.reason, Generation: c.synced}
+		list[i] = Copy{ID: c.dir.ID, Status: c.status, Reason: c.reason, Generation: c.synced, SnapshotMs: c.snapMs, SizeBytes: c.snapSize + c.journalSize, CheckedMs: c.checkedMs}
 	}
 	return list
 }
@@ -395,13 +413,18 @@ func (db *DB) Check() error {
 	if db.isClosed() {
 		return ErrClosed
 	}
-	return db.view(func(btx *bolt.Tx) error {
-		var errs []error
-		for err := range btx.Check() {
-			errs = append(errs, err)
-		}
-		return errors.Join(errs...)
-	})
+	return db.view(checkTx)
+}
+
+// check verifies the structure of a bbolt file.
+func check(b *bolt.DB) error { return b.View(checkTx) }
+
+func checkTx(btx *bolt.Tx) (err error) {
+	var errs []error
+	for err := range btx.Check() {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // Close writes what is queued, within Config.StallAfter, and closes the database. A copy whose disk hangs is left

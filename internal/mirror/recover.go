@@ -166,14 +166,43 @@ func create(path string) (*bolt.DB, state, error) {
 	return b, s, nil
 }
 
-// load builds the state f at path: image, then journals.
+// load builds the state f at path, in place of what is there.
 func (f *found) load(path string) (b *bolt.DB, s state, replayed int, err error) {
 	tmp := path + ".load"
+	if b, s, replayed, err = f.build(tmp); err == nil {
+		b, err = rename(b, tmp, path)
+	}
+	if err != nil {
+		return nil, state{}, 0, err
+	}
+	return b, s, replayed, nil
+}
+
+// rename gives an open database's file another name: what an error leaves is the old one, and no file of the first name.
+func rename(b *bolt.DB, from, to string) (*bolt.DB, error) {
+	defer os.Remove(from)
+	if err := b.Close(); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return nil, err
+	}
+	return openBolt(to)
+}
+
+// build builds the state f in a file of its own: image, then journals.
+func (f *found) build(tmp string) (b *bolt.DB, s state, replayed int, err error) {
 	os.Remove(tmp)
-	defer os.Remove(tmp)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("damaged: %v", p)
+		}
+		if err != nil {
+			if b != nil {
+				_ = b.Close() // nothing that it holds is wanted
+			}
+			b = nil
+			os.Remove(tmp)
 		}
 	}()
 	if f.image != "" {
@@ -193,30 +222,32 @@ func (f *found) load(path string) (b *bolt.DB, s state, replayed int, err error)
 		s.uuid = f.uuid
 		for _, j := range f.journals {
 			for _, fr := range j.frames {
-				s.addBranch(j.header.branch, fr.generation-1)
-				for ops := fr.payload; len(ops) > 0; {
-					var o op
-					if o, ops, err = nextOp(ops); err != nil {
-						return err
-					}
-					if err := applyOp(btx, o); err != nil {
-						return err
-					}
+				if err := s.replay(btx, j.header.branch, fr); err != nil {
+					return err
 				}
-				s.generation = fr.generation
 				replayed++
 			}
 		}
 		return s.write(btx)
 	})
-	if err = errors.Join(err, b.Close()); err != nil {
-		return nil, s, 0, err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return nil, s, 0, err
-	}
-	b, err = openBolt(path)
 	return b, s, replayed, err
+}
+
+// replay carries out what a frame says.
+func (s *state) replay(btx *bolt.Tx, branch uint64, fr frame) error {
+	s.addBranch(branch, fr.generation-1)
+	for ops := fr.payload; len(ops) > 0; {
+		var o op
+		var err error
+		if o, ops, err = nextOp(ops); err != nil {
+			return err
+		}
+		if err := applyOp(btx, o); err != nil {
+			return err
+		}
+	}
+	s.generation = fr.generation
+	return nil
 }
 
 func extract(fsys filesys.FS, image, path string) error {

@@ -28,17 +28,28 @@ type found struct {
 	generation uint64
 	timeMs     int64  // of the last update, for choosing among databases
 	image      string // snapshot file; "" for an empty database
+	imageMs    int64  // when it was made
+	imageSize  int64
 	journals   []*journal
 	journalEnd string // newest journal file, when its tail is torn
 	tornAt     int64  // length to cut journalEnd to, 0 when not torn
 	tornBytes  int64
 
 	notes []string // damage, in sentences
+	bad   []string // the files that are damaged
 	err   error    // why the folder could not even be listed
 }
 
 // corrupt tells whether part of the copy is damaged, beyond a torn tail.
 func (f *found) corrupt() bool { return len(f.notes) > 0 }
+
+// note notes damage, and the file that is to go for it; "": none.
+func (f *found) note(file, text string) {
+	f.notes = append(f.notes, text)
+	if file != "" {
+		f.bad = append(f.bad, file)
+	}
+}
 
 func snapName(name string, generation uint64) string {
 	return fmt.Sprintf("%s.%016x.snap", name, generation)
@@ -100,11 +111,12 @@ func scan(fsys filesys.FS, dir Dir, name string) *found {
 		path := filepath.Join(dir.Path, snapName(name, g))
 		h, err := checkSnapshot(fsys, path, g)
 		if err != nil {
-			f.notes = append(f.notes, fmt.Sprintf("snapshot of generation %d: %v", g, err))
+			f.note(snapName(name, g), fmt.Sprintf("snapshot of generation %d: %v", g, err))
 			continue
 		}
 		f.ok, f.image = true, path
 		f.uuid, f.branch, f.generation, f.timeMs = h.uuid, h.branch, h.generation, h.createdMs
+		f.imageMs, f.imageSize = h.createdMs, h.imageSize
 		break
 	}
 	f.follow(name, journals)
@@ -131,7 +143,7 @@ func (f *found) follow(name string, journals []uint64) {
 			if size <= headerSize { // a power cut left it without its header, which is synced before a frame is written
 				continue
 			}
-			f.notes = append(f.notes, fmt.Sprintf("journal from generation %d: %v", base, err))
+			f.note(journalName(name, base), fmt.Sprintf("journal from generation %d: %v", base, err))
 			continue
 		}
 		if len(j.frames) == 0 && j.damage == nil && (!f.ok && base != 0 || f.ok && base > f.generation) {
@@ -151,7 +163,7 @@ func (f *found) follow(name string, journals []uint64) {
 			return
 		}
 		if j.damage != nil {
-			f.notes = append(f.notes, fmt.Sprintf("journal from generation %d: %v", base, j.damage))
+			f.note(journalName(name, base), fmt.Sprintf("journal from generation %d: %v", base, j.damage))
 		} else if j.intact < size {
 			f.journalEnd, f.tornAt, f.tornBytes = path, j.intact, size-j.intact
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +132,9 @@ func (c *copyDir) writeSnapshot(flush func() error) error {
 	}); err != nil {
 		return err
 	}
+	c.db.mu.Lock()
+	c.snapMs, c.snapSize = time.Now().UnixMilli(), c.db.imageSize.Load()
+	c.db.mu.Unlock()
 	if flush != nil {
 		c.setOK(gen)
 		// What was queued since attach goes into the journal, the frames that the image holds too: they are skipped.
@@ -138,7 +142,16 @@ func (c *copyDir) writeSnapshot(flush func() error) error {
 			return err
 		}
 	}
-	return c.step(func() error { return c.prune(gen) })
+	if err := c.step(func() error { return c.prune(gen) }); err != nil {
+		return err
+	}
+	if why := c.mended; why != "" {
+		c.mended, c.bad = "", nil
+		if c.db.cfg.Rewritten != nil {
+			c.db.cfg.Rewritten(c.dir.ID, why)
+		}
+	}
+	return nil
 }
 
 // step is disk for the snapshot's goroutine: the journal's operation under way, if any, keeps its own start.
@@ -200,6 +213,8 @@ func (c *copyDir) prune(newest uint64) error {
 		case g > newest:
 			// From a future that could not be read, or it would have been taken up or kept aside.
 			remove = append(remove, snapName(name, g))
+		case slices.Contains(c.bad, snapName(name, g)):
+			remove = append(remove, snapName(name, g))
 		case kept < 2:
 			kept++
 			oldest = g
@@ -208,7 +223,7 @@ func (c *copyDir) prune(newest uint64) error {
 		}
 	}
 	for i, g := range journals {
-		if g > c.base || i+1 < len(journals) && journals[i+1] <= oldest {
+		if slices.Contains(c.bad, journalName(name, g)) && g != c.base || g > c.base || i+1 < len(journals) && journals[i+1] <= oldest {
 			remove = append(remove, journalName(name, g))
 		}
 	}
