@@ -354,6 +354,66 @@ func (e ClockSourceStatus) Valid() bool {
 	}
 }
 
+// Defines values for DeletionKinds.
+const (
+	DeletionKindsAlarm    DeletionKinds = "alarm"
+	DeletionKindsStandard DeletionKinds = "standard"
+)
+
+// Valid indicates whether the value is a known member of the DeletionKinds enum.
+func (e DeletionKinds) Valid() bool {
+	switch e {
+	case DeletionKindsAlarm:
+		return true
+	case DeletionKindsStandard:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeletionStatus.
+const (
+	DeletionStatusDone       DeletionStatus = "done"
+	DeletionStatusIncomplete DeletionStatus = "incomplete"
+	DeletionStatusRunning    DeletionStatus = "running"
+	DeletionStatusStopped    DeletionStatus = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the DeletionStatus enum.
+func (e DeletionStatus) Valid() bool {
+	switch e {
+	case DeletionStatusDone:
+		return true
+	case DeletionStatusIncomplete:
+		return true
+	case DeletionStatusRunning:
+		return true
+	case DeletionStatusStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeletionRequestKinds.
+const (
+	DeletionRequestKindsAlarm    DeletionRequestKinds = "alarm"
+	DeletionRequestKindsStandard DeletionRequestKinds = "standard"
+)
+
+// Valid indicates whether the value is a known member of the DeletionRequestKinds enum.
+func (e DeletionRequestKinds) Valid() bool {
+	switch e {
+	case DeletionRequestKindsAlarm:
+		return true
+	case DeletionRequestKindsStandard:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DhcpStatus.
 const (
 	DhcpStatusBound    DhcpStatus = "bound"
@@ -635,6 +695,7 @@ const (
 	GapCauseCameraDisabled GapCause = "camera_disabled"
 	GapCauseCameraOffline  GapCause = "camera_offline"
 	GapCauseClockStep      GapCause = "clock_step"
+	GapCauseDeleted        GapCause = "deleted"
 	GapCauseDisk           GapCause = "disk"
 	GapCauseEngineRestart  GapCause = "engine_restart"
 	GapCauseLostFile       GapCause = "lost_file"
@@ -653,6 +714,8 @@ func (e GapCause) Valid() bool {
 	case GapCauseCameraOffline:
 		return true
 	case GapCauseClockStep:
+		return true
+	case GapCauseDeleted:
 		return true
 	case GapCauseDisk:
 		return true
@@ -1176,9 +1239,97 @@ func (e RelayReaderTransport) Valid() bool {
 	}
 }
 
+// Defines values for RepairAction.
+const (
+	RepairActionCheck  RepairAction = "check"
+	RepairActionCopies RepairAction = "copies"
+	RepairActionFiles  RepairAction = "files"
+)
+
+// Valid indicates whether the value is a known member of the RepairAction enum.
+func (e RepairAction) Valid() bool {
+	switch e {
+	case RepairActionCheck:
+		return true
+	case RepairActionCopies:
+		return true
+	case RepairActionFiles:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairStatus.
+const (
+	RepairStatusDone    RepairStatus = "done"
+	RepairStatusFailed  RepairStatus = "failed"
+	RepairStatusNone    RepairStatus = "none"
+	RepairStatusRunning RepairStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the RepairStatus enum.
+func (e RepairStatus) Valid() bool {
+	switch e {
+	case RepairStatusDone:
+		return true
+	case RepairStatusFailed:
+		return true
+	case RepairStatusNone:
+		return true
+	case RepairStatusRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairFindingKind.
+const (
+	RepairFindingKindBad    RepairFindingKind = "bad"
+	RepairFindingKindGood   RepairFindingKind = "good"
+	RepairFindingKindMended RepairFindingKind = "mended"
+)
+
+// Valid indicates whether the value is a known member of the RepairFindingKind enum.
+func (e RepairFindingKind) Valid() bool {
+	switch e {
+	case RepairFindingKindBad:
+		return true
+	case RepairFindingKindGood:
+		return true
+	case RepairFindingKindMended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairRequestAction.
+const (
+	RepairRequestActionCheck  RepairRequestAction = "check"
+	RepairRequestActionCopies RepairRequestAction = "copies"
+	RepairRequestActionFiles  RepairRequestAction = "files"
+)
+
+// Valid indicates whether the value is a known member of the RepairRequestAction enum.
+func (e RepairRequestAction) Valid() bool {
+	switch e {
+	case RepairRequestActionCheck:
+		return true
+	case RepairRequestActionCopies:
+		return true
+	case RepairRequestActionFiles:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Right.
 const (
 	RightAdminister Right = "administer"
+	RightDelete     Right = "delete"
 	RightExport     Right = "export"
 	RightPlay       Right = "play"
 	RightProtect    Right = "protect"
@@ -1190,6 +1341,8 @@ const (
 func (e Right) Valid() bool {
 	switch e {
 	case RightAdminister:
+		return true
+	case RightDelete:
 		return true
 	case RightExport:
 		return true
@@ -2357,6 +2510,12 @@ type CameraTestRequest struct {
 type CameraUsage struct {
 	AlarmBytes int64 `json:"alarmBytes"`
 
+	// AlarmFitDays As standardFitDays
+	AlarmFitDays float64 `json:"alarmFitDays,omitempty,omitzero"`
+
+	// AlarmMinDays Days that are promised; absent: none
+	AlarmMinDays int `json:"alarmMinDays,omitempty,omitzero"`
+
 	// BytesPerDay Mean of the last days
 	BytesPerDay int64  `json:"bytesPerDay"`
 	Camera      string `json:"camera"`
@@ -2372,6 +2531,12 @@ type CameraUsage struct {
 	// ProtectedBytes Of both
 	ProtectedBytes int64 `json:"protectedBytes"`
 	StandardBytes  int64 `json:"standardBytes"`
+
+	// StandardFitDays How far back its recordings will reach at the present rates of all cameras; absent: nothing of the kind is recorded, or nothing bounds it
+	StandardFitDays float64 `json:"standardFitDays,omitempty,omitzero"`
+
+	// StandardMinDays Days that are promised; absent: none
+	StandardMinDays int `json:"standardMinDays,omitempty,omitzero"`
 }
 
 // CameraUsagePromise Of the minimum days: none was made, it holds, it will not hold at the present rate, it does not hold
@@ -2507,6 +2672,29 @@ type ClockStep struct {
 	Server string `json:"server,omitempty,omitzero"`
 }
 
+// ConfigurationCopy defines model for ConfigurationCopy.
+type ConfigurationCopy struct {
+	// CheckedMs When it was last written, or read back whole from its disk; it is every day
+	CheckedMs int64 `json:"checkedMs,omitempty,omitzero"`
+
+	// Damage What was damaged
+	Damage string `json:"damage,omitempty,omitzero"`
+
+	// DamagedMs When it was last found damaged; it was written anew then
+	DamagedMs int64 `json:"damagedMs,omitempty,omitzero"`
+
+	// Generation 0: nothing was ever configured
+	Generation int64 `json:"generation"`
+
+	// Problem Why it cannot be written now
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// SavedMs When what it holds was changed
+	SavedMs   int64  `json:"savedMs,omitempty,omitzero"`
+	SizeBytes int64  `json:"sizeBytes"`
+	Volume    string `json:"volume"`
+}
+
 // Coverage How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly
 type Coverage struct {
 	Camera string        `json:"camera"`
@@ -2521,7 +2709,7 @@ type Coverage struct {
 // CoverageCause defines model for CoverageCause.
 type CoverageCause struct {
 	// Cause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
-	// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+	// on the way; `unscheduled`: nothing was to be recorded; `deleted`: a person had it deleted; `unknown`: nobody noted why.
 	Cause   GapCause `json:"cause"`
 	Message string   `json:"message"`
 	Ms      int64    `json:"ms"`
@@ -2556,6 +2744,102 @@ type DaySpan struct {
 
 	// To Example: 18:15
 	To string `json:"to"`
+}
+
+// Deletion defines model for Deletion.
+type Deletion struct {
+	// By Who had it done
+	By        string   `json:"by"`
+	Bytes     int64    `json:"bytes"`
+	Cameras   []string `json:"cameras"`
+	CreatedMs int64    `json:"createdMs"`
+
+	// EndedMs Absent while it runs
+	EndedMs   int64 `json:"endedMs,omitempty,omitzero"`
+	FromMs    int64 `json:"fromMs"`
+	GoneBytes int64 `json:"goneBytes"`
+
+	// GoneSegments Of them gone. Fewer than were to go can be all: what was protected or became too old meanwhile is not among them
+	GoneSegments int64           `json:"goneSegments"`
+	ID           string          `json:"id"`
+	Kinds        []DeletionKinds `json:"kinds"`
+
+	// Reason Why it is incomplete, or what it waits for
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Segments Files that were to go
+	Segments  int64          `json:"segments"`
+	Status    DeletionStatus `json:"status"`
+	StoppedBy string         `json:"stoppedBy,omitempty,omitzero"`
+	ToMs      int64          `json:"toMs"`
+}
+
+// DeletionKinds defines model for Deletion.Kinds.
+type DeletionKinds string
+
+// DeletionStatus defines model for Deletion.Status.
+type DeletionStatus string
+
+// DeletionConfirmation defines model for DeletionConfirmation.
+type DeletionConfirmation struct {
+	Plan string `json:"plan"`
+
+	// Segments How many files, as the plan says: the amount that was shown
+	Segments int64 `json:"segments"`
+}
+
+// DeletionPlan defines model for DeletionPlan.
+type DeletionPlan struct {
+	AbsentBytes int64 `json:"absentBytes"`
+
+	// AbsentSegments Files in the range that stay because their volume is not there, or cannot be written
+	AbsentSegments int64 `json:"absentSegments"`
+	Bytes          int64 `json:"bytes"`
+
+	// Cameras Those of which something would go
+	Cameras   []DeletionShare `json:"cameras"`
+	ExpiresMs int64           `json:"expiresMs"`
+
+	// FirstMs Start of the oldest of them; 0: there are none
+	FirstMs int64 `json:"firstMs"`
+
+	// LastMs End of the newest
+	LastMs int64 `json:"lastMs"`
+
+	// Plan To be sent back to have it carried out
+	Plan           string `json:"plan"`
+	ProtectedBytes int64  `json:"protectedBytes"`
+
+	// ProtectedSegments Files in the range that stay because they are protected, or being exported
+	ProtectedSegments int64 `json:"protectedSegments"`
+
+	// Segments Files that would be deleted
+	Segments int64 `json:"segments"`
+}
+
+// DeletionRequest Which recordings: those of these cameras and kinds that lie wholly within the range. What is protected, or being
+// exported, stays.
+type DeletionRequest struct {
+	// Cameras Ids, of cameras too that are no longer set up
+	Cameras []string `json:"cameras"`
+
+	// FromMs 0 or absent: from the oldest on
+	FromMs int64                  `json:"fromMs,omitempty,omitzero"`
+	Kinds  []DeletionRequestKinds `json:"kinds"`
+
+	// ToMs Not in the future
+	ToMs int64 `json:"toMs"`
+}
+
+// DeletionRequestKinds defines model for DeletionRequest.Kinds.
+type DeletionRequestKinds string
+
+// DeletionShare defines model for DeletionShare.
+type DeletionShare struct {
+	Bytes    int64  `json:"bytes"`
+	Camera   string `json:"camera"`
+	Name     string `json:"name"`
+	Segments int64  `json:"segments"`
 }
 
 // Dhcp defines model for Dhcp.
@@ -2998,7 +3282,7 @@ type FormatRequest struct {
 // Gap defines model for Gap.
 type Gap struct {
 	// Cause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
-	// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+	// on the way; `unscheduled`: nothing was to be recorded; `deleted`: a person had it deleted; `unknown`: nobody noted why.
 	Cause GapCause `json:"cause"`
 	EndMs int64    `json:"endMs"`
 
@@ -3009,7 +3293,7 @@ type Gap struct {
 }
 
 // GapCause Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
-// on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+// on the way; `unscheduled`: nothing was to be recorded; `deleted`: a person had it deleted; `unknown`: nobody noted why.
 type GapCause string
 
 // History How a stream was, in steps. A step without data is absent.
@@ -3148,8 +3432,20 @@ type IPv6SettingsMethod string
 
 // IndexCopy defines model for IndexCopy.
 type IndexCopy struct {
-	Generation int64           `json:"generation"`
-	Reason     string          `json:"reason,omitempty,omitzero"`
+	// CheckedMs When it was last read back whole from its disk; it is every day
+	CheckedMs int64 `json:"checkedMs,omitempty,omitzero"`
+
+	// Damage What was damaged
+	Damage string `json:"damage,omitempty,omitzero"`
+
+	// DamagedMs When it was last found damaged; it was written anew then
+	DamagedMs  int64  `json:"damagedMs,omitempty,omitzero"`
+	Generation int64  `json:"generation"`
+	Reason     string `json:"reason,omitempty,omitzero"`
+	SizeBytes  int64  `json:"sizeBytes,omitempty,omitzero"`
+
+	// SnapshotMs When its newest snapshot was made; what came since is in its journal
+	SnapshotMs int64           `json:"snapshotMs,omitempty,omitzero"`
 	Status     IndexCopyStatus `json:"status"`
 	Volume     string          `json:"volume"`
 }
@@ -3636,7 +3932,13 @@ type RaidCardDrive struct {
 
 // Recording defines model for Recording.
 type Recording struct {
+	// BytesPerDay Of all cameras, mean of the last days
+	BytesPerDay int64 `json:"bytesPerDay,omitempty,omitzero"`
+
+	// DaysLeft Until all volumes are at their limits at this rate; absent: they are, or nothing is recorded
+	DaysLeft      float64           `json:"daysLeft,omitempty,omitzero"`
 	IndexCopies   []IndexCopy       `json:"indexCopies"`
+	SystemDisks   []SystemDiskFill  `json:"systemDisks,omitempty,omitzero"`
 	TotalBytes    int64             `json:"totalBytes"`
 	TotalSegments int64             `json:"totalSegments"`
 	Volumes       []RecordingVolume `json:"volumes"`
@@ -3702,11 +4004,22 @@ type RecordingStateKind string
 
 // RecordingVolume defines model for RecordingVolume.
 type RecordingVolume struct {
-	FreeBytes    int64  `json:"freeBytes"`
-	ID           string `json:"id"`
+	// BytesPerDay What is recorded to it, mean of the last days
+	BytesPerDay int64 `json:"bytesPerDay"`
+
+	// DaysLeft Until it is at its limit at this rate; absent: it is, or nothing is recorded to it
+	DaysLeft  float64 `json:"daysLeft,omitempty,omitzero"`
+	FreeBytes int64   `json:"freeBytes"`
+	ID        string  `json:"id"`
+
+	// LimitBytes What may be taken in all; the rest is kept free
+	LimitBytes   int64  `json:"limitBytes"`
 	LimitPercent int    `json:"limitPercent"`
 	Name         string `json:"name"`
 	OldestMs     int64  `json:"oldestMs,omitempty,omitzero"`
+
+	// OtherBytes Taken by anything else: the file system itself, copies of settings and index, and files that are not ours
+	OtherBytes int64 `json:"otherBytes"`
 
 	// ProtectedBytes Of them under protection
 	ProtectedBytes int64  `json:"protectedBytes,omitempty,omitzero"`
@@ -3726,7 +4039,16 @@ type RecordingVolume struct {
 
 	// StrangeFiles Files among the recordings that are damaged, not ours, or misnamed; they are left as they are
 	StrangeFiles int64 `json:"strangeFiles,omitempty,omitzero"`
-	WriteBps     int64 `json:"writeBps"`
+
+	// WarnPercent From which filling on it is warned; 0: never
+	WarnPercent int   `json:"warnPercent"`
+	WriteBps    int64 `json:"writeBps"`
+
+	// WriteLatencyMaxUs The longest of them
+	WriteLatencyMaxUs int64 `json:"writeLatencyMaxUs,omitempty,omitzero"`
+
+	// WriteLatencyUs Microseconds that it took lately to write and sync a round of all cameras' frames, mean of the last minute; absent: nothing was written
+	WriteLatencyUs int64 `json:"writeLatencyUs,omitempty,omitzero"`
 }
 
 // RecordingVolumeStatus defines model for RecordingVolume.Status.
@@ -3738,6 +4060,9 @@ type RecordingVolumeRequest struct {
 
 	// Retired Nothing new is written to it, from the next keyframes on, while another volume takes recordings; what is on it is kept as always
 	Retired *bool `json:"retired,omitempty"`
+
+	// WarnPercent From 10 on, or 0: never. The one that can be set of a system disk too
+	WarnPercent *int `json:"warnPercent,omitempty"`
 }
 
 // Relay defines model for Relay.
@@ -3862,6 +4187,54 @@ type RelaySettings struct {
 	// TLS Listens for RTSPS too
 	TLS bool `json:"tls"`
 }
+
+// Repair defines model for Repair.
+type Repair struct {
+	Action RepairAction `json:"action,omitempty,omitzero"`
+	By     string       `json:"by,omitempty,omitzero"`
+
+	// Done Of total; of the present step
+	Done    int64 `json:"done,omitempty,omitzero"`
+	EndedMs int64 `json:"endedMs,omitempty,omitzero"`
+
+	// Findings In the order in which they were made
+	Findings  []RepairFinding `json:"findings"`
+	StartedMs int64           `json:"startedMs,omitempty,omitzero"`
+
+	// Status `none`: there has been none since the engine started
+	Status RepairStatus `json:"status"`
+
+	// Step What is being done, in words
+	Step string `json:"step,omitempty,omitzero"`
+
+	// Total 0 or absent: not known
+	Total int64 `json:"total,omitempty,omitzero"`
+}
+
+// RepairAction defines model for Repair.Action.
+type RepairAction string
+
+// RepairStatus `none`: there has been none since the engine started
+type RepairStatus string
+
+// RepairFinding defines model for RepairFinding.
+type RepairFinding struct {
+	Kind RepairFindingKind `json:"kind"`
+
+	// Text A sentence
+	Text string `json:"text"`
+}
+
+// RepairFindingKind defines model for RepairFinding.Kind.
+type RepairFindingKind string
+
+// RepairRequest defines model for RepairRequest.
+type RepairRequest struct {
+	Action RepairRequestAction `json:"action"`
+}
+
+// RepairRequestAction defines model for RepairRequest.Action.
+type RepairRequestAction string
 
 // ResetRequest defines model for ResetRequest.
 type ResetRequest struct {
@@ -4231,6 +4604,15 @@ type StreamState struct {
 
 // StreamStateStatus defines model for StreamState.Status.
 type StreamStateStatus string
+
+// SystemDiskFill How full the partition for settings of a system disk is
+type SystemDiskFill struct {
+	FreeBytes   int64  `json:"freeBytes"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	SizeBytes   int64  `json:"sizeBytes"`
+	WarnPercent int    `json:"warnPercent"`
+}
 
 // TimeClient defines model for TimeClient.
 type TimeClient struct {
@@ -4942,6 +5324,12 @@ type AddTriggerJSONRequestBody = TriggerRequest
 // PutClockJSONRequestBody defines body for PutClock for application/json ContentType.
 type PutClockJSONRequestBody = ClockRequest
 
+// AddDeletionJSONRequestBody defines body for AddDeletion for application/json ContentType.
+type AddDeletionJSONRequestBody = DeletionConfirmation
+
+// PlanDeletionJSONRequestBody defines body for PlanDeletion for application/json ContentType.
+type PlanDeletionJSONRequestBody = DeletionRequest
+
 // FormatDiskJSONRequestBody defines body for FormatDisk for application/json ContentType.
 type FormatDiskJSONRequestBody = FormatRequest
 
@@ -4989,6 +5377,9 @@ type AddProtectionJSONRequestBody = ProtectionRequest
 
 // PutProtectionJSONRequestBody defines body for PutProtection for application/json ContentType.
 type PutProtectionJSONRequestBody = ProtectionChange
+
+// RepairDatabaseJSONRequestBody defines body for RepairDatabase for application/json ContentType.
+type RepairDatabaseJSONRequestBody = RepairRequest
 
 // PutRecordingVolumeJSONRequestBody defines body for PutRecordingVolume for application/json ContentType.
 type PutRecordingVolumeJSONRequestBody = RecordingVolumeRequest

@@ -43,6 +43,7 @@ import (
 	"vigie/services/engine/internal/playback"
 	"vigie/services/engine/internal/relay"
 	"vigie/services/engine/internal/relay/account"
+	"vigie/services/engine/internal/repair"
 	"vigie/services/engine/internal/retention"
 	"vigie/services/engine/internal/ring"
 	"vigie/services/engine/internal/rtc"
@@ -161,14 +162,19 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		}
 		again(nil)
 	}()
-	db, found, err := mirror.Open(mirror.Config{
+	bad := newDamages()
+	db, _, err := mirror.Open(mirror.Config{
 		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log,
-		Adopted: func() { again(errAdopted) },
+		Adopted:   func() { again(errAdopted) },
+		Rewritten: bad.note,
 	}, m.copies())
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := bad.load(db); err != nil {
+		return err
+	}
 	idx, err := index.Open(db)
 	if err != nil {
 		return err
@@ -182,6 +188,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		Clock:      m.clock,
 		Targets:    func(id string) (retention.Targets, bool) { return targets(cameras, id) },
 		Pinned:     func(id string) string { return cameras.Pinned(id) },
+		SystemDisk: m.systemDisk,
 	})
 	if err != nil {
 		return err
@@ -250,15 +257,16 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	if err != nil {
 		return err
 	}
+	repairer := repair.New(repair.Config{DB: db, Index: idx, Archive: arch, VolumeName: m.volumeName, Log: log})
 	handler := httpapi.New(httpapi.Parts{
 		Cameras: cameras, Calendars: cameras, Triggers: cameras, Archive: arch, Ledger: ledger{arch, idx, cameras, m.zone},
 		History:   past.Query,
 		Past:      func() ([]api.PastCamera, error) { return arch.Past(cameras.Has) },
-		Recording: recordingStatus(arch, db, found, cameras),
+		Recording: recordingStatus(arch, db, bad, cameras, m),
 		Usage:     func() ([]api.CameraUsage, error) { return arch.Usage(cameras.Names()) },
 		Live:      viewers.ServeHTTP, Media: player.ServeHTTP, Keyframe: player.ServeKeyframe,
 		Relay: relaying, RelayBook: checkedRelay{book, system.AnnounceRelay},
-		Exports: exports,
+		Exports: exports, Repair: repairer,
 	})
 	say(stdout, cameras, arch)
 
@@ -274,6 +282,8 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	following.Go(func() error { tellLag(followCtx, m.get, arch.Behind, system.TellRecordingLag); return nil })
 	following.Go(func() error { exports.Run(followCtx); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
+	following.Go(func() error { repairer.Run(followCtx); return nil })
+	following.Go(func() error { bad.keep(followCtx, db, log); return nil })
 	following.Go(func() error { verifyIndex(followCtx, idx, log); return nil })
 	following.Go(func() error { followZone(followCtx, m, calendars); return nil })
 	following.Go(func() error {

@@ -313,6 +313,9 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"limitPercent":5}`, 400, `"bad_limit"`)
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"retired":true}`, 204, "")
 	e.do("getRecording", "GET", "/v1/recording", "", 200, `"retired":true`)
+	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"warnPercent":91}`, 204, "")
+	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"warnPercent":5}`, 400, `"bad_limit"`)
+	e.do("getRecording", "GET", "/v1/recording", "", 200, `"warnPercent":91`)
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/v1", `{"retired":false}`, 204, "")
 	e.do("getRecording", "GET", "/v1/recording", "", 200, `"limitPercent":80`)
 	e.do("putRecordingVolume", "PUT", "/v1/recording/volumes/none", `{"limitPercent":80}`, 404, `"no_volume"`)
@@ -362,6 +365,8 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 	})
 	e.do("deleteCamera", "DELETE", "/v1/cameras/"+id, "", 404, `"no_camera"`)
 	e.do("getSegmentFile", "GET", "/v1/segments/"+open+"/file", "", 200, "matroska") // recordings stay
+	e.deletions(id)
+	e.repairs()
 	if bytes.Contains(e.log.Bytes(), []byte("secret")) {
 		t.Error("the log holds the password")
 	}
@@ -370,6 +375,65 @@ func TestEveryOperationAnswersAsTheSpecificationSays(t *testing.T) {
 			if op.Tags[0] == "engine" && !e.tried[op.OperationID] {
 				t.Errorf("%s %s is not tried", method, path)
 			}
+		}
+	}
+}
+
+// deletions tries what can be done to recordings of a camera that has some.
+func (e *running) deletions(id string) {
+	e.t.Helper()
+	e.do("listDeletions", "GET", "/v1/deletions", "", 200, "[]")
+	plan := func(cameras string, toMs int64, status int, code string) []byte {
+		e.t.Helper()
+		return e.do("planDeletion", "POST", "/v1/deletions/plan", fmt.Sprintf(`{"cameras":[%s],"kinds":["standard","alarm"],"toMs":%d}`, cameras, toMs), status, code)
+	}
+	now := time.Now().UnixMilli()
+	plan(`"../x"`, now, 400, `"no_camera"`)
+	plan(``, now, 400, `"no_camera"`)
+	plan(`"`+id+`"`, now+3_600_000, 400, `"bad_range"`)
+	e.do("planDeletion", "POST", "/v1/deletions/plan", `{"cameras":["`+id+`"],"kinds":["all"],"toMs":5}`, 400, `"bad_kind"`)
+	var p api.DeletionPlan
+	if err := json.Unmarshal(plan(`"`+id+`"`, now, 200, `"plan"`), &p); err != nil || p.Segments == 0 {
+		e.t.Fatalf("%+v, %v", p, err)
+	}
+	confirm := func(plan string, segments int64, status int, code string) []byte {
+		e.t.Helper()
+		return e.do("addDeletion", "POST", "/v1/deletions", fmt.Sprintf(`{"plan":%q,"segments":%d}`, plan, segments), status, code)
+	}
+	confirm("nonsense", p.Segments, 409, `"no_plan"`)
+	var d api.Deletion
+	if err := json.Unmarshal(confirm(p.Plan, p.Segments, 201, `"by":"ann"`), &d); err != nil {
+		e.t.Fatal(err)
+	}
+	e.eventually("what was to go is gone", func() bool {
+		return bytes.Contains(e.do("listDeletions", "GET", "/v1/deletions", "", 200, d.ID), []byte(`"status":"done"`))
+	})
+	e.do("stopDeletion", "DELETE", "/v1/deletions/"+d.ID, "", 409, `"ended"`)
+	e.do("stopDeletion", "DELETE", "/v1/deletions/x", "", 404, `"no_deletion"`)
+	if s := e.timeline(id).Segments; len(s) != 0 {
+		e.t.Errorf("left of the camera: %+v", s)
+	}
+}
+
+// repairs has the database repaired in each way.
+func (e *running) repairs() {
+	e.t.Helper()
+	e.do("getRepair", "GET", "/v1/recording/repair", "", 200, `"none"`)
+	e.do("repairDatabase", "POST", "/v1/recording/repair", `{"action":"all"}`, 400, `"bad_action"`)
+	for _, action := range []string{"check", "copies", "files"} {
+		e.do("repairDatabase", "POST", "/v1/recording/repair", `{"action":"`+action+`"}`, 202, `"by":"ann"`)
+		if action == "files" { // it takes a second at least
+			e.do("repairDatabase", "POST", "/v1/recording/repair", `{"action":"check"}`, 409, `"running"`)
+		}
+		var r api.Repair
+		e.eventually("the repair has ended", func() bool {
+			if err := json.Unmarshal(e.do("getRepair", "GET", "/v1/recording/repair", "", 200, action), &r); err != nil {
+				e.t.Fatal(err)
+			}
+			return r.Status != api.RepairStatusRunning
+		})
+		if r.Status != api.RepairStatusDone || len(r.Findings) == 0 || slices.ContainsFunc(r.Findings, func(f api.RepairFinding) bool { return f.Kind == api.RepairFindingKindBad }) {
+			e.t.Errorf("%s: %+v", action, r)
 		}
 	}
 }

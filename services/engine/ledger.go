@@ -204,7 +204,7 @@ func resume(idx *index.Index) error {
 		if err != nil {
 			return err
 		}
-		if found && g.EndMs == last && g.EndMs < died && died-g.EndMs <= 2*noteEvery.Milliseconds() {
+		if found && g.Cause != index.Deleted && g.EndMs == last && g.EndMs < died && died-g.EndMs <= 2*noteEvery.Milliseconds() {
 			g.EndMs = died
 			gaps = append(gaps, g)
 		}

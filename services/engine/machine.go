@@ -100,6 +100,27 @@ func (m *machine) volumes() []archive.Volume {
 	return out
 }
 
+// systemDisks are the partitions for settings of system disks.
+func (m *machine) systemDisks() []api.Volume {
+	s, _ := m.get()
+	return slices.DeleteFunc(slices.Clone(s.Volumes), func(v api.Volume) bool { return v.Use != api.VolumeUseState || v.SizeBytes == 0 })
+}
+
+func (m *machine) systemDisk(id string) bool {
+	return slices.ContainsFunc(m.systemDisks(), func(v api.Volume) bool { return v.ID == id })
+}
+
+// volumeName is what people call a volume.
+func (m *machine) volumeName(id string) string {
+	s, _ := m.get()
+	for _, v := range s.Volumes {
+		if v.ID == id {
+			return cmp.Or(v.Name, id)
+		}
+	}
+	return id
+}
+
 func (m *machine) hostname() string {
 	s, _ := m.get()
 	return s.Hostname

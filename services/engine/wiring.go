@@ -202,21 +202,20 @@ func (s strips) Open(id string) (relay.File, error) {
 }
 
 // recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
-func recordingStatus(arch *archive.Archive, db *mirror.DB, found mirror.Recovery, cameras *camera.Set) func() api.Recording {
+func recordingStatus(arch *archive.Archive, db *mirror.DB, bad *damages, cameras *camera.Set, m *machine) func() api.Recording {
 	return func() api.Recording {
 		r := arch.Recording()
+		for _, v := range m.systemDisks() {
+			fill, warning := arch.SystemDisk(v)
+			r.SystemDisks = append(r.SystemDisks, fill)
+			if warning != "" {
+				r.Warnings = append(r.Warnings, warning)
+			}
+		}
 		r.Warnings = append(r.Warnings, cameras.Warnings()...)
-		for _, c := range db.Copies() {
-			r.IndexCopies = append(r.IndexCopies, api.IndexCopy{Volume: c.ID, Status: api.IndexCopyStatus(c.Status), Reason: c.Reason, Generation: int64(c.Generation)})
-			if c.Status == string(api.IndexCopyStatusFailed) {
-				r.Warnings = append(r.Warnings, fmt.Sprintf("The copy of the index on volume %s cannot be written: %s", c.ID, c.Reason))
-			}
-		}
-		for _, c := range found.Copies {
-			if c.Status == "corrupt" {
-				r.Warnings = append(r.Warnings, fmt.Sprintf("The copy of the index on volume %s was damaged when the engine started (%s); another was used and this one written anew.", c.ID, c.Reason))
-			}
-		}
+		var warnings []string
+		r.IndexCopies, warnings = copies(db, bad, m.volumeName)
+		r.Warnings = append(r.Warnings, warnings...)
 		if db.Volatile() {
 			r.Warnings = append(r.Warnings, "Cameras and index are kept in memory only, because no data volume takes them: they are lost when the machine is switched off.")
 		}

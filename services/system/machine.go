@@ -118,3 +118,12 @@ func (m *machine) ChangeVolume(ctx context.Context, volume string, r api.VolumeC
 func (m *machine) VolumeReport(volume string) (api.VolumeReport, error) {
 	return m.disks.VolumeReport(volume)
 }
+
+func (m *machine) ConfigurationCopies() []api.ConfigurationCopy {
+	out := []api.ConfigurationCopy{}
+	for _, c := range m.keeper.Copies() {
+		out = append(out, api.ConfigurationCopy{Volume: c.Volume, Generation: c.Generation, SizeBytes: c.SizeBytes, SavedMs: c.SavedMs, CheckedMs: c.CheckedMs,
+			DamagedMs: c.DamagedMs, Damage: c.Damage, Problem: c.Problem})
+	}
+	return out
+}

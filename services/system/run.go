@@ -182,6 +182,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error { return guard.run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })
+	g.Go(func() error { return keeper.Run(ctx) })
 	g.Go(func() error { return hosts.Run(ctx) })
 	if !o.watchNetwork() { // a developer's host did not ask for it
 		g.Go(func() error { return followGateways(ctx, b, hosts.SetGateways) })

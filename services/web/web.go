@@ -24,6 +24,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/health"
+	"vigie/internal/mirror"
 	"vigie/services/engine/engineapi"
 	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
@@ -133,6 +134,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		SSH:      remote,
 		Hostname: func() string { return follower.State().Hostname },
 		Code:     code,
+		Copies:   func() []mirror.Copy { return keep.Copies() },
 		SetUp:    func() { keep.Look() },
 		Stopping: running,
 		Log:      log,

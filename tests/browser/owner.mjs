@@ -442,11 +442,19 @@ await step('coverage adds up', async () => {
   await shot('coverage');
 });
 
-await step('storage says what each camera takes', async () => {
+await step('storage shows the disks', async () => {
   await at('nav-system').click();
   await at('tab-storage').click();
-  await until('a line a camera', async () => (await page.getByTestId('usage').count()) === given.cameras.length);
+  await at('disks').waitFor();
   await shot('storage');
+});
+
+await step('the archive says how full it is, and what each camera takes', async () => {
+  await at('nav-system').click();
+  await at('tab-archive').click();
+  await at('fill-volume').first().waitFor();
+  await until('a line a camera', async () => (await page.getByTestId('usage').count()) === given.cameras.length);
+  await shot('archive');
 });
 
 await step('the system page shows the machine', async () => {
@@ -458,7 +466,7 @@ await step('the system page shows the machine', async () => {
 
 await step('every page fits a phone and a wall screen, dark and light', async () => {
   // Each page, by what leads to it.
-  const names = { live: [], recordings: [], protections: ['recordings'], exports: ['recordings'], cameras: [], calendars: ['cameras'], coverage: ['cameras'], system: [], storage: ['system'] };
+  const names = { live: [], recordings: [], protections: ['recordings'], exports: ['recordings'], cameras: [], calendars: ['cameras'], coverage: ['cameras'], system: [], storage: ['system'], archive: ['system'] };
   for (const [size, viewport] of Object.entries({ phone: { width: 360, height: 740 }, wall: { width: 1920, height: 1080 } })) {
     await page.setViewportSize(viewport);
     for (const colour of ['dark', 'light']) {

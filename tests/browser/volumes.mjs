@@ -1,4 +1,5 @@
-// Two volumes: one is retired, taken back, the camera pinned to it, and it is renamed. Argument of the script (see stage.mjs):
+// Two volumes: one is retired, taken back, the camera pinned to it, and it is renamed; then the archive's page: a warning, a
+// deletion by hand, a repair. Argument of the script (see stage.mjs):
 //
 //   url, username, password
 //   camera               id
@@ -59,6 +60,47 @@ await step('a volume is renamed, and no two have one name', async () => {
   await until('its name', async () => (await row.innerText()).includes('Yard'));
   await until('the name that recording knows', async () => (await volumes()).find((one) => one.id === first).name === 'Yard');
   await shots('renamed');
+});
+
+await step('it is warned of a volume that fills', async () => {
+  await page.goto(new URL('/archive', given.url).href);
+  const row = page.locator(`[data-testid=fill-volume][data-volume="${first}"]`);
+  await row.getByTestId('fill-warn').click();
+  await at('warn-range').fill('10');
+  await at('warn-submit').click();
+  await until('the word', async () => (await row.getByTestId('fill-warn').innerText()).includes('10 %'));
+  must((await volumes()).find((one) => one.id === first).warnPercent === 10, 'it is not kept');
+  await until('what it takes to write', async () => (await at('fill-latency').count()) > 0);
+});
+
+await step('recordings are counted, confirmed and deleted', async () => {
+  const before = await ask('/recording');
+  await at('delete-open').click();
+  const to = await page.evaluate(() => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000 - 1000).toISOString().slice(0, 19));
+  await at('delete-to').fill(to);
+  await shots('delete');
+  await at('delete-count').click();
+  const plan = at('delete-plan');
+  await plan.waitFor();
+  const counted = Number(await plan.getAttribute('data-segments'));
+  must(counted > 0, 'nothing is counted');
+  must((await ask('/recording')).totalSegments >= before.totalSegments, 'something is gone before it was confirmed');
+  await shots('delete-plan');
+  await at('delete-confirm').click();
+  const row = at('deletion').first();
+  await until('it is done', async () => (await row.getAttribute('data-status')) === 'done');
+  const [done] = await ask('/deletions');
+  must(done.by === given.username && done.goneSegments === counted, `${done.goneSegments} of ${counted} are gone, by ${done.by}`);
+});
+
+await step('the database is checked', async () => {
+  await at('repair-check').click();
+  await at('confirm-action').click();
+  const report = at('repair-report');
+  await until('a report', async () => (await report.count()) === 1 && (await report.getAttribute('data-status')) === 'done');
+  must(!(await report.innerText()).includes('damaged'), await report.innerText());
+  await report.scrollIntoViewIfNeeded();
+  await shots('archive');
 });
 
 await end();

@@ -11,10 +11,10 @@ import (
 // layers. Data flows from low to high, and nothing downstream may call upstream.
 var engineRanks = [][]string{
 	{"media", "mpeg4", "g726", "login", "sdp", "manifest", "rowid"},
-	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "rtc"},
+	{"ring", "rtsp", "mkv", "fmp4", "index", "history", "retention", "calendar", "trigger", "protection", "deletion", "rtc"},
 	{"ingest", "archive", "coverage", "mp4", "source"},
 	{"transcode"},
-	{"record", "playback", "live", "relay", "export", "verify"},
+	{"record", "playback", "live", "relay", "export", "verify", "repair"},
 	{"camera"},
 	{"httpapi"},
 }

@@ -76,6 +76,20 @@ func (c *Client) PutRecordingVolume(ctx context.Context, id string, r api.Record
 	return c.ask.Call(ctx, http.MethodPut, "/v1/recording/volumes/"+url.PathEscape(id), r, nil)
 }
 
+// Repair tells how the repair of the database stands that runs, or ran last.
+func (c *Client) Repair(ctx context.Context) (api.Repair, error) {
+	var out api.Repair
+	err := c.ask.Call(ctx, http.MethodGet, "/v1/recording/repair", nil, &out)
+	return out, err
+}
+
+// RepairDatabase has the database checked or built anew.
+func (c *Client) RepairDatabase(ctx context.Context, r api.RepairRequest) (api.Repair, error) {
+	var out api.Repair
+	err := c.ask.Call(ctx, http.MethodPost, "/v1/recording/repair", r, &out)
+	return out, err
+}
+
 // SetRelay changes the settings of the relay.
 func (c *Client) SetRelay(ctx context.Context, s api.RelaySettings) (api.Relay, error) {
 	var out api.Relay

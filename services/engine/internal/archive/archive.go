@@ -15,6 +15,7 @@ import (
 
 	"vigie/internal/filesys"
 	"vigie/internal/mirror"
+	"vigie/services/engine/internal/deletion"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/mkv"
@@ -39,6 +40,8 @@ type Config struct {
 	// Targets tells what is kept of a camera's recordings, and whether it is set up; nil: no targets, all are.
 	Targets func(camera string) (t retention.Targets, setUp bool)
 	Pinned  func(camera string) string // id of the volume that a camera is to be recorded to, "": any; nil: none is pinned
+	// SystemDisk tells whether an id is that of a system disk's partition for settings; nil: there are none.
+	SystemDisk func(id string) bool
 
 	StallAfter time.Duration // a disk operation that takes longer fails the volume; 0: 10 s
 	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min; 0: 15 s
@@ -63,6 +66,8 @@ type Archive struct {
 	log *slog.Logger
 
 	protections *protection.Store
+	deletions   *deletion.Store
+	plans       plans
 	holds       holds
 	clock       steadiness
 	used        usageCache
@@ -89,6 +94,7 @@ type lastOne struct {
 type knownRow struct {
 	Name         string `json:"name"`
 	LimitPercent int    `json:"limitPercent,omitempty"`
+	WarnPercent  *int   `json:"warnPercent,omitempty"` // 0: never; nil: see warnAt
 	SizeBytes    int64  `json:"sizeBytes,omitempty"`
 	Retired      bool   `json:"retired,omitempty"` // nothing new is written to it, see choose
 	Foreign      bool   `json:"foreign,omitempty"` // another machine's: it leaves the index with its disk
@@ -122,6 +128,9 @@ func New(cfg Config) (*Archive, error) {
 	if cfg.TrustAfter == 0 {
 		cfg.TrustAfter = 15 * time.Minute
 	}
+	if cfg.SystemDisk == nil {
+		cfg.SystemDisk = func(string) bool { return false }
+	}
 	if cfg.Pinned == nil {
 		cfg.Pinned = func(string) string { return "" }
 	}
@@ -143,6 +152,9 @@ func New(cfg Config) (*Archive, error) {
 	})
 	if err == nil {
 		a.protections, err = protection.Open(cfg.DB)
+	}
+	if err == nil {
+		a.deletions, err = deletion.Open(cfg.DB)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)

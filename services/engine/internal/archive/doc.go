@@ -15,6 +15,10 @@
 // time, and rests after each batch as long as it took. What is past its target goes only when the clock is to be trusted:
 // synchronised, or even for TrustAfter.
 //
+// What people have deleted (package deletion has the orders) goes the same way, by the same keepers, and at half their time
+// too. PlanDeletion counts it first; only what lies wholly within the order's range, on the volumes that were there, is
+// touched, so that what comes later never is.
+//
 // A volume that is at its limit and holds nothing but promised and protected recordings is committed: it gets no new
 // segments while another volume can take them. When there is no such volume, and has not been for a minute (or the volume is
 // about to be full), promises are broken: noted in the database first, then the oldest in proportion goes.

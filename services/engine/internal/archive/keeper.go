@@ -32,8 +32,12 @@ func (v *volume) keep() {
 			return
 		case <-t.C:
 		case <-v.wake:
+		case <-v.again:
+			v.lookAgain()
 		}
 		v.space()
+		v.erase()
+		v.arch.giveUpDeletions(time.Now())
 		v.check(v.arch.cfg.KeepEvery / 2)
 		v.storeProtections()
 		now, n := time.Now(), v.written.Load()

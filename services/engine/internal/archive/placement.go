@@ -13,6 +13,7 @@ var ErrUnknownVolume = errors.New("unknown volume")
 // VolumeChange is what is to become of a volume; nil: as it is.
 type VolumeChange struct {
 	LimitPercent *int  // how full it may get, of its size: 10 to 99
+	WarnPercent  *int  // from which filling on it is warned: 10 to 99, or 0: never
 	Retired      *bool // nothing new is to be written to it
 }
 
@@ -21,8 +22,14 @@ func (a *Archive) ChangeVolume(volume string, c VolumeChange) error {
 	a.mu.Lock()
 	row, ok := a.known[volume]
 	a.mu.Unlock()
-	if !ok {
+	if system := a.cfg.SystemDisk(volume); !ok && !system || system && (c.LimitPercent != nil || c.Retired != nil) {
 		return ErrUnknownVolume
+	}
+	if w := c.WarnPercent; w != nil {
+		if *w != 0 && (*w < 10 || *w > 99) {
+			return fmt.Errorf("warning at %d %%: must be from 10 to 99, or 0", *w)
+		}
+		row.WarnPercent = new(*w)
 	}
 	if c.LimitPercent != nil {
 		if row.LimitPercent = *c.LimitPercent; row.LimitPercent < 10 || row.LimitPercent > 99 {
@@ -52,7 +59,7 @@ func (a *Archive) Knows(volume string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, ok := a.known[volume]
-	return ok
+	return ok && !a.cfg.SystemDisk(volume)
 }
 
 // choose returns the best volume not yet tried, or nil: the one that the camera is pinned to; else the one that it is on,

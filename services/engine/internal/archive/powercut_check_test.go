@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigie/internal/api"
 	"vigie/internal/filesystest"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/mkv"
@@ -51,8 +52,15 @@ func recovers(t *testing.T, c *cut, r *rand.Rand, tally *tally) (again *cut) {
 		t.Fatal(err)
 	}
 	took := time.Since(began)
-	time.Sleep(3 * time.Second) // the rest is reconciled
-	w := &world{site: s, given: map[string][]given{}}
+	ordered := 0
+	for _, o := range s.arch.Deletions() {
+		if o.Status == "running" {
+			ordered = 1
+		}
+	}
+	time.Sleep(3 * time.Second) // the rest is reconciled, and deletions are brought to their end
+	w := &world{site: s, given: map[string][]given{}, holes: map[string][]api.Gap{}}
+	w.ordered(t, c)
 	lost := time.Duration(0)
 	found, segments := map[string][]int64{}, map[string][]int64{}
 	for camera := range c.given {
@@ -78,7 +86,7 @@ func recovers(t *testing.T, c *cut, r *rand.Rand, tally *tally) (again *cut) {
 		// Of what was taken nothing is missing between the first and the last that is there.
 		var want []int64
 		for _, g := range sent {
-			if len(numbers) > 0 && g.number >= numbers[0] && g.number <= newest {
+			if len(numbers) > 0 && g.number >= numbers[0] && g.number <= newest && !w.deleted(camera, g.number) {
 				want = append(want, g.number)
 			}
 		}
@@ -107,6 +115,7 @@ func recovers(t *testing.T, c *cut, r *rand.Rand, tally *tally) (again *cut) {
 	}
 	tally.torn += torn
 	tally.deleted += len(c.gone)
+	tally.ordered += ordered
 	tally.lostMs, tally.repairMs = max(tally.lostMs, lost.Milliseconds()), max(tally.repairMs, took.Milliseconds())
 	for camera, list := range found {
 		tally.frames += len(list)
@@ -117,6 +126,35 @@ func recovers(t *testing.T, c *cut, r *rand.Rand, tally *tally) (again *cut) {
 		}
 	}
 	return again
+}
+
+// ordered checks that deletions by hand have come to their end, and that none went on that was not confirmed: what they were
+// to take is gone from then on, and nothing else may be.
+func (w *world) ordered(t *testing.T, c *cut) {
+	for _, o := range w.arch.Deletions() {
+		if o.Status != "done" {
+			t.Errorf("the deletion is not brought to its end: %+v", o)
+		}
+		for id, end := range c.shown {
+			k, err := index.ParseID(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Camera != o.Cameras[0] || k.StartMs < o.FromMs || end > o.ToMs {
+				continue
+			}
+			if s, found, err := w.idx.Get(k); err != nil || found && s.EndMs <= o.ToMs {
+				t.Errorf("%s is still there: %v", id, err)
+			}
+			c.gone[id] = true
+		}
+	}
+}
+
+// deleted tells whether a frame lies where the timeline says that footage was deleted by hand.
+func (w *world) deleted(camera string, number int64) bool {
+	ms := number * frameEvery.Milliseconds()
+	return slices.ContainsFunc(w.holes[camera], func(g api.Gap) bool { return ms >= g.StartMs && ms < g.EndMs })
 }
 
 // holds checks that what a timeline had shown of a segment is among its frames.
@@ -146,6 +184,10 @@ func (w *world) frames(t *testing.T, camera string, segments map[string][]int64)
 		numbers = append(numbers, segments[s.ID]...)
 	}
 	for _, g := range line.Gaps {
+		if g.Cause == api.GapCause(index.Deleted) {
+			w.holes[camera] = append(w.holes[camera], g)
+			continue
+		}
 		t.Errorf("camera %s has a gap: %+v", camera, g)
 	}
 	return numbers

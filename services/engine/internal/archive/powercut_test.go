@@ -17,9 +17,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vigie/internal/api"
 	"vigie/internal/filesystest"
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
+	"vigie/services/engine/internal/deletion"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
 )
@@ -64,8 +66,8 @@ func TestPowerCuts(t *testing.T) {
 		}
 	})
 	t.Logf("%v (first seed %d)", &tally, first)
-	if !t.Failed() && (tally.torn == 0 || tally.deleted == 0 || tally.again == 0) {
-		t.Error("no file was ever torn, no recording deleted, or no recovery cut: the test proves too little")
+	if !t.Failed() && (tally.torn == 0 || tally.deleted == 0 || tally.ordered == 0 || tally.again == 0) {
+		t.Error("no file was ever torn, no recording deleted, no deletion by hand under way, or no recovery cut: the test proves too little")
 	}
 }
 
@@ -74,6 +76,7 @@ type tally struct {
 	mu                   sync.Mutex
 	cuts, again          int
 	torn, deleted        int
+	ordered              int   // cuts while somebody had something deleted
 	lostMs, repairMs     int64 // the most
 	acknowledged, frames int
 }
@@ -85,9 +88,9 @@ func (y *tally) sum() int {
 }
 
 func (y *tally) String() string {
-	return fmt.Sprintf("%d power cuts, %d of them during a recovery; %d files were torn; %d recordings were being deleted; at most %d ms of footage lost; "+
+	return fmt.Sprintf("%d power cuts, %d of them during a recovery; %d files were torn; %d recordings were being deleted; %d times by hand; at most %d ms of footage lost; "+
 		"recovered after %d ms of disk time at most; %d of %d frames found had been shown in a timeline",
-		y.cuts+y.again, y.again, y.torn, y.deleted, y.lostMs, y.repairMs, y.acknowledged, y.frames)
+		y.cuts+y.again, y.again, y.torn, y.deleted, y.ordered, y.lostMs, y.repairMs, y.acknowledged, y.frames)
 }
 
 // cut is a power cut: what is on the disks, and what was known at that moment.
@@ -228,6 +231,7 @@ func record(t *testing.T, r *rand.Rand) []*cut {
 	for i := range cameras {
 		group.Go(func() { world.camera(ctx, t, fmt.Sprintf("k3f9x2a%d", i), rand.New(rand.NewPCG(r.Uint64(), 4))) })
 	}
+	group.Go(func() { world.deletes(ctx, t, rand.New(rand.NewPCG(r.Uint64(), 5))) })
 	// What is deleted shows as what was in the timeline and is no more.
 	group.Go(func() {
 		for ctx.Err() == nil {
@@ -284,6 +288,7 @@ type world struct {
 	*site
 	mu    sync.Mutex
 	given map[string][]given
+	holes map[string][]api.Gap // camera → what was deleted by hand, as its timeline says
 }
 
 // now is what is known at this moment.
@@ -348,6 +353,26 @@ func (w *world) camera(ctx context.Context, t *testing.T, id string, r *rand.Ran
 	}
 	if seg != nil {
 		seg.Close()
+	}
+}
+
+// deletes is a person who has footage of the last seconds deleted, again and again, of one camera or another.
+func (w *world) deletes(ctx context.Context, t *testing.T, r *rand.Rand) {
+	for ctx.Err() == nil {
+		time.Sleep(time.Duration(2000+r.IntN(1000)) * time.Millisecond)
+		now := time.Now().UnixMilli()
+		p, err := w.arch.PlanDeletion(api.DeletionRequest{Cameras: []string{fmt.Sprintf("k3f9x2a%d", r.IntN(cameras))}, Kinds: []api.DeletionRequestKinds{"standard"}, FromMs: now - 9000, ToMs: now - 1000}, "ann")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if p.Segments == 0 {
+			continue
+		}
+		var no *deletion.Problem
+		if _, err := w.arch.Delete(p.Plan, p.Segments, "ann"); err != nil && !errors.As(err, &no) { // retention may have been first
+			t.Error(err)
+		}
 	}
 }
 

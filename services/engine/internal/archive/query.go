@@ -266,7 +266,7 @@ func (a *Archive) Recording() api.Recording {
 		row, v := a.known[id], a.volumes[id]
 		broken, isBroken := a.broken[id]
 		row.Name = cmp.Or(row.Name, broken.Name)
-		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), SizeBytes: row.SizeBytes, Retired: row.Retired}
+		av := api.RecordingVolume{ID: id, Name: row.Name, Status: api.RecordingVolumeStatus(Absent), LimitPercent: a.limitLocked(id), WarnPercent: a.warnLocked(id), SizeBytes: row.SizeBytes, Retired: row.Retired}
 		a.mu.Unlock()
 		t := a.idx.Totals(id)
 		av.RecordingBytes, av.Segments, av.ProtectedBytes = t.Bytes, t.Segments, use.protected[id]
@@ -318,6 +318,10 @@ func (a *Archive) Recording() api.Recording {
 			if av.Reason != "" {
 				r.Warnings = append(r.Warnings, fmt.Sprintf("Volume %s: %s", row.Name, av.Reason))
 			}
+			v.fillIn(&av, use.perDay[id])
+			if text := overfilled(row.Name, av.SizeBytes, av.FreeBytes, av.WarnPercent); text != "" {
+				r.Warnings = append(r.Warnings, text)
+			}
 		}
 		r.TotalBytes += av.RecordingBytes
 		r.TotalSegments += av.Segments
@@ -326,6 +330,7 @@ func (a *Archive) Recording() api.Recording {
 	if usable == 0 {
 		r.Warnings = append(r.Warnings, "There is no data volume that can be used: nothing is being recorded.")
 	}
+	r.BytesPerDay, r.DaysLeft = foreseen(r.Volumes, use.cameras)
 	r.Warnings = append(r.Warnings, a.misplaced()...)
 	r.Warnings = append(r.Warnings, promiseWarnings(use.cameras)...)
 	return r

@@ -28,6 +28,11 @@ type rebuild struct {
 	done    int   // of them
 	found   int64 // recordings that nobody had looked into
 	checked int64 // of them
+	added   int64 // of those found not in the index at all
+	dropped int64 // taken up by their names, or doubted, and not what these say
+	lost    int64 // in the index, and not there
+	runs    int   // how often it was begun
+	failed  bool  // the folders could not be read
 
 	strange int64
 	example string // of one: its path in the volume, and why
@@ -71,12 +76,15 @@ func (v *volume) reconcile() {
 	indexed, err := v.arch.idx.Cameras()
 	if !ok || err != nil {
 		v.arch.log.Error("recordings cannot be compared with the index", "volume", v.id, "err", err)
+		v.progress(func(r *rebuild) { *r = rebuild{runs: r.runs + 1, failed: true} })
 		return
 	}
 	cameras = append(cameras, indexed...)
 	slices.Sort(cameras)
 	cameras = slices.Compact(cameras)
-	v.progress(func(r *rebuild) { *r = rebuild{phase: byNames, since: time.Now(), cameras: len(cameras)} })
+	v.progress(func(r *rebuild) {
+		*r = rebuild{phase: byNames, since: time.Now(), cameras: len(cameras), runs: r.runs + 1}
+	})
 	looked := time.Now()
 	breathe := func() { // with the index lost this takes long, and the disk fills meanwhile
 		if time.Since(looked) < v.arch.cfg.KeepEvery {
@@ -129,9 +137,14 @@ func (v *volume) reconcileCamera(camera string, breathe func()) (unchecked int64
 		}
 	}
 	var unknown []index.Segment
+	added := 0 // of them
 	flush := func() {
+		if added > 0 {
+			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "camera", camera, "segments", added)
+			v.progress(func(r *rebuild) { r.added += int64(added) })
+			added = 0
+		}
 		if len(unknown) > 0 {
-			v.arch.log.Info("recordings found that were not in the index", "volume", v.id, "camera", camera, "segments", len(unknown))
 			v.arch.put(unknown...)
 			unchecked += int64(len(unknown))
 			unknown = nil
@@ -146,7 +159,12 @@ func (v *volume) reconcileCamera(camera string, breathe func()) (unchecked int64
 			return
 		}
 		if known && row.EndMs-row.StartMs == f.durationMs && !row.Suspect {
-			if row.Unchecked {
+			if !row.Unchecked {
+				return
+			}
+			if seg, ok := v.byName(f); ok && seg.SizeBytes != row.SizeBytes {
+				unknown = append(unknown, seg)
+			} else if ok {
 				unchecked++
 			}
 			return
@@ -156,6 +174,7 @@ func (v *volume) reconcileCamera(camera string, breathe func()) (unchecked int64
 			return
 		}
 		if seg, ok := v.byName(f); ok {
+			added++
 			if unknown = append(unknown, seg); len(unknown) >= 500 {
 				flush()
 				breathe()
@@ -196,6 +215,7 @@ func (v *volume) lose(rows map[index.Key]index.Segment) {
 			v.arch.log.Error("cannot index lost recordings", "volume", v.id, "err", err)
 			return
 		}
+		v.progress(func(r *rebuild) { r.lost += int64(len(chunk)) })
 	}
 }
 
@@ -279,7 +299,10 @@ func (v *volume) sure(list []index.Segment) []index.Segment {
 			v.arch.log.Error("cannot take files out of the index", "volume", v.id, "err", err)
 		}
 	}
-	v.progress(func(r *rebuild) { r.checked += int64(len(good) + len(bad)) })
+	v.progress(func(r *rebuild) {
+		r.checked += int64(len(good) + len(bad))
+		r.dropped += int64(len(bad))
+	})
 	return out
 }
 

@@ -44,12 +44,12 @@ func BenchmarkAccount(b *testing.B) {
 	}
 }
 
-// BenchmarkDeletingWhileRecording100 records 100 cameras of 4 Mbit/s while a thousand old segments go by age, and
-// beside it without, to compare how long a frame takes to be on disk.
+// BenchmarkDeletingWhileRecording100 records 100 cameras of 4 Mbit/s while a thousand old segments go by age, or
+// because a person has them deleted, and beside it without, to compare how long a frame takes to be on disk.
 func BenchmarkDeletingWhileRecording100(b *testing.B) {
 	const cameras, seconds, old = 100, 10, 1000
-	for _, deleting := range []bool{false, true} {
-		b.Run(fmt.Sprintf("deleting=%v", deleting), func(b *testing.B) {
+	for _, deleting := range []string{"nothing", "by age", "by hand"} {
+		b.Run("deleting="+deleting, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				r := &rig{t: b, dir: b.TempDir(), start: time.Now(), cfg: Config{App: "Vigie test", Log: slog.New(slog.DiscardHandler)}}
@@ -74,11 +74,14 @@ func BenchmarkDeletingWhileRecording100(b *testing.B) {
 				}
 				await(b, "old segments are indexed", func() bool { return r.idx.Totals("a").Segments == old })
 				on.Lock()
-				going = deleting
+				going = deleting == "by age"
 				on.Unlock()
 				var before, after syscall.Rusage
 				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
 					b.Fatal(err)
+				}
+				if deleting == "by hand" {
+					deleteByHand(b, r, cameras, old)
 				}
 				b.StartTimer()
 				worst := make(chan time.Duration, cameras)
@@ -110,5 +113,21 @@ func BenchmarkDeletingWhileRecording100(b *testing.B) {
 				b.StartTimer()
 			}
 		})
+	}
+}
+
+// deleteByHand has all that is there deleted.
+func deleteByHand(b *testing.B, r *rig, cameras int, segments int64) {
+	b.Helper()
+	q := api.DeletionRequest{Kinds: []api.DeletionRequestKinds{"standard"}, ToMs: time.Now().UnixMilli()}
+	for i := range cameras {
+		q.Cameras = append(q.Cameras, fmt.Sprintf("k3f9x%03d", i))
+	}
+	p, err := r.arch.PlanDeletion(q, "ann")
+	if err != nil || p.Segments != segments {
+		b.Fatalf("%+v, %v", p, err)
+	}
+	if _, err := r.arch.Delete(p.Plan, p.Segments, "ann"); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -28,6 +28,7 @@ type usageCache struct {
 // kept as segments come and go, so that it costs the same however many segments there are.
 type usage struct {
 	protected map[string]int64 // bytes by volume
+	perDay    map[string]int64 // bytes by volume
 	cameras   []cameraUse      // those with footage, in order of id
 }
 
@@ -38,6 +39,7 @@ type cameraUse struct {
 	protected       int64 // bytes of both
 	oldestMs        int64
 	bytesPerDay     int64
+	fitDays         map[index.Kind]float64
 	promise         promise
 }
 
@@ -61,7 +63,7 @@ func (a *Archive) useOf() (*usage, error) {
 // account makes one.
 func (a *Archive) account(nowMs int64) (*usage, error) {
 	lines := a.idx.Lines()
-	u := &usage{protected: map[string]int64{}}
+	u := &usage{protected: map[string]int64{}, perDay: map[string]int64{}}
 	protected := map[index.Line]map[int64]int64{} // bytes by day
 	for camera, spans := range a.protectedSpans() {
 		err := a.within(camera, spans, lines, func(l index.Line, day, bytes int64) {
@@ -80,17 +82,21 @@ func (a *Archive) account(nowMs int64) (*usage, error) {
 	all := map[promiseKey]map[int64]int64{}   // bytes by day on all volumes
 	loose := map[promiseKey]map[int64]int64{} // the same, unprotected, on those of the pool
 	cameras := map[string]*cameraUse{}
+	byVolume := map[string]map[int64]int64{} // bytes by day
 	for l, t := range lines {
 		k := promiseKey{l.Camera, l.Kind}
 		c := cameras[l.Camera]
 		if c == nil {
-			c = &cameraUse{id: l.Camera, name: a.cfg.CameraName(l.Camera)}
+			c = &cameraUse{id: l.Camera, name: a.cfg.CameraName(l.Camera), fitDays: map[index.Kind]float64{}}
 			cameras[l.Camera] = c
 		}
 		if l.Kind == index.Alarm {
 			c.alarm += t.Bytes
 		} else {
 			c.standard += t.Bytes
+		}
+		if byVolume[l.Volume] == nil {
+			byVolume[l.Volume] = map[int64]int64{}
 		}
 		if all[k] == nil {
 			all[k], loose[k] = map[int64]int64{}, map[int64]int64{}
@@ -99,14 +105,25 @@ func (a *Archive) account(nowMs int64) (*usage, error) {
 			p := protected[l][d.Day]
 			c.protected += p
 			all[k][d.Day] += d.Bytes
+			byVolume[l.Volume][d.Day] += d.Bytes
 			if pool[l.Volume] {
 				loose[k][d.Day] += d.Bytes - p
 			}
 		}
 	}
 
+	for volume, days := range byVolume {
+		oldest, _, err := a.idx.OldestMs(volume)
+		if err != nil {
+			return nil, err
+		}
+		u.perDay[volume] = retention.BytesPerDay(inOrder(days), oldest, nowMs)
+	}
+
 	rate := map[promiseKey]int64{}
 	var promises []retention.Promise
+	var wants []retention.Want
+	var wanting []promiseKey
 	for id, c := range cameras {
 		var err error
 		if c.oldestMs, _, _, err = a.Bounds(id); err != nil {
@@ -116,7 +133,9 @@ func (a *Archive) account(nowMs int64) (*usage, error) {
 			k := promiseKey{id, kind}
 			rate[k] = retention.BytesPerDay(inOrder(all[k]), c.oldestMs, nowMs)
 			c.bytesPerDay += rate[k]
-			if _, minDays := a.targets(id, kind); minDays > 0 {
+			days, minDays := a.targets(id, kind)
+			wants, wanting = append(wants, retention.Want{Kind: string(kind), Days: days, MinDays: minDays, BytesPerDay: rate[k]}), append(wanting, k)
+			if minDays > 0 {
 				promises = append(promises, retention.Promise{MinDays: minDays, BytesPerDay: rate[k], Days: inOrder(loose[k])})
 			}
 		}
@@ -124,6 +143,11 @@ func (a *Archive) account(nowMs int64) (*usage, error) {
 	foresight := retention.Foresight{Holds: true}
 	if len(pool) > 0 {
 		foresight = retention.Foresee(promises, room, nowMs)
+		for i, days := range retention.Fit(wants, room) {
+			if days != retention.Unknown {
+				cameras[wanting[i].camera].fitDays[wanting[i].kind] = days
+			}
+		}
 	}
 	for id, c := range cameras {
 		for _, kind := range []index.Kind{index.Standard, index.Alarm} {
@@ -185,7 +209,7 @@ func (a *Archive) Usage(setUp map[string]string) ([]api.CameraUsage, error) {
 	seen := map[string]bool{}
 	for _, c := range u.cameras {
 		seen[c.id] = true
-		out = append(out, api.CameraUsage{Camera: c.id, Name: c.name, StandardBytes: c.standard, AlarmBytes: c.alarm, ProtectedBytes: c.protected,
+		out = append(out, api.CameraUsage{StandardFitDays: c.fitDays[index.Standard], AlarmFitDays: c.fitDays[index.Alarm], Camera: c.id, Name: c.name, StandardBytes: c.standard, AlarmBytes: c.alarm, ProtectedBytes: c.protected,
 			OldestMs: c.oldestMs, BytesPerDay: c.bytesPerDay, Promise: promiseWord[c.promise.state], PromiseReason: c.promise.reason})
 	}
 	for id, name := range setUp {
@@ -199,6 +223,8 @@ func (a *Archive) Usage(setUp map[string]string) ([]api.CameraUsage, error) {
 		}
 	}
 	for i := range out {
+		t, _ := a.cfg.Targets(out[i].Camera)
+		out[i].StandardMinDays, out[i].AlarmMinDays = t.StandardMinDays, t.AlarmMinDays
 		for _, s := range open { // as far as they are on disk
 			switch {
 			case s.Camera != out[i].Camera:

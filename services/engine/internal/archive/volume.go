@@ -45,17 +45,19 @@ type volume struct {
 	id   string
 	path string
 
-	ctx  context.Context
-	stop context.CancelFunc
-	wg   sync.WaitGroup
-	wake chan struct{} // for the keeper
-	due  chan struct{} // for the writer
-	own  bool          // a file system of its own; set before there is a writer
-	dev  atomic.Uint64 // the device that path was on at first; 0: not known yet
+	ctx   context.Context
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+	wake  chan struct{} // for the keeper
+	again chan struct{} // for it to go through all files
+	due   chan struct{} // for the writer
+	own   bool          // a file system of its own; set before there is a writer
+	dev   atomic.Uint64 // the device that path was on at first; 0: not known yet
 
 	foreign bool         // it is another machine's
 	retired atomic.Bool  // gets nothing new while another volume takes it
 	written atomic.Int64 // bytes
+	rounds  latency      // of writing
 	slowest atomic.Int64 // the longest that a frame took from its coming until it was on disk, ns
 
 	mu        sync.Mutex
@@ -70,6 +72,7 @@ type volume struct {
 	committedAt time.Time // since when it holds, at its limit, nothing but promised and protected recordings; zero: it does not
 	stuckBytes  int64     // over its limit though nothing on it may be deleted
 
+	erasing   erasing   // the keeper's
 	agedAt    time.Time // when all that was past its target had been deleted; the keeper's
 	protFile  int64     // revision of the protections in the file beside the recordings, -1: not known; the keeper's
 	protRetry time.Time // when to try again to write it; the keeper's
@@ -94,7 +97,7 @@ type volume struct {
 
 func newVolume(a *Archive, v Volume) *volume {
 	vol := &volume{arch: a, fs: a.cfg.FS, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
-		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now(), protFile: -1}
+		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now(), protFile: -1}
 	if v.ReadOnly {
 		vol.status, vol.reason = ReadOnly, "The volume is mounted read-only."
 	}

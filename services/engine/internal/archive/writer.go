@@ -77,6 +77,7 @@ func (v *volume) round() (more bool) {
 	}
 	whole := 0 // pieces that are written
 	var err error
+	began := time.Now()
 	serr := v.disk(func() error {
 		for _, p := range pieces {
 			if err = filesys.WritePieces(p.seg.file, p.data.Pieces, p.data.Offset); err != nil {
@@ -86,6 +87,7 @@ func (v *volume) round() (more bool) {
 		}
 		return v.sync(pieces[:whole])
 	})
+	v.rounds.add(time.Now(), time.Since(began))
 	if serr != nil {
 		err, whole = serr, 0
 	}

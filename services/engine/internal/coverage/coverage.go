@@ -54,7 +54,7 @@ type Stream struct {
 // gravity orders the causes: of two streams that lack an instant the graver one counts. What went wrong in this machine
 // comes first, for that is what its owner can mend.
 var gravity = []index.Cause{index.Power, index.EngineRestart, index.Disk, index.Overload, index.LostFile, index.ClockStep,
-	index.Network, index.CameraOffline, index.CameraDisabled, index.Unknown}
+	index.Network, index.CameraOffline, index.CameraDisabled, index.Deleted, index.Unknown}
 
 const (
 	recorded    index.Cause = ""

@@ -25,6 +25,10 @@ type Archive interface {
 	Protect(r api.ProtectionRequest, by string) (api.Protection, error)
 	Reprotect(id string, r api.ProtectionChange, by string) (api.Protection, error)
 	Lift(id, by string) error
+	Deletions() []api.Deletion
+	PlanDeletion(r api.DeletionRequest, by string) (api.DeletionPlan, error)
+	Delete(plan string, segments int64, by string) (api.Deletion, error)
+	StopDeletion(id, by string) error
 }
 
 func (s *server) pastCameras(w http.ResponseWriter, r *http.Request) error {

@@ -38,6 +38,8 @@ type Parts struct {
 	Keyframe func(w http.ResponseWriter, r *http.Request, cameraID string)
 	// Exports is where recordings are taken away.
 	Exports Exports
+	// Repair checks the database and builds it anew.
+	Repair Repair
 }
 
 type server struct{ Parts }
@@ -66,10 +68,16 @@ func New(p Parts) http.Handler {
 		"GET /v1/recording":                   s.recording,
 		"PUT /v1/recording/volumes/{volume}":  s.putVolume,
 		"GET /v1/recording/usage":             s.usage,
+		"GET /v1/recording/repair":            s.getRepair,
+		"POST /v1/recording/repair":           s.repairDatabase,
 		"GET /v1/protections":                 s.listProtections,
 		"POST /v1/protections":                s.addProtection,
 		"PUT /v1/protections/{protection}":    s.putProtection,
 		"DELETE /v1/protections/{protection}": s.deleteProtection,
+		"GET /v1/deletions":                   s.listDeletions,
+		"POST /v1/deletions":                  s.addDeletion,
+		"POST /v1/deletions/plan":             s.planDeletion,
+		"DELETE /v1/deletions/{deletion}":     s.stopDeletion,
 		"GET /v1/exports":                     s.listExports,
 		"POST /v1/exports":                    s.addExport,
 		"GET /v1/exports/key":                 s.signingKey,
@@ -129,7 +137,10 @@ func (s *server) putVolume(w http.ResponseWriter, r *http.Request) error {
 	if req.LimitPercent != nil && (*req.LimitPercent < 10 || *req.LimitPercent > 99) {
 		return answer.Field("limitPercent", "bad_limit", "The limit must be between 10 and 99 percent.")
 	}
-	err := s.Archive.ChangeVolume(r.PathValue("volume"), archive.VolumeChange{LimitPercent: req.LimitPercent, Retired: req.Retired})
+	if w := req.WarnPercent; w != nil && *w != 0 && (*w < 10 || *w > 99) {
+		return answer.Field("warnPercent", "bad_limit", "The warning must be between 10 and 99 percent, or 0 for none.")
+	}
+	err := s.Archive.ChangeVolume(r.PathValue("volume"), archive.VolumeChange{LimitPercent: req.LimitPercent, WarnPercent: req.WarnPercent, Retired: req.Retired})
 	if errors.Is(err, archive.ErrUnknownVolume) {
 		return answer.Refuse(http.StatusNotFound, "no_volume", "There is no such volume.")
 	}

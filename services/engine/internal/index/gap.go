@@ -26,6 +26,7 @@ const (
 	ClockStep      Cause = "clock_step"
 	LostFile       Cause = "lost_file"
 	Unscheduled    Cause = "unscheduled"
+	Deleted        Cause = "deleted"
 	Unknown        Cause = "unknown"
 )
 
@@ -52,6 +53,8 @@ func (c Cause) Words() string {
 		return "The file is no longer on its disk."
 	case Unscheduled:
 		return "Nothing was to be recorded."
+	case Deleted:
+		return "A person had it deleted."
 	case Unknown:
 		return "Nobody noted why."
 	}

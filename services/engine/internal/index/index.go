@@ -176,6 +176,11 @@ func (x *Index) Forget(segments ...Segment) error {
 // Unknown ones are passed over, and those that spare (nil: none), asked within the same transaction, wants spared. It
 // returns those that it marked.
 func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key) (marked []Segment, err error) {
+	return x.mark(spare, func(*mirror.Tx, []Segment) error { return nil }, keys)
+}
+
+// mark is Mark with what else belongs into its transaction.
+func (x *Index) mark(spare func(*mirror.Tx, Segment) (bool, error), also func(*mirror.Tx, []Segment) error, keys []Key) (marked []Segment, err error) {
 	err = x.change(func(e *edit) error {
 		marked = nil
 		cameras := map[string]bool{}
@@ -199,6 +204,9 @@ func (x *Index) Mark(spare func(*mirror.Tx, Segment) (bool, error), keys ...Key)
 			}
 			marked = append(marked, s)
 			cameras[k.Camera] = true
+		}
+		if err := also(e.tx, marked); err != nil {
+			return err
 		}
 		for camera := range cameras {
 			if err := forgetGaps(e.tx, camera); err != nil {

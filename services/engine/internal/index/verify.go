@@ -119,3 +119,56 @@ func (x *Index) load() error {
 	x.lines = fresh.lines
 	return nil
 }
+
+// Reload reads the totals anew, once the database has been exchanged for one that says the same.
+func (x *Index) Reload() error {
+	x.counting.Lock()
+	defer x.counting.Unlock()
+	return x.load()
+}
+
+// Doubt makes all rows of a camera on a volume ones that nobody has looked into, in pieces that hold up nobody.
+func (x *Index) Doubt(camera, volume string) error {
+	var buckets []group
+	if err := x.db.View(func(tx *mirror.Tx) error {
+		return groups(tx, prefixSegments+camera+"/", func(g group, _ string) error {
+			if g.volume == volume {
+				buckets = append(buckets, g)
+			}
+			return nil
+		})
+	}); err != nil {
+		return err
+	}
+	const step = 2000
+	for _, g := range buckets {
+		for from := int64(0); from >= 0; {
+			if err := x.db.Update(func(tx *mirror.Tx) error {
+				var list []Segment
+				next := int64(-1)
+				for k, v := range tx.Range(g.bucket(), timeKey(from), nil) {
+					s, err := g.segmentOf(k, v)
+					if err != nil {
+						return err
+					}
+					if len(list) == step {
+						next = s.StartMs
+						break
+					}
+					s.Unchecked = true
+					list = append(list, s)
+				}
+				for _, s := range list {
+					if err := tx.Put(g.bucket(), timeKey(s.StartMs), s.value()); err != nil {
+						return err
+					}
+				}
+				from = next
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

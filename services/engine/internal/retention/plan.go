@@ -98,9 +98,12 @@ func Plan(s Situation) Verdict {
 	return p.out
 }
 
-func (l Line) protects(s Segment) bool {
-	i := sort.Search(len(l.Protected), func(i int) bool { return l.Protected[i].ToMs > s.StartMs })
-	return i < len(l.Protected) && l.Protected[i].Overlaps(s.StartMs, s.EndMs)
+func (l Line) protects(s Segment) bool { return Covered(l.Protected, s.StartMs, s.EndMs) }
+
+// Covered tells whether any of some spans, in order and none overlapping another, overlaps [startMs, endMs).
+func Covered(spans []Span, startMs, endMs int64) bool {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].ToMs > startMs })
+	return i < len(spans) && spans[i].Overlaps(startMs, endMs)
 }
 
 // targets returns by which targets the lines share; see the package comment.

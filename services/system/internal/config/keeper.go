@@ -4,7 +4,8 @@
 // At boot the copy with the highest generation on any volume is taken; a corrupt one is named in the log and passed
 // over. Once storage has settled, a configured machine is the authority: a volume that comes later gets its
 // configuration and does not give it one, so that a disk from another recorder cannot rename this one. A copy that
-// would be lost this way is kept beside as config.replaced.json.
+// would be lost this way is kept beside as config.replaced.json. Every day the copies are read back from their disks; one
+// that is damaged is written anew.
 //
 // Invariants: Change returns nil only when the new document is on the disk of at least one attached volume (when there
 // is one), and was tried on all; it is applied only then. A volume's copy is never replaced by an older one. What is on
@@ -59,7 +60,8 @@ type Keeper struct {
 // volume is one place for copies.
 type volume struct {
 	id, path string
-	writing  chan struct{} // holds one while a copy is written
+	writing  chan struct{} // holds one while a copy is written or read back
+	copy     Copy          // under Keeper.mu
 }
 
 // New returns a keeper whose running copy is in dir. apply is told each new configuration, in order, and must not
@@ -107,7 +109,7 @@ func (k *Keeper) Attach(id, path string) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		k.log.Warn("configuration copy passed over", "volume", id, "err", err)
 	}
-	v := &volume{id: id, path: path, writing: make(chan struct{}, 1)}
+	v := &volume{id: id, path: path, writing: make(chan struct{}, 1), copy: Copy{Volume: id}}
 	k.mu.Lock()
 	k.volumes[id] = v
 	k.mu.Unlock()
@@ -115,7 +117,13 @@ func (k *Keeper) Attach(id, path string) {
 		return
 	}
 	ours := k.current()
-	if ours.Generation == 0 || err == nil && theirs.Generation == ours.Generation {
+	if ours.Generation == 0 {
+		return
+	}
+	if err == nil && theirs.Generation == ours.Generation {
+		if b, err := sysconfig.Encode(theirs); err == nil {
+			k.written(v, theirs, len(b), nil)
+		}
 		return
 	}
 	if err == nil && theirs.Generation > ours.Generation {
@@ -223,11 +231,14 @@ func (k *Keeper) spread() error {
 func (k *Keeper) write(v *volume) error {
 	v.writing <- struct{}{}
 	defer func() { <-v.writing }()
-	b, err := sysconfig.Encode(k.current())
+	d := k.current()
+	b, err := sysconfig.Encode(d)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(v.path, folder, file), b, 0o600)
+	err = atomicfile.Write(filepath.Join(v.path, folder, file), b, 0o600)
+	k.written(v, d, len(b), err)
+	return err
 }
 
 func (k *Keeper) current() sysconfig.Document {

@@ -42,6 +42,7 @@ type Machine interface {
 	Firewall(ctx context.Context) (api.Firewall, error)
 	SetRelayPorts(ctx context.Context, p api.RelayPorts) error
 	Bandwidth(ctx context.Context) ([]api.Bandwidth, error)
+	ConfigurationCopies() []api.ConfigurationCopy
 	SetBandwidth(ctx context.Context, limits []api.BandwidthLimit) error
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	RestartService(ctx context.Context, name string, atOnce bool) error
@@ -108,6 +109,7 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST /v1/web-port/confirm":           s.confirmWebPort,
 		"POST /v1/web-port/rollback":          s.rollBackWebPort,
 		"GET /v1/bandwidth":                   s.bandwidth,
+		"GET /v1/configuration/copies":        s.configurationCopies,
 		"PUT /v1/bandwidth":                   s.setBandwidth,
 		"GET /v1/ssh":                         s.ssh,
 		"PUT /v1/ssh":                         s.setSSH,
@@ -245,5 +247,10 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) error {
 		lines = []string{}
 	}
 	answer.JSON(w, http.StatusOK, api.ServiceLog{Lines: lines})
+	return nil
+}
+
+func (s *server) configurationCopies(w http.ResponseWriter, _ *http.Request) error {
+	answer.JSON(w, http.StatusOK, s.machine.ConfigurationCopies())
 	return nil
 }

@@ -51,6 +51,9 @@ func (f *fakes) SetTimeServer(_ context.Context, r api.TimeServerSettings) error
 	}
 	return f.do("time server " + strconv.FormatBool(r.Enabled) + " " + strconv.Itoa(r.OrphanStratum))
 }
+func (f *fakes) ConfigurationCopies() []api.ConfigurationCopy {
+	return []api.ConfigurationCopy{{Volume: "v", Generation: 7, SizeBytes: 900, SavedMs: 5, CheckedMs: 6, DamagedMs: 4, Damage: "it was not there"}, {Volume: "w", Problem: "No."}}
+}
 func (f *fakes) MountMedium(_ context.Context, id string) error { return f.do("mount " + id) }
 func (f *fakes) EjectMedium(_ context.Context, id string) error { return f.do("eject " + id) }
 func (f *fakes) FormatDisk(_ context.Context, d string, r api.FormatRequest) error {
@@ -342,6 +345,7 @@ var requests = []struct {
 	{"rollBackWebPort", "POST", "/v1/web-port/rollback", "", 204, "roll back web port", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":[554,322],"udp":[]}`, 204, "relay [554 322] []", ""},
 	{"putRelayPorts", "PUT", "/v1/firewall/relay", `{"tcp":"all"}`, 400, "", "bad_json"},
+	{"listConfigurationCopies", "GET", "/v1/configuration/copies", "", 200, "", `"damagedMs":4`},
 	{"getBandwidth", "GET", "/v1/bandwidth", "", 200, "bandwidth", ""},
 	{"putBandwidth", "PUT", "/v1/bandwidth", `[{"interface":"bond0","kbps":1000}]`, 204, "limits [{bond0 1000 0}]", ""},
 	{"putBandwidth", "PUT", "/v1/bandwidth", `null`, 400, "", "missing"},

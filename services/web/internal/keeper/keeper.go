@@ -61,8 +61,9 @@ type Keeper struct {
 	wake    chan struct{}
 	settled chan struct{} // closed when the certificate is the appliance's own
 	set     atomic.Pointer[certificate.Set]
-	signing sync.Mutex  // over changes of set
-	used    atomic.Bool // somebody was served with the provisional certificate
+	signing sync.Mutex                // over changes of set
+	opened  atomic.Pointer[mirror.DB] // the database, for Copies
+	used    atomic.Bool               // somebody was served with the provisional certificate
 
 	// Of Run's goroutine only:
 	db     *mirror.DB
@@ -148,6 +149,14 @@ func (k *Keeper) Look() {
 	}
 }
 
+// Copies are those of the database on the volumes; nil until it is open.
+func (k *Keeper) Copies() []mirror.Copy {
+	if db := k.opened.Load(); db != nil {
+		return db.Copies()
+	}
+	return nil
+}
+
 // Run opens the database when its time has come, and keeps it until ctx ends.
 func (k *Keeper) Run(ctx context.Context) (err error) {
 	defer func() {
@@ -201,6 +210,7 @@ func (k *Keeper) open() error {
 		return err
 	}
 	k.db = db
+	k.opened.Store(db)
 	k.store = accounts.New(accounts.Mirrored(db))
 	k.Log.Info("accounts opened", "from", found.Source, "volumes", len(dirs))
 	if !k.used.Load() { // nobody has seen it: it may as well have all names that came meanwhile

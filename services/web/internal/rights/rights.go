@@ -26,6 +26,7 @@ const (
 	Export     Right = "export"     // take it away
 	Protect    Right = "protect"    // keep it from being deleted, and give that up
 	Record     Right = "record"     // have something recorded now
+	Delete     Right = "delete"     // have recordings deleted before their time
 	Administer Right = "administer" // everything else
 )
 
@@ -34,7 +35,7 @@ func Known(r Right) bool {
 	return r == Own || slices.Contains(all(), r)
 }
 
-func all() []Right { return []Right{Watch, Play, Export, Protect, Record, Administer} }
+func all() []Right { return []Right{Watch, Play, Export, Protect, Record, Delete, Administer} }
 
 // Profile is a user's set of rights.
 type Profile string

@@ -21,6 +21,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/lockout"
+	"vigie/internal/mirror"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/guard"
 	"vigie/services/web/internal/password"
@@ -57,8 +58,9 @@ type Config struct {
 	SSH      Upstream
 	Hostname func() string
 	Code     setupcode.Code
-	SetUp    func()          // called when the administrator has been set, or the password reset
-	Stopping context.Context // ends when the service stops: what only reads ends with it, changes are finished
+	Copies   func() []mirror.Copy // of the accounts
+	SetUp    func()               // called when the administrator has been set, or the password reset
+	Stopping context.Context      // ends when the service stops: what only reads ends with it, changes are finished
 	Log      *slog.Logger
 }
 
@@ -81,21 +83,22 @@ type operation func(w http.ResponseWriter, r *http.Request, s *sessions.Session)
 func New(c Config) (*Server, error) {
 	s := &Server{Config: c, guesses: lockout.New(4096), known: newKnown(1024)}
 	s.own = map[string]operation{
-		"getSetup":     s.getSetup,
-		"postSetup":    s.postSetup,
-		"postReset":    s.postReset,
-		"login":        s.login,
-		"logout":       s.logout,
-		"getSession":   s.getSession,
-		"putPassword":  s.putPassword,
-		"listUsers":    s.listUsers,
-		"addUser":      s.addUser,
-		"putUser":      s.putUser,
-		"deleteUser":   s.deleteUser,
-		"listLayouts":  s.listLayouts,
-		"addLayout":    s.addLayout,
-		"putLayout":    s.putLayout,
-		"deleteLayout": s.deleteLayout,
+		"getSetup":          s.getSetup,
+		"postSetup":         s.postSetup,
+		"postReset":         s.postReset,
+		"login":             s.login,
+		"logout":            s.logout,
+		"getSession":        s.getSession,
+		"putPassword":       s.putPassword,
+		"listUsers":         s.listUsers,
+		"listAccountCopies": s.listCopies,
+		"addUser":           s.addUser,
+		"putUser":           s.putUser,
+		"deleteUser":        s.deleteUser,
+		"listLayouts":       s.listLayouts,
+		"addLayout":         s.addLayout,
+		"putLayout":         s.putLayout,
+		"deleteLayout":      s.deleteLayout,
 	}
 	answered := 0
 	for _, r := range c.Routes.All() {

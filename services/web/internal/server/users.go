@@ -49,6 +49,16 @@ func (s *Server) listUsers(w http.ResponseWriter, _ *http.Request, _ *sessions.S
 	return nil
 }
 
+func (s *Server) listCopies(w http.ResponseWriter, _ *http.Request, _ *sessions.Session) error {
+	out := []api.IndexCopy{}
+	for _, c := range s.Copies() {
+		out = append(out, api.IndexCopy{Volume: c.ID, Status: api.IndexCopyStatus(c.Status), Reason: c.Reason, Generation: int64(c.Generation),
+			SizeBytes: c.SizeBytes, SnapshotMs: c.SnapshotMs, CheckedMs: c.CheckedMs})
+	}
+	answer.JSON(w, http.StatusOK, out)
+	return nil
+}
+
 func (s *Server) addUser(w http.ResponseWriter, r *http.Request, session *sessions.Session) error {
 	var req api.UserRequest
 	if err := answer.Read(w, r, &req); err != nil {

@@ -75,7 +75,7 @@ func TestEveryOperationAsksForItsRight(t *testing.T) {
 	b.s.Engine, b.s.System, b.s.NTP, b.s.SSH = anywhere{}, anywhere{}, anywhere{}, anywhere{}
 	b.users(rights.Operator, rights.Viewer, rights.Guard)
 	may := map[string]map[rights.Right]bool{
-		"boss":     {rights.Own: true, rights.Watch: true, rights.Play: true, rights.Export: true, rights.Protect: true, rights.Record: true, rights.Administer: true},
+		"boss":     {rights.Own: true, rights.Watch: true, rights.Play: true, rights.Export: true, rights.Protect: true, rights.Record: true, rights.Delete: true, rights.Administer: true},
 		"operator": {rights.Own: true, rights.Watch: true, rights.Play: true, rights.Export: true, rights.Protect: true, rights.Record: true},
 		"viewer":   {rights.Own: true, rights.Watch: true, rights.Play: true},
 		"guard":    {rights.Own: true, rights.Watch: true},
@@ -274,4 +274,7 @@ func TestWhoWasThereBeforeProfilesIsAnAdministrator(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.come("old").must("GET", "/users", "", 200, "")
+	if status, text := b.come("old").do("GET", "/account-copies", ""); status != 200 || !strings.Contains(text, `"checkedMs":5`) {
+		t.Errorf("copies of the accounts: %d %s", status, text)
+	}
 }

@@ -144,6 +144,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/account-copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the copies of the accounts on the volumes are */
+        get: operations["listAccountCopies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/layouts": {
         parameters: {
             query?: never;
@@ -741,7 +758,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set how full a volume may get before its oldest recordings go, and whether it is retired; what is absent stays as it is */
+        /** Set how full a volume may get before its oldest recordings go, from which filling on to warn, and whether it is retired; what is absent stays as it is */
         put: operations["putRecordingVolume"];
         post?: never;
         delete?: never;
@@ -761,6 +778,30 @@ export interface paths {
         get: operations["listUsage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recording/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the repair of the database stands that runs, or ran last */
+        get: operations["getRepair"];
+        put?: never;
+        /**
+         * Check the database, or build it anew, while everything else goes on
+         * @description `check` reads the database in memory and all its copies, and compares the index with the files by their names; it
+         *     writes damaged copies anew and mends totals, and changes nothing else. `copies` builds the database in memory anew
+         *     from the best copy, with what came since. `files` brings the index in step with the files of all volumes and looks
+         *     into each of them; what is in the index shows meanwhile. One runs at a time.
+         */
+        post: operations["repairDatabase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -799,6 +840,65 @@ export interface paths {
         post?: never;
         /** Lift a protection; the recordings in its range are deleted when their time has come */
         delete: operations["deleteProtection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people had deleted, and how far it has come */
+        get: operations["listDeletions"];
+        put?: never;
+        /**
+         * Have deleted what a plan counted; it cannot be taken back
+         * @description Refused with `changed` when there is more in the range now than the plan counted, and with `no_plan` when the plan is
+         *     another user's, or older than 10 minutes. It is carried out beside recording, batch by batch, and goes on after a
+         *     restart; a volume that goes away meanwhile is waited for, a day at most.
+         */
+        post: operations["addDeletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deletions/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count what would be deleted; nothing is */
+        post: operations["planDeletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deletions/{deletion}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deletion: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Stop a deletion that runs; what is gone is gone */
+        delete: operations["stopDeletion"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1100,6 +1200,23 @@ export interface paths {
         get?: never;
         /** For the engine: at which ports the relay listens, so that they can be opened where the relay is */
         put: operations["putRelayPorts"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the copies of the machine's configuration on the volumes are */
+        get: operations["listConfigurationCopies"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1831,7 +1948,7 @@ export interface components {
          */
         Profile: "administrator" | "operator" | "viewer" | "guard";
         /** @enum {string} */
-        Right: "watch" | "play" | "export" | "protect" | "record" | "administer";
+        Right: "watch" | "play" | "export" | "protect" | "record" | "delete" | "administer";
         User: {
             username: string;
             profile: components["schemas"]["Profile"];
@@ -2306,6 +2423,131 @@ export interface components {
              */
             promise: "none" | "ok" | "warning" | "broken";
             promiseReason?: string;
+            /** @description Days that are promised; absent: none */
+            standardMinDays?: number;
+            /** @description Days that are promised; absent: none */
+            alarmMinDays?: number;
+            /**
+             * Format: double
+             * @description How far back its recordings will reach at the present rates of all cameras; absent: nothing of the kind is recorded, or nothing bounds it
+             */
+            standardFitDays?: number;
+            /**
+             * Format: double
+             * @description As standardFitDays
+             */
+            alarmFitDays?: number;
+        };
+        /**
+         * @description Which recordings: those of these cameras and kinds that lie wholly within the range. What is protected, or being
+         *     exported, stays.
+         */
+        DeletionRequest: {
+            /** @description Ids, of cameras too that are no longer set up */
+            cameras: string[];
+            kinds: ("standard" | "alarm")[];
+            /**
+             * Format: int64
+             * @description 0 or absent: from the oldest on
+             */
+            fromMs?: number;
+            /**
+             * Format: int64
+             * @description Not in the future
+             */
+            toMs: number;
+        };
+        DeletionPlan: {
+            /** @description To be sent back to have it carried out */
+            plan: string;
+            /** Format: int64 */
+            expiresMs: number;
+            /**
+             * Format: int64
+             * @description Files that would be deleted
+             */
+            segments: number;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Start of the oldest of them; 0: there are none
+             */
+            firstMs: number;
+            /**
+             * Format: int64
+             * @description End of the newest
+             */
+            lastMs: number;
+            /**
+             * Format: int64
+             * @description Files in the range that stay because they are protected, or being exported
+             */
+            protectedSegments: number;
+            /** Format: int64 */
+            protectedBytes: number;
+            /**
+             * Format: int64
+             * @description Files in the range that stay because their volume is not there, or cannot be written
+             */
+            absentSegments: number;
+            /** Format: int64 */
+            absentBytes: number;
+            /** @description Those of which something would go */
+            cameras: components["schemas"]["DeletionShare"][];
+        };
+        DeletionShare: {
+            camera: string;
+            name: string;
+            /** Format: int64 */
+            segments: number;
+            /** Format: int64 */
+            bytes: number;
+        };
+        DeletionConfirmation: {
+            plan: string;
+            /**
+             * Format: int64
+             * @description How many files, as the plan says: the amount that was shown
+             */
+            segments: number;
+        };
+        Deletion: {
+            id: string;
+            /** @description Who had it done */
+            by: string;
+            /** Format: int64 */
+            createdMs: number;
+            /**
+             * Format: int64
+             * @description Absent while it runs
+             */
+            endedMs?: number;
+            /** @enum {string} */
+            status: "running" | "done" | "stopped" | "incomplete";
+            /** @description Why it is incomplete, or what it waits for */
+            reason?: string;
+            stoppedBy?: string;
+            cameras: string[];
+            kinds: ("standard" | "alarm")[];
+            /** Format: int64 */
+            fromMs: number;
+            /** Format: int64 */
+            toMs: number;
+            /**
+             * Format: int64
+             * @description Files that were to go
+             */
+            segments: number;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Of them gone. Fewer than were to go can be all: what was protected or became too old meanwhile is not among them
+             */
+            goneSegments: number;
+            /** Format: int64 */
+            goneBytes: number;
         };
         Overview: {
             /** Format: int64 */
@@ -2679,10 +2921,10 @@ export interface components {
         };
         /**
          * @description Why there is no footage. `camera_offline`: it answered wrongly, or sent nothing; `network`: it could not be reached, or packets were lost
-         *     on the way; `unscheduled`: nothing was to be recorded; `unknown`: nobody noted why.
+         *     on the way; `unscheduled`: nothing was to be recorded; `deleted`: a person had it deleted; `unknown`: nobody noted why.
          * @enum {string}
          */
-        GapCause: "camera_offline" | "network" | "camera_disabled" | "disk" | "overload" | "engine_restart" | "power" | "clock_step" | "lost_file" | "unscheduled" | "unknown";
+        GapCause: "camera_offline" | "network" | "camera_disabled" | "disk" | "overload" | "engine_restart" | "power" | "clock_step" | "lost_file" | "unscheduled" | "deleted" | "unknown";
         Recording: {
             volumes: components["schemas"]["RecordingVolume"][];
             indexCopies: components["schemas"]["IndexCopy"][];
@@ -2692,6 +2934,27 @@ export interface components {
             totalSegments: number;
             /** @description What needs attention, in sentences */
             warnings: string[];
+            /**
+             * Format: int64
+             * @description Of all cameras, mean of the last days
+             */
+            bytesPerDay?: number;
+            /**
+             * Format: double
+             * @description Until all volumes are at their limits at this rate; absent: they are, or nothing is recorded
+             */
+            daysLeft?: number;
+            systemDisks?: components["schemas"]["SystemDiskFill"][];
+        };
+        /** @description How full the partition for settings of a system disk is */
+        SystemDiskFill: {
+            id: string;
+            name: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            /** Format: int64 */
+            freeBytes: number;
+            warnPercent: number;
         };
         RecordingVolume: {
             id: string;
@@ -2710,15 +2973,47 @@ export interface components {
              * @description Of them under protection
              */
             protectedBytes?: number;
+            /**
+             * Format: int64
+             * @description Taken by anything else: the file system itself, copies of settings and index, and files that are not ours
+             */
+            otherBytes: number;
             /** Format: int64 */
             segments: number;
             limitPercent: number;
+            /**
+             * Format: int64
+             * @description What may be taken in all; the rest is kept free
+             */
+            limitBytes: number;
+            /** @description From which filling on it is warned; 0: never */
+            warnPercent: number;
             /** @description Nothing new is written to it */
             retired: boolean;
             /** Format: int64 */
             oldestMs?: number;
             /** Format: int64 */
             writeBps: number;
+            /**
+             * Format: int64
+             * @description Microseconds that it took lately to write and sync a round of all cameras' frames, mean of the last minute; absent: nothing was written
+             */
+            writeLatencyUs?: number;
+            /**
+             * Format: int64
+             * @description The longest of them
+             */
+            writeLatencyMaxUs?: number;
+            /**
+             * Format: int64
+             * @description What is recorded to it, mean of the last days
+             */
+            bytesPerDay: number;
+            /**
+             * Format: double
+             * @description Until it is at its limit at this rate; absent: it is, or nothing is recorded to it
+             */
+            daysLeft?: number;
             rebuild?: components["schemas"]["VolumeRebuild"];
             /**
              * Format: int64
@@ -2752,6 +3047,8 @@ export interface components {
         };
         RecordingVolumeRequest: {
             limitPercent?: number;
+            /** @description From 10 on, or 0: never. The one that can be set of a system disk too */
+            warnPercent?: number;
             /** @description Nothing new is written to it, from the next keyframes on, while another volume takes recordings; what is on it is kept as always */
             retired?: boolean;
         };
@@ -2762,6 +3059,92 @@ export interface components {
             reason?: string;
             /** Format: int64 */
             generation: number;
+            /** Format: int64 */
+            sizeBytes?: number;
+            /**
+             * Format: int64
+             * @description When its newest snapshot was made; what came since is in its journal
+             */
+            snapshotMs?: number;
+            /**
+             * Format: int64
+             * @description When it was last read back whole from its disk; it is every day
+             */
+            checkedMs?: number;
+            /**
+             * Format: int64
+             * @description When it was last found damaged; it was written anew then
+             */
+            damagedMs?: number;
+            /** @description What was damaged */
+            damage?: string;
+        };
+        ConfigurationCopy: {
+            volume: string;
+            /**
+             * Format: int64
+             * @description 0: nothing was ever configured
+             */
+            generation: number;
+            /** Format: int64 */
+            sizeBytes: number;
+            /**
+             * Format: int64
+             * @description When what it holds was changed
+             */
+            savedMs?: number;
+            /**
+             * Format: int64
+             * @description When it was last written, or read back whole from its disk; it is every day
+             */
+            checkedMs?: number;
+            /**
+             * Format: int64
+             * @description When it was last found damaged; it was written anew then
+             */
+            damagedMs?: number;
+            /** @description What was damaged */
+            damage?: string;
+            /** @description Why it cannot be written now */
+            problem?: string;
+        };
+        RepairRequest: {
+            /** @enum {string} */
+            action: "check" | "copies" | "files";
+        };
+        Repair: {
+            /**
+             * @description `none`: there has been none since the engine started
+             * @enum {string}
+             */
+            status: "none" | "running" | "done" | "failed";
+            /** @enum {string} */
+            action?: "check" | "copies" | "files";
+            by?: string;
+            /** Format: int64 */
+            startedMs?: number;
+            /** Format: int64 */
+            endedMs?: number;
+            /** @description What is being done, in words */
+            step?: string;
+            /**
+             * Format: int64
+             * @description Of total; of the present step
+             */
+            done?: number;
+            /**
+             * Format: int64
+             * @description 0 or absent: not known
+             */
+            total?: number;
+            /** @description In the order in which they were made */
+            findings: components["schemas"]["RepairFinding"][];
+        };
+        RepairFinding: {
+            /** @enum {string} */
+            kind: "good" | "mended" | "bad";
+            /** @description A sentence */
+            text: string;
         };
         Status: {
             /** Format: int64 */
@@ -4534,6 +4917,27 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listAccountCopies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One for each volume */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexCopy"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     listLayouts: {
         parameters: {
             query?: never;
@@ -5612,6 +6016,52 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getRepair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The repair */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repair"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    repairDatabase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepairRequest"];
+            };
+        };
+        responses: {
+            /** @description Begun */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repair"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     listProtections: {
         parameters: {
             query?: {
@@ -5700,6 +6150,98 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Lifted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listDeletions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first, 200 at most */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deletion"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addDeletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Begun */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deletion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    planDeletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description The amount */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionPlan"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    stopDeletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deletion: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stopped */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6176,6 +6718,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listConfigurationCopies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One for each mounted volume */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationCopy"][];
+                };
             };
             default: components["responses"]["Error"];
         };

@@ -49,6 +49,7 @@ export const entries: readonly Entry[] = [
       { path: 'time', title: 'Time', right: 'administer', load: () => import('./Time.svelte') },
       { path: 'access', title: 'Access', right: 'administer', load: () => import('./Access.svelte') },
       { path: 'storage', title: 'Storage', right: 'administer', load: () => import('./Storage.svelte') },
+      { path: 'archive', title: 'Archive', right: 'administer', load: () => import('./Archive.svelte') },
       { path: 'hosts', title: 'Hosts', right: 'administer', load: () => import('./Hosts.svelte') },
       { path: 'relay', title: 'Relay', right: 'administer', load: () => import('./Relay.svelte') },
     ],

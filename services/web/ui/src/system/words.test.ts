@@ -27,7 +27,7 @@ describe('interfaceVerdict', () => {
 });
 
 it('a failed mount outweighs what the engine believes', () => {
-  const recording = { id: 'v', name: 'v', status: 'ok', sizeBytes: 1, freeBytes: 1, recordingBytes: 0, segments: 0, limitPercent: 90, writeBps: 0, retired: false } as const;
+  const recording = { id: 'v', name: 'v', status: 'ok', sizeBytes: 1, freeBytes: 1, recordingBytes: 0, segments: 0, limitPercent: 90, writeBps: 0, retired: false, otherBytes: 0, limitBytes: 1, warnPercent: 98, bytesPerDay: 0 } as const;
   expect(volumeVerdict(recording, { id: 'v', name: 'v', path: '/v', status: 'failed' }).kind).toBe('bad');
   expect(volumeVerdict(recording, undefined).word).toBe('Recording');
   expect(volumeVerdict({ ...recording, retired: true }, undefined).word).toBe('Retired');

@@ -80,6 +80,7 @@ const causes: Record<Gap['cause'], string> = {
   power: 'Power was off',
   clock_step: 'Clock was set',
   lost_file: 'File lost',
+  deleted: 'Deleted by a person',
   unscheduled: 'Not scheduled',
   unknown: 'Unknown cause',
 };
