@@ -32,6 +32,7 @@ func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 				{Name: "eth0", Addresses: []string{"192.0.2.10/24", "169.254.3.4/16", "192.0.2.20/24"}},
 			},
 			Volumes: []api.Volume{
+				{ID: "another machine's", Path: "/volumes/z", Status: api.VolumeStatusReadonly, Machine: "vigie-1"},
 				{ID: "b", Path: "/volumes/b", Status: api.VolumeStatusMounted},
 				{ID: "a", Path: "/volumes/a", Status: api.VolumeStatusMounted},
 				{ID: "c", Path: "/volumes/c", Status: api.VolumeStatusReadonly},
