@@ -106,6 +106,10 @@ func TestWhoIsLimitedToACameraMeetsNoOther(t *testing.T) {
 		e.do("deleteExport", "DELETE", "/v1/exports/"+id, "", 404, `"no_export"`)
 	}
 	e.do("getExport", "GET", "/v1/exports/"+exports[door], "", 200, exports[door])
+	e.do("planDeletion", "POST", "/v1/deletions/plan", fmt.Sprintf(`{"cameras":[%q],"kinds":["standard"],"toMs":%d}`, vault, from), 400, `"no_camera"`)
+	e.do("addDeletion", "POST", "/v1/deletions", `{"plan":"none","segments":1}`, 409, `"no_plan"`)
+	e.do("listDeletions", "GET", "/v1/deletions", "", 200, "[]")
+	e.do("stopDeletion", "DELETE", "/v1/deletions/none", "", 404, `"no_deletion"`)
 	// These are about no camera.
 	e.do("getSigningKey", "GET", "/v1/exports/key", "", 200, `"fingerprint"`)
 	e.do("getVerifyPage", "GET", "/v1/exports/verify.html", "", 200, "html")

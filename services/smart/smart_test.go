@@ -87,7 +87,7 @@ func TestNothingButDisksIsAsked(t *testing.T) {
 
 // TestADiskThatHangsKeepsItsChildAndNothingElse: another disk is answered, and so is this one once it lets go.
 func TestADiskThatHangsKeepsItsChildAndNothingElse(t *testing.T) {
-	c := serve(t, `case "$*" in *sda) if test ! -e "$0.well"; then exec sleep 1000; fi;; esac; echo well`)
+	c := serve(t, `case "$*" in *sda) if test ! -e "$0.well"; then touch "$0.begun"; exec sleep 1000; fi;; esac; echo well`)
 	ctx, cancel := context.WithCancel(t.Context())
 	hung := make(chan error, 1)
 	go func() {
@@ -105,16 +105,15 @@ func TestADiskThatHangsKeepsItsChildAndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	until("busy", func() bool {
-		probe, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer stop()
-		_, err := c.Ask(probe, smartapi.Request{Node: "/dev/sda", Do: smartapi.Report})
-		return errors.Is(err, smartapi.ErrBusy)
-	})
+	folder := filepath.Dir(c.Socket)
+	until("asked", func() bool { _, err := os.Stat(filepath.Join(folder, "smartctl.begun")); return err == nil })
+	if _, err := c.Ask(t.Context(), smartapi.Request{Node: "/dev/sda", Do: smartapi.Report}); !errors.Is(err, smartapi.ErrBusy) {
+		t.Errorf("asked while it hangs: %v", err)
+	}
 	if a, err := c.Ask(t.Context(), smartapi.Request{Node: "/dev/sdb", Do: smartapi.Report}); err != nil || strings.TrimSpace(a.Output) != "well" {
 		t.Errorf("another disk: %+v, %v", a, err)
 	}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(c.Socket), "smartctl.well"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "smartctl.well"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cancel()

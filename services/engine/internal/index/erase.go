@@ -25,7 +25,7 @@ func (x *Index) Erase(spare func(*mirror.Tx, Segment) (bool, error), note func(*
 }
 
 // leaveGap puts a gap into the place of a segment. What it adjoins is one with it, so that of a month that was deleted one
-// row stays, and of the gaps inside it none.
+// row stays, and of the gaps inside it none. A segment in between, however short, keeps them apart.
 func leaveGap(tx *mirror.Tx, s Segment) error {
 	if s.Kind != Standard || s.EndMs <= s.StartMs {
 		return nil
@@ -39,7 +39,13 @@ func leaveGap(tx *mirror.Tx, s Segment) error {
 			return err
 		}
 		if old.Cause == Deleted && old.EndMs+joinMs >= s.StartMs {
-			g.StartMs, g.EndMs = old.StartMs, max(g.EndMs, old.EndMs)
+			apart, err := between(tx, s, old.EndMs, s.StartMs)
+			if err != nil {
+				return err
+			}
+			if !apart {
+				g.StartMs, g.EndMs = old.StartMs, max(g.EndMs, old.EndMs)
+			}
 		}
 		break
 	}
@@ -53,8 +59,14 @@ func leaveGap(tx *mirror.Tx, s Segment) error {
 			gone = append(gone, bytes.Clone(k))
 			continue
 		case old.Cause == Deleted:
-			g.EndMs = max(g.EndMs, old.EndMs)
-			gone = append(gone, bytes.Clone(k))
+			apart, err := between(tx, s, s.EndMs, old.StartMs)
+			if err != nil {
+				return err
+			}
+			if !apart {
+				g.EndMs = max(g.EndMs, old.EndMs)
+				gone = append(gone, bytes.Clone(k))
+			}
 		}
 		break
 	}
@@ -64,6 +76,19 @@ func leaveGap(tx *mirror.Tx, s Segment) error {
 		}
 	}
 	return tx.Put(bucket, timeKey(g.StartMs), g.value())
+}
+
+// between says whether a segment of the same stream lies in [fromMs, toMs).
+func between(tx *mirror.Tx, s Segment, fromMs, toMs int64) (found bool, err error) {
+	if fromMs >= toMs {
+		return false, nil
+	}
+	err = groups(tx, s.groupsOf(), func(g group, bucket string) error {
+		there, err := overlaps(tx, g, bucket, fromMs, toMs)
+		found = found || there
+		return err
+	})
+	return found, err
 }
 
 // wholly calls fn with the rows of a group that lie wholly within [fromMs, toMs), in order of start, until it returns false.

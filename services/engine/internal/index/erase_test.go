@@ -61,6 +61,28 @@ func TestWhatIsErasedLeavesOneGapThatSaysSo(t *testing.T) {
 	}
 }
 
+// TestAShortRecordingBetweenErasedOnesIsNoGap: on whichever volume it lies.
+func TestAShortRecordingBetweenErasedOnesIsNoGap(t *testing.T) {
+	x := open(t, t.TempDir())
+	before, short, after := seg(camA, 100_000, 110_000, volX), seg(camA, 110_000, 111_500, volY), seg(camA, 111_500, 120_000, volX)
+	if err := x.Put(before, short, after, seg(camA, 90_000, 100_000, volX)); err != nil {
+		t.Fatal(err)
+	}
+	erase := func(s Segment, want ...Gap) {
+		t.Helper()
+		if _, err := x.Erase(nobody, func(*mirror.Tx, []Segment) error { return nil }, s.Key); err != nil {
+			t.Fatal(err)
+		}
+		got, err := x.Gaps(camA, 0, 1_000_000)
+		if d := gocmp.Diff(want, got); d != "" || err != nil {
+			t.Error(d, err)
+		}
+	}
+	erase(after, gap(camA, 111_500, 120_000, Deleted))
+	erase(before, gap(camA, 100_000, 110_000, Deleted), gap(camA, 111_500, 120_000, Deleted))
+	erase(short, gap(camA, 100_000, 120_000, Deleted))
+}
+
 func TestErasingIsAllOrNothing(t *testing.T) {
 	x := open(t, t.TempDir())
 	list := []Segment{seg(camA, 1000, 2000, volX), seg(camA, 2000, 3000, volX), seg(camB, 1000, 2000, volX)}

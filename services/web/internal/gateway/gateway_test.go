@@ -92,7 +92,7 @@ func TestOnlyChosenHeadersGoOn(t *testing.T) {
 	}
 	got.Header.Del("Vigie-Connected-Ms")
 	_, port, _ := strings.Cut(front.Listener.Addr().String(), ":")
-	want := map[string]string{"Vigie-User": "admin", "Vigie-Rights": "watch,play,export,protect,record,administer", "Vigie-Reached": "127.0.0.1", "Vigie-Reached-Port": port, "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
+	want := map[string]string{"Vigie-User": "admin", "Vigie-Rights": "watch,play,export,protect,record,delete,administer", "Vigie-Reached": "127.0.0.1", "Vigie-Reached-Port": port, "Content-Type": "application/json", "Range": "bytes=0-1", "If-None-Match": `"x"`,
 		"User-Agent": "vigie-web", "Content-Length": "7", "Accept-Encoding": "gzip"}
 	for name, values := range got.Header {
 		if want[name] != strings.Join(values, ",") {
