@@ -81,7 +81,9 @@ func recovers(t *testing.T, c *cut, r *rand.Rand, tally *tally) (again *cut) {
 			newest = numbers[len(numbers)-1]
 		}
 		for i := len(sent) - 1; i >= 0 && sent[i].number > newest; i-- {
-			lost = max(lost, c.at.Sub(sent[i].at))
+			if !w.deleted(camera, sent[i].number) {
+				lost = max(lost, c.at.Sub(sent[i].at))
+			}
 		}
 		// Of what was taken nothing is missing between the first and the last that is there.
 		var want []int64
@@ -147,11 +149,13 @@ func (w *world) ordered(t *testing.T, c *cut) {
 				t.Errorf("%s is still there: %v", id, err)
 			}
 			c.gone[id] = true
+			// Where no footage is left before it there is no gap either; its last frames may not have been shown yet.
+			w.holes[k.Camera] = append(w.holes[k.Camera], api.Gap{StartMs: k.StartMs, EndMs: end + time.Second.Milliseconds()})
 		}
 	}
 }
 
-// deleted tells whether a frame lies where the timeline says that footage was deleted by hand.
+// deleted tells whether a frame lies where footage was deleted by hand, as the timeline says or by what was shown before.
 func (w *world) deleted(camera string, number int64) bool {
 	ms := number * frameEvery.Milliseconds()
 	return slices.ContainsFunc(w.holes[camera], func(g api.Gap) bool { return ms >= g.StartMs && ms < g.EndMs })
