@@ -51,6 +51,7 @@ func (m *Manager) watchCheck(a *arr) {
 		return
 	}
 	a.running.Sync.Action = "check" // no other one begins in this round
+	a.checks = true                 // it may be over before the next one
 	m.tell(a, diskbook.Info, "Its disks are compared, as each month. Recording goes first.")
 }
 
