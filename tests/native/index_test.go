@@ -86,14 +86,11 @@ func TestDamagedCopyOfTheIndexIsNamedAndPassedOver(t *testing.T) {
 	if d := cmp.Diff(segments, r.segments(t, camera)); d != "" {
 		t.Errorf("segments before and after: %s", d)
 	}
-	state, err := r.Recording(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	id := volumeID(t, r.volumes[0])
-	if !slices.ContainsFunc(state.Warnings, func(w string) bool { return strings.Contains(w, id) }) {
-		t.Errorf("warnings %q, want one that names volume %s", state.Warnings, id)
-	}
+	until(t, 20*time.Second, "the damaged copy, which is written anew, is warned of", func(ctx context.Context) (bool, error) {
+		state, err := r.Recording(ctx)
+		return slices.ContainsFunc(state.Warnings, func(w string) bool { return strings.Contains(w, id) }), err
+	})
 }
 
 func TestRecordingsAreFoundAgainWithoutAnyCopyOfTheIndex(t *testing.T) {
