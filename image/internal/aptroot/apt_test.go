@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"vigie/image/internal/digest"
 	"vigie/image/internal/manifest"
 )
 
@@ -120,7 +121,7 @@ func TestRecordedSetNeedsNoNetwork(t *testing.T) {
 	request := Request{Names: []string{"hello"}}
 	r := New(dir, false, slog.New(slog.DiscardHandler))
 	deb := makeDeb(t, t.TempDir(), "hello")
-	hash, err := hashFile(deb)
+	hash, err := digest.File(deb)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -35,6 +34,7 @@ import (
 	"syscall"
 	"time"
 
+	"vigie/image/internal/digest"
 	"vigie/image/internal/manifest"
 )
 
@@ -159,7 +159,7 @@ func (r *Root) recorded(request Request) ([]manifest.Package, error) {
 		return nil, nil
 	}
 	for _, p := range list {
-		sum, err := hashFile(r.deb(p.SHA256))
+		sum, err := digest.File(r.deb(p.SHA256))
 		if err != nil || sum != p.SHA256 {
 			r.log.Info("package is missing or damaged in the cache, fetching the set anew", "package", p.Name)
 			return nil, nil
@@ -219,7 +219,7 @@ func (r *Root) fetch(ctx context.Context, request Request) ([]manifest.Package, 
 	var missing []record
 	for _, c := range records {
 		list = append(list, c.Package)
-		if sum, err := hashFile(r.deb(c.SHA256)); err != nil || sum != c.SHA256 {
+		if sum, err := digest.File(r.deb(c.SHA256)); err != nil || sum != c.SHA256 {
 			missing = append(missing, c)
 		}
 	}
@@ -252,7 +252,7 @@ func (r *Root) download(ctx context.Context, apt *apt, missing []record) error {
 	got := map[string]string{} // hash → file
 	for _, f := range files {
 		name := filepath.Join(scratch, f.Name())
-		sum, err := hashFile(name)
+		sum, err := digest.File(name)
 		if err != nil {
 			return fmt.Errorf("hash %s: %w", f.Name(), err)
 		}
@@ -268,17 +268,4 @@ func (r *Root) download(ctx context.Context, apt *apt, missing []record) error {
 		}
 	}
 	return nil
-}
-
-func hashFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"vigie/image/internal/digest"
 	"vigie/image/internal/manifest"
 )
 
@@ -55,7 +56,7 @@ func recordedSource(dir string) (p manifest.Package, err error) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		return p, fmt.Errorf("read record: %w", err)
 	}
-	sum, err := hashFile(filepath.Join(dir, p.Name+".dsc"))
+	sum, err := digest.File(filepath.Join(dir, p.Name+".dsc"))
 	if err != nil {
 		return p, err
 	}
@@ -135,6 +136,6 @@ func describe(name, dsc string) (p manifest.Package, err error) {
 	if p.Version == "" {
 		return p, fmt.Errorf("source of %s: the description has no version", name)
 	}
-	p.SHA256, err = hashFile(dsc)
+	p.SHA256, err = digest.File(dsc)
 	return p, err
 }

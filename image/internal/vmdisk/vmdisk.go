@@ -25,6 +25,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"vigie/image/internal/digest"
 )
 
 //go:embed machine.ovf
@@ -83,7 +85,7 @@ func (p Parts) ova(when time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	sum, err := sumOf(p.file("vigie.vmdk"))
+	sum, err := digest.File(p.file("vigie.vmdk"))
 	if err != nil {
 		return err
 	}
@@ -131,17 +133,4 @@ func describe(m machine) (string, error) {
 	var b strings.Builder
 	err = t.Execute(&b, m)
 	return b.String(), err
-}
-
-func sumOf(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -8,7 +8,6 @@ import (
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/deletion"
 	"vigie/services/engine/internal/index"
-	"vigie/services/engine/internal/protection"
 )
 
 // erasing is how far a volume's keeper has come with an order; it begins anew with each process.
@@ -29,7 +28,7 @@ func (v *volume) erase() {
 			return
 		}
 		v.mu.Lock()
-		well := v.status == OK || v.status == Full
+		well := v.takesWrites()
 		v.mu.Unlock()
 		if !well {
 			return
@@ -89,9 +88,8 @@ func (v *volume) eraseBatch(o deletion.Order, list []index.Segment) (ok bool) {
 	}
 	committed := func() {}
 	gone, err := a.idx.Erase(func(tx *mirror.Tx, s index.Segment) (bool, error) {
-		covered, err := protection.Covers(tx, s.Camera, s.StartMs, s.EndMs, a.lapseMs())
-		inside := s.StartMs >= o.FromMs && s.EndMs <= o.ToMs
-		return covered || a.holds.covers(s.Camera, s.StartMs, s.EndMs) || s.Volume != v.id || !inside, err
+		spared, err := v.spared(tx, s, false)
+		return spared || s.StartMs < o.FromMs || s.EndMs > o.ToMs, err
 	}, func(tx *mirror.Tx, marked []index.Segment) (err error) {
 		committed, err = a.deletions.Count(tx, o.ID, int64(len(marked)), sizeOf(marked))
 		return err
@@ -151,7 +149,7 @@ func (a *Archive) waitsFor(o deletion.Order) (out []string) {
 			continue
 		}
 		v.mu.Lock()
-		if v.status != OK && v.status != Full {
+		if !v.takesWrites() {
 			out = append(out, "Volume "+name+" cannot be written to.")
 		}
 		v.mu.Unlock()

@@ -105,7 +105,7 @@ func (a *Archive) countDeletion(o *deletion.Order) (api.DeletionPlan, error) {
 	writable := map[string]bool{}
 	for _, v := range a.present() {
 		v.mu.Lock()
-		writable[v.id] = v.status == OK || v.status == Full
+		writable[v.id] = v.takesWrites()
 		v.mu.Unlock()
 	}
 	volumes := map[string]bool{}

@@ -211,7 +211,7 @@ func (v *volume) adoptProtections() {
 // storeProtections brings the volume's file up to date.
 func (v *volume) storeProtections() {
 	v.mu.Lock()
-	well := v.status == OK || v.status == Full
+	well := v.takesWrites()
 	v.mu.Unlock()
 	if !well || v.protFile == v.arch.protections.Revision() || time.Now().Before(v.protRetry) {
 		return

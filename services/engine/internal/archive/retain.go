@@ -158,15 +158,21 @@ func (v *volume) delete(s retention.Situation, heads []index.Head, list []retent
 	// The plan is a moment old: who has protected something meanwhile wins.
 	breaking := s.Breaking
 	gone, err := v.arch.idx.Mark(func(tx *mirror.Tx, s index.Segment) (bool, error) {
-		covered, err := protection.Covers(tx, s.Camera, s.StartMs, s.EndMs, v.arch.lapseMs())
-		held := !breaking && v.arch.holds.covers(s.Camera, s.StartMs, s.EndMs)
-		return covered || held || s.Volume != v.id, err
+		return v.spared(tx, s, breaking)
 	}, keys(gone)...)
 	if err != nil {
 		v.arch.log.Error("cannot mark segments for deletion", "volume", v.id, "err", err)
 		return nil, false
 	}
 	return gone, v.remove(gone)
+}
+
+// spared tells, within a transaction, whether a segment must not be deleted: it is protected, kept for an export, unless promises
+// are being broken, or on another volume by now.
+func (v *volume) spared(tx *mirror.Tx, s index.Segment, breaking bool) (bool, error) {
+	covered, err := protection.Covers(tx, s.Camera, s.StartMs, s.EndMs, v.arch.lapseMs())
+	held := !breaking && v.arch.holds.covers(s.Camera, s.StartMs, s.EndMs)
+	return covered || held || s.Volume != v.id, err
 }
 
 func keys(list []index.Segment) []index.Key {

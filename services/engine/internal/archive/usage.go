@@ -180,7 +180,7 @@ func (a *Archive) pool(protected map[string]int64) (roomBytes int64, volumes map
 		recorded := a.idx.Totals(v.id).Bytes
 		v.mu.Lock()
 		room := retention.Volume{SizeBytes: v.size, FreeBytes: v.free, LimitPercent: limit}
-		takes := v.size > 0 && (v.status == OK || v.status == Full)
+		takes := v.size > 0 && v.takesWrites()
 		v.mu.Unlock()
 		if !takes {
 			continue

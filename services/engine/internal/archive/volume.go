@@ -95,6 +95,9 @@ type volume struct {
 	before    <-chan struct{} // closed once the volume's earlier presence, if any, has let go of its files
 }
 
+// takesWrites tells whether files of the volume may be changed and deleted; v.mu is held.
+func (v *volume) takesWrites() bool { return v.status == OK || v.status == Full }
+
 func newVolume(a *Archive, v Volume) *volume {
 	vol := &volume{arch: a, fs: a.cfg.FS, id: v.ID, path: v.Path, name: v.Name, readOnly: v.ReadOnly, status: OK, ops: map[int64]time.Time{},
 		open: map[*Segment]bool{}, creating: map[string]bool{}, recovered: make(chan struct{}), wake: make(chan struct{}, 1), again: make(chan struct{}, 1), due: make(chan struct{}, 1), penalty: a.cfg.ProbeAfter, wellSince: time.Now(), protFile: -1}

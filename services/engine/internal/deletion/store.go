@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"vigie/internal/mirror"
@@ -91,14 +92,9 @@ func (s *Store) Running() (out []Order) {
 // Add stores an order and gives it an id; of those that have ended the oldest are forgotten. A *Problem says that too many
 // run.
 func (s *Store) Add(o Order) (Order, error) {
-	s.mu.Lock()
-	running := 0
-	for _, other := range s.list {
-		if other.Status == Running {
-			running++
-		}
-	}
+	running := len(s.Running())
 	var forget []string
+	s.mu.Lock()
 	for i := 0; len(s.list)-len(forget) >= Kept && i < len(s.list); i++ {
 		if s.list[i].Status != Running {
 			forget = append(forget, s.list[i].ID)
@@ -125,12 +121,7 @@ func (s *Store) Add(o Order) (Order, error) {
 	defer s.mu.Unlock()
 	s.list = slices.DeleteFunc(s.list, func(other Order) bool { return slices.Contains(forget, other.ID) })
 	s.list = append(s.list, o)
-	slices.SortFunc(s.list, func(a, b Order) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(s.list, func(a, b Order) int { return strings.Compare(a.ID, b.ID) })
 	return o, nil
 }
 

@@ -300,7 +300,7 @@ func (x *Exports) get(id string) (*job, error) {
 	defer x.mu.Unlock()
 	j := x.jobs[id]
 	if j == nil {
-		return nil, refuseUnknown()
+		return nil, Unknown()
 	}
 	return j, nil
 }

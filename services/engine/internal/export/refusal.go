@@ -28,7 +28,8 @@ const (
 
 var errNothing = errors.New("nothing is recorded in this range")
 
-func refuseUnknown() error {
+// Unknown refuses what is about an export that is not there.
+func Unknown() error {
 	return answer.Refuse(http.StatusNotFound, "no_export", "There is no such export; it may have been removed.")
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/engine/internal/export"
 	"vigie/services/engine/internal/manifest"
 )
 
@@ -30,7 +31,7 @@ func (s *server) listExports(w http.ResponseWriter, r *http.Request) error {
 func (s *server) export(r *http.Request) (api.Export, error) {
 	e, err := s.Exports.Get(r.PathValue("export"))
 	if err == nil && !sightOf(r).seesExport(e) {
-		return api.Export{}, answer.Refuse(http.StatusNotFound, "no_export", "There is no such export; it may have been removed.")
+		return api.Export{}, export.Unknown()
 	}
 	return e, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/volume"
@@ -55,7 +54,7 @@ func (m *Manager) adoptVolume(ctx context.Context, v *vol, r api.VolumeChange) e
 	case v.foreign == "":
 		return refuse("own", "The volume is this machine's already.")
 	case r.ConfirmSerial != v.disk.dev.Serial:
-		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the volume's disk. Nothing was changed.")
+		return wrongSerial("confirmSerial", "the volume's disk")
 	case v.disk.dev.ReadOnly:
 		return refuse("readonly", "The disk cannot be written to; it may be write-protected.")
 	case v.status != api.VolumeStatusReadonly:

@@ -15,21 +15,21 @@ import (
 	"vigie/services/system/internal/volume"
 )
 
-// arrayAsk is an administrator's wish about arrays or volumes; work is done by Run.
-type arrayAsk struct {
+// workAsk is an administrator's wish about arrays or volumes; work is done by Run.
+type workAsk struct {
 	work  func(ctx context.Context) error
 	reply chan error
 }
 
-func (m *Manager) askArray(ctx context.Context, work func(context.Context) error) error {
-	a := arrayAsk{work, make(chan error, 1)}
-	return put(ctx, m.arrayAsks, a, a.reply)
+func (m *Manager) askWork(ctx context.Context, work func(context.Context) error) error {
+	a := workAsk{work, make(chan error, 1)}
+	return put(ctx, m.workAsks, a, a.reply)
 }
 
 // PlanArray says what an array of disks would be.
 func (m *Manager) PlanArray(ctx context.Context, r api.ArrayPlanRequest) (api.ArrayPlan, error) {
 	var plan api.ArrayPlan
-	err := m.askArray(ctx, func(context.Context) error {
+	err := m.askWork(ctx, func(context.Context) error {
 		var sizes []int64
 		for _, id := range r.Disks {
 			d := m.byID(id)
@@ -50,16 +50,21 @@ func (m *Manager) CreateArray(ctx context.Context, r api.ArrayRequest) error {
 	if !raidapi.CheckName(r.Name) {
 		return answer.Field("name", "bad_name", "The name of an array has 1 to 15 letters, digits and hyphens, and does not begin with a hyphen.")
 	}
-	return m.askArray(ctx, func(ctx context.Context) error { return m.createArray(ctx, r) })
+	return m.askWork(ctx, func(ctx context.Context) error { return m.createArray(ctx, r) })
 }
 
 // ChangeArray begins to change an array. It returns when the work has begun or was refused.
 func (m *Manager) ChangeArray(ctx context.Context, id string, r api.ArrayChange) error {
-	return m.askArray(ctx, func(ctx context.Context) error { return m.changeArray(ctx, id, r) })
+	return m.askWork(ctx, func(ctx context.Context) error { return m.changeArray(ctx, id, r) })
 }
 
 func noDisk() error {
 	return answer.Refuse(http.StatusNotFound, "no_disk", "There is no such disk; it may have been removed.")
+}
+
+// wrongSerial refuses what was confirmed by another serial than that of what is meant.
+func wrongSerial(field, of string) error {
+	return answer.Field(field, "wrong_serial", "This is not the serial of "+of+". Nothing was changed.")
 }
 
 func refuse(code, message string) error { return answer.Refuse(http.StatusConflict, code, message) }
@@ -80,7 +85,7 @@ func (m *Manager) meant(field string, w api.MeantDisk) (*disk, error) {
 	case d == nil:
 		return nil, noDisk()
 	case w.ConfirmSerial != d.dev.Serial:
-		return nil, answer.Field(field, "wrong_serial", "This is not the serial of the disk. Nothing was changed.")
+		return nil, wrongSerial(field, "the disk")
 	}
 	return d, nil
 }

@@ -59,12 +59,12 @@ func (m *Manager) format(ctx context.Context, a ask) error {
 		}
 	}
 	if d == nil {
-		return answer.Refuse(http.StatusNotFound, "no_disk", "There is no such disk; it may have been removed.")
+		return noDisk()
 	}
 	v := m.volumes[d.volume]
 	switch {
 	case a.serial != d.dev.Serial:
-		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the disk. Nothing was changed.")
+		return wrongSerial("confirmSerial", "the disk")
 	case d.use == api.DiskUseSystem:
 		return refuse("system_disk", "The disk holds an installed system; it cannot be a data volume.")
 	case d.use == api.DiskUseBoot:

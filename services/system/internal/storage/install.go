@@ -119,7 +119,7 @@ func (m *Manager) install(ctx context.Context, a installAsk) error {
 		return err
 	}
 	if a.serial != d.dev.Serial {
-		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the disk. Nothing was changed.")
+		return wrongSerial("confirmSerial", "the disk")
 	}
 	m.leaveSystem(ctx, d)
 	m.enter(d, formatting)

@@ -108,7 +108,7 @@ type Manager struct {
 	mediaAsks chan mediumAsk
 
 	installAsks chan installAsk
-	arrayAsks   chan arrayAsk
+	workAsks    chan workAsk
 
 	jobs  sync.WaitGroup
 	turns atomic.Uint64
@@ -135,7 +135,7 @@ type key struct {
 func New(cfg Config, board Board) *Manager {
 	return &Manager{
 		cfg: cfg, board: board, pace: usual,
-		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk), installAsks: make(chan installAsk), arrayAsks: make(chan arrayAsk),
+		results: make(chan func()), asks: make(chan ask), mediaAsks: make(chan mediumAsk), installAsks: make(chan installAsk), workAsks: make(chan workAsk),
 		disks: map[key]*disk{}, volumes: map[string]*vol{}, media: map[key]*med{}, arrays: map[string]*arr{},
 	}
 }
@@ -174,7 +174,7 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 			m.answerMedium(ctx, a)
 		case a := <-m.installAsks:
 			a.reply <- m.install(ctx, a)
-		case a := <-m.arrayAsks:
+		case a := <-m.workAsks:
 			a.reply <- a.work(ctx)
 		case <-tick.C:
 			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {

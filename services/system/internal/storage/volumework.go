@@ -31,7 +31,7 @@ const leaveWithin = 30 * time.Second
 // ChangeVolume renames, checks, repairs, unmounts, mounts, forgets or adopts a volume. It returns when the work has begun or was refused; the
 // rest is in the volume's operation.
 func (m *Manager) ChangeVolume(ctx context.Context, id string, r api.VolumeChange) error {
-	return m.askArray(ctx, func(ctx context.Context) error { return m.changeVolume(ctx, id, r) })
+	return m.askWork(ctx, func(ctx context.Context) error { return m.changeVolume(ctx, id, r) })
 }
 
 // VolumeReport is what the last check or repair of a volume found.
@@ -138,7 +138,7 @@ func (m *Manager) repairVolume(ctx context.Context, v *vol, r api.VolumeChange) 
 	last, ok := m.cfg.Book.LastReport(v.id)
 	switch {
 	case r.ConfirmSerial != v.disk.dev.Serial:
-		return answer.Field("confirmSerial", "wrong_serial", "This is not the serial of the volume's disk. Nothing was changed.")
+		return wrongSerial("confirmSerial", "the volume's disk")
 	case v.foreign != "":
 		return refuse("foreign", "The volume is another machine's. Adopt it before anything on it is changed.")
 	case v.disk.dev.ReadOnly:
