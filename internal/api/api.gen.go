@@ -3957,6 +3957,9 @@ type RecordingLag struct {
 type RecordingPlan struct {
 	Alarm RecordingRule `json:"alarm"`
 
+	// Duplicate All of it is recorded a second time, to another volume than the first; absent: no
+	Duplicate bool `json:"duplicate,omitempty,omitzero"`
+
 	// PostSeconds How long an alarm recording goes on after its last trigger has ended
 	PostSeconds int `json:"postSeconds"`
 
@@ -3988,7 +3991,12 @@ type RecordingRule struct {
 
 // RecordingState One recording of a stream.
 type RecordingState struct {
-	Kind RecordingStateKind `json:"kind"`
+	// Duplicate Volume that it is recorded to as well
+	Duplicate string `json:"duplicate,omitempty,omitzero"`
+
+	// DuplicateReason Why there is no second recording though there should be
+	DuplicateReason string             `json:"duplicateReason,omitempty,omitzero"`
+	Kind            RecordingStateKind `json:"kind"`
 
 	// Reason Why nothing is recorded though it should be
 	Reason    string `json:"reason,omitempty,omitzero"`

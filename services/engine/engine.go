@@ -210,7 +210,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		return err
 	}
 	cameras = camera.NewSet(camera.Config{
-		Store: camera.NewStore(db), Calendars: calendars, Triggers: triggers, Archive: recordings{arch}, Log: log, Written: well.written,
+		Store: camera.NewStore(db), Calendars: calendars, Triggers: triggers, Archive: recordings{arch}, Second: duplicates{arch}, Log: log, Written: well.written,
 		Ring: ringConfig(m.memoryBytes()), PrebufferBytes: m.memoryBytes() / 4,
 		Before: before(idx, m, log), Oldest: oldest(arch), KnowsVolume: arch.Knows,
 	})

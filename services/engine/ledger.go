@@ -85,7 +85,7 @@ func (l ledger) Coverage(id string, fromMs, toMs int64) (api.Coverage, error) {
 	for _, name := range names {
 		s := coverage.Stream{}
 		for _, f := range footage {
-			if f.Stream == name {
+			if f.Shows() == name {
 				s.Recorded = append(s.Recorded, coverage.Span{StartMs: f.StartMs, EndMs: f.EndMs})
 			}
 		}
@@ -105,7 +105,7 @@ func (l ledger) Coverage(id string, fromMs, toMs int64) (api.Coverage, error) {
 			last, found = max(last, endMs), true
 		}
 		for _, f := range footage {
-			if f.Stream == name && f.Open && f.Kind == index.Standard {
+			if f.Shows() == name && f.Open && f.Kind == index.Standard {
 				note(f.StartMs, f.EndMs)
 			}
 		}

@@ -36,6 +36,17 @@ func (r recordings) Create(run *media.Run, kind index.Kind, startNs int64) (reco
 	return s, nil
 }
 
+// duplicates is the archive as the recorder of a duplicate sees it.
+type duplicates struct{ *archive.Archive }
+
+func (d duplicates) Create(run *media.Run, kind index.Kind, startNs int64) (record.Segment, error) {
+	s, err := d.CreateDuplicate(run, kind, startNs)
+	if err != nil {
+		return nil, err // not s, as above
+	}
+	return s, nil
+}
+
 // targets is what the archive keeps of a camera.
 func targets(cameras *camera.Set, id string) (retention.Targets, bool) {
 	r, setUp := cameras.Retention(id)
@@ -113,7 +124,7 @@ func (x exported) Footage(camera, stream string, fromMs, toMs int64) ([]export.F
 	}
 	out := make([]export.Footage, 0, len(list))
 	for _, s := range list {
-		if s.Stream == stream {
+		if s.Shows() == stream {
 			out = append(out, export.Footage{ID: s.ID(), StartMs: s.StartMs, EndMs: s.EndMs})
 		}
 	}

@@ -1,4 +1,4 @@
-// Two volumes: one is retired, taken back, the camera pinned to it, and it is renamed; then the archive's page: a warning, a
+// Two volumes: one is retired, taken back, the camera pinned to it and recorded twice, and it is renamed; then the archive's page: a warning, a
 // deletion by hand, a repair. Argument of the script (see stage.mjs):
 //
 //   url, username, password
@@ -44,6 +44,19 @@ await step('a camera is pinned to a volume', async () => {
   await until('it is kept', async () => (await ask('/cameras')).find((one) => one.id === given.camera).recording.volume === first);
   await settings();
   must((await at('plan-volume').inputValue()) === first, 'the choice is not shown');
+});
+
+await step('a camera is recorded twice', async () => {
+  await at('plan-duplicate').check({ force: true }); // its box lies under the switch
+  await shots('duplicate');
+  await at('camera-save').click();
+  const recordings = async () => (await ask('/cameras')).find((one) => one.id === given.camera).state.streams[0].recordings;
+  await until('two volumes', async () => (await recordings()).some((one) => one.duplicate && one.volume && one.duplicate !== one.volume));
+  await settings();
+  must(await at('plan-duplicate').isChecked(), 'the choice is not shown');
+  await at('plan-duplicate').uncheck({ force: true });
+  await at('camera-save').click();
+  await until('once again', async () => (await recordings()).every((one) => !one.duplicate));
 });
 
 await step('a volume is renamed, and no two have one name', async () => {

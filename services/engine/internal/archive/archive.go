@@ -77,7 +77,8 @@ type Archive struct {
 	volumes map[string]*volume         // present ones
 	broken  map[string]Volume          // unusable ones
 	known   map[string]knownRow        // every volume ever seen
-	home    map[string]string          // camera → volume of its last segment
+	home    map[string]string          // camera → volume of its last segment, duplicates apart
+	second  map[string]string          // camera → volume of its last duplicate
 	last    map[string]lastOne         // camera and stream → its last segment
 	leaving map[string]<-chan struct{} // volume that goes away → closed once it has let go of its files
 	closing sync.WaitGroup             // volumes that go away
@@ -137,7 +138,7 @@ func New(cfg Config) (*Archive, error) {
 	if cfg.Targets == nil {
 		cfg.Targets = func(string) (retention.Targets, bool) { return retention.Targets{}, true }
 	}
-	a := &Archive{cfg: cfg, clock: steadiness{since: time.Now(), base: time.Now()}, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, last: map[string]lastOne{}, leaving: map[string]<-chan struct{}{}}
+	a := &Archive{cfg: cfg, clock: steadiness{since: time.Now(), base: time.Now()}, idx: cfg.Index, log: cfg.Log, volumes: map[string]*volume{}, known: map[string]knownRow{}, home: map[string]string{}, second: map[string]string{}, last: map[string]lastOne{}, leaving: map[string]<-chan struct{}{}}
 	err := cfg.DB.View(func(tx *mirror.Tx) error {
 		for k, v := range tx.Range(bucketKnown, nil, nil) {
 			var row knownRow
@@ -327,14 +328,27 @@ var errStream = errors.New("the stream cannot be stored")
 // Create begins a segment of a run at startNs (UTC) on the volume that suits best, see choose. The error is a sentence for people
 // when no volume can take it.
 func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segment, error) {
-	key := index.Key{Camera: run.Camera, Stream: run.Stream, Kind: kind, StartMs: startNs / 1e6}
+	return a.create(run, run.Stream, kind, startNs)
+}
+
+// CreateDuplicate is Create for what is recorded a second time, on another volume than the first.
+func (a *Archive) CreateDuplicate(run *media.Run, kind index.Kind, startNs int64) (*Segment, error) {
+	return a.create(run, index.Duplicate(run.Stream), kind, startNs)
+}
+
+func (a *Archive) create(run *media.Run, stream string, kind index.Kind, startNs int64) (*Segment, error) {
+	key := index.Key{Camera: run.Camera, Stream: stream, Kind: kind, StartMs: startNs / 1e6}
 	if _, err := index.ParseID(key.ID()); err != nil {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	meta := mkv.Meta{App: a.cfg.App, Appliance: a.cfg.Appliance(), CameraName: a.cfg.CameraName(run.Camera),
 		Kind: string(kind), Clock: a.cfg.Clock(), StartNs: startNs}
 	_, _ = rand.Read(meta.UUID[:])
-	track := run.Camera + "/" + run.Stream
+	track := run.Camera + "/" + stream
+	choose, home := a.choose, a.home
+	if key.IsDuplicate() {
+		choose, home = a.chooseSecond, a.second
+	}
 	a.mu.Lock()
 	last := a.last[track]
 	a.mu.Unlock()
@@ -348,9 +362,9 @@ func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segme
 	}
 	tried := map[string]bool{}
 	for {
-		v := a.choose(run.Camera, tried)
+		v := choose(run.Camera, tried)
 		if v == nil {
-			return nil, errors.New(a.refusal())
+			return nil, errors.New(a.refusal(key.IsDuplicate()))
 		}
 		tried[v.id] = true
 		s, err := a.createOn(v, run, key, meta)
@@ -364,7 +378,7 @@ func (a *Archive) Create(run *media.Run, kind index.Kind, startNs int64) (*Segme
 			continue // the volume's state says why
 		}
 		a.mu.Lock()
-		a.home[run.Camera], a.last[track] = v.id, lastOne{meta.UUID, s.key.StartMs}
+		home[run.Camera], a.last[track] = v.id, lastOne{meta.UUID, s.key.StartMs}
 		a.mu.Unlock()
 		return s, nil
 	}
@@ -404,7 +418,10 @@ func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Me
 }
 
 // refusal says to people why no volume takes a segment.
-func (a *Archive) refusal() string {
+func (a *Archive) refusal(duplicate bool) string {
+	if duplicate {
+		return "No other volume takes recordings."
+	}
 	list := a.present()
 	a.mu.Lock()
 	broken := slices.SortedFunc(maps.Values(a.broken), func(x, y Volume) int { return strings.Compare(x.ID, y.ID) })

@@ -26,6 +26,16 @@
 // A retired volume gets no new segments either, and those being written to it end at their next keyframe; what is on it stays
 // until retention ends. Only when no other volume takes recordings they go there all the same, and that is told.
 //
+// A camera may be recorded twice, to two volumes at once. The second recording, the
+// duplicate, has segments of its own, under a stream's name of its own (see
+// index.Duplicate), is told by no gap, and never goes where the first does: with a
+// single volume left there is none. Queries show it only where the first is not to
+// be had, see once.
+//
+// Cameras that are pinned to no volume are spread by size. None is put where the
+// rounds of writing would then take longer than bearable, while another volume
+// bears it; a camera on such a volume leaves it with its next file.
+//
 // When a volume comes, its folders are read and compared with the index. Files that it does not know are taken up as
 // their names say, so that with the index lost the timeline is back as soon as the folders are read; whatever asks is
 // told until then that recordings may not show. Then it is looked into each of these files, at half the keeper's time: what is

@@ -110,18 +110,24 @@ func TestLatencyIsThatOfTheLastMinute(t *testing.T) {
 			}
 		}
 		check(0, 0)
-		l.add(time.Now(), 10*time.Millisecond)
-		l.add(time.Now(), 30*time.Millisecond)
+		l.add(time.Now(), 10*time.Millisecond, 5)
+		l.add(time.Now(), 30*time.Millisecond, 5)
 		check(20*time.Millisecond, 30*time.Millisecond)
+		if d := l.foreseen(time.Now(), 20); d != 80*time.Millisecond {
+			t.Errorf("four times as many segments are to take %v", d)
+		}
 		time.Sleep(stretchLasts)
-		l.add(time.Now(), 50*time.Millisecond)
+		l.add(time.Now(), 50*time.Millisecond, 5)
 		check(30*time.Millisecond, 50*time.Millisecond)
 		time.Sleep(stretchLasts)
-		l.add(time.Now(), 10*time.Millisecond)
+		l.add(time.Now(), 10*time.Millisecond, 5)
 		check(30*time.Millisecond, 50*time.Millisecond)
 		time.Sleep(stretchLasts)
 		check(10*time.Millisecond, 10*time.Millisecond)
 		time.Sleep(3 * stretchLasts)
 		check(0, 0)
+		if d := l.foreseen(time.Now(), 20); d != 0 {
+			t.Errorf("nothing was written, and more is to take %v", d)
+		}
 	})
 }

@@ -5,7 +5,12 @@ import (
 	"time"
 )
 
-// latency is how long rounds of writing took in the last one to two stretches.
+// bearable is how long a round of writing may take on average for its volume to be given more: a frame waits for the next
+// round and then for all of that one, and is to be on disk within a second even when a round takes twice as long as others.
+const bearable = 350 * time.Millisecond
+
+// latency is how long rounds of writing took in the last one to two stretches, and how much of it each segment's piece did:
+// so it tells what more segments would cost, at most. A disk takes less for each the more there are.
 type latency struct {
 	mu        sync.Mutex
 	began     time.Time // of now
@@ -14,16 +19,18 @@ type latency struct {
 
 type stretch struct {
 	rounds    int
+	pieces    int // of segments, in all rounds together
 	sum, most time.Duration
 }
 
 const stretchLasts = 30 * time.Second
 
-func (l *latency) add(at time.Time, took time.Duration) {
+func (l *latency) add(at time.Time, took time.Duration, pieces int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.turn(at)
 	l.now.rounds++
+	l.now.pieces += pieces
 	l.now.sum += took
 	l.now.most = max(l.now.most, took)
 }
@@ -50,4 +57,16 @@ func (l *latency) lately(at time.Time) (mean, most time.Duration) {
 		mean = (l.now.sum + l.last.sum) / time.Duration(n)
 	}
 	return mean, max(l.now.most, l.last.most)
+}
+
+// foreseen is how long a round will take with so many segments, to judge by the present ones; 0 when nothing was written.
+func (l *latency) foreseen(at time.Time, segments int) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn(at)
+	n := l.now.pieces + l.last.pieces
+	if n == 0 {
+		return 0
+	}
+	return time.Duration(segments) * (l.now.sum + l.last.sum) / time.Duration(n)
 }

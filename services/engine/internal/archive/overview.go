@@ -18,7 +18,7 @@ func (a *Archive) Overview(camera string, fromMs, toMs, resolutionMs int64, runn
 	}
 	for _, s := range open {
 		if s.StartMs < toMs && s.EndMs > fromMs {
-			spans = append(spans, index.Span{Stream: s.Stream, Kind: s.Kind, StartMs: s.StartMs, EndMs: s.EndMs})
+			spans = append(spans, index.Span{Stream: s.Shows(), Kind: s.Kind, StartMs: s.StartMs, EndMs: s.EndMs})
 		}
 	}
 	for _, s := range index.Merge(spans, resolutionMs) {

@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // ErrUnknownVolume: no volume of that id was ever seen.
@@ -63,19 +65,14 @@ func (a *Archive) Knows(volume string) bool {
 }
 
 // choose returns the best volume not yet tried, or nil: the one that the camera is pinned to; else the one that it is on,
-// unless another has much less to do for its size. Retired ones come last: what nothing else takes is better there than
-// nowhere. The segment counts as coming to the volume: many cameras choose at once when the engine starts.
+// unless another has much less to do; one that holds its duplicates only if there is no other. Retired ones come last: what
+// nothing else takes is better there than nowhere. The segment counts as coming to the volume: many cameras choose at once
+// when the engine starts.
 func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) {
 	pinned := a.cfg.Pinned(camera) // takes locks of its own
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	defer func() {
-		if chosen != nil {
-			chosen.mu.Lock()
-			chosen.coming++
-			chosen.mu.Unlock()
-		}
-	}()
+	defer func() { chosen.comes() }()
 	if v := a.volumes[pinned]; v != nil && !tried[pinned] && !v.retired.Load() {
 		v.mu.Lock()
 		usable := v.usable()
@@ -84,45 +81,89 @@ func (a *Archive) choose(camera string, tried map[string]bool) (chosen *volume) 
 			return v
 		}
 	}
-	for _, retired := range []bool{false, true} {
-		if v := a.lightest(camera, tried, retired); v != nil {
-			return v
-		}
+	free := a.uncommitted(nil, tried)
+	takes := func(v *volume) bool {
+		return !tried[v.id] && !v.retired.Load() && v.usable() && (!free || v.committedAt.IsZero())
 	}
-	return nil
+	home := a.home[camera]
+	return cmp.Or(
+		a.lightest(home, func(v *volume) bool { return takes(v) && !v.duplicates(camera) }),
+		a.lightest(home, takes),
+		a.lightest(home, func(v *volume) bool { return !tried[v.id] && v.retired.Load() && v.usable() }),
+	)
 }
 
-// lightest is the volume with least to do for its size among those that are retired, or are not; mu is held.
-func (a *Archive) lightest(camera string, tried map[string]bool, retired bool) *volume {
-	var best, home *volume
-	load := map[*volume]float64{}
-	free := a.uncommitted(nil, tried)
+// chooseSecond is choose for a camera's duplicate: any volume but the one that the camera is recorded to, rather not the one
+// that it is to be recorded to, and none where it would cost what was promised.
+func (a *Archive) chooseSecond(camera string, tried map[string]bool) (chosen *volume) {
+	pinned := a.cfg.Pinned(camera)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer func() { chosen.comes() }()
+	takes := func(v *volume) bool {
+		return !tried[v.id] && v.id != a.home[camera] && !v.retired.Load() && v.usable() && v.committedAt.IsZero()
+	}
+	at := a.second[camera]
+	return cmp.Or(a.lightest(at, func(v *volume) bool { return takes(v) && v.id != pinned }), a.lightest(at, takes))
+}
+
+// comes counts a segment for which the volume was chosen; nil: none was.
+func (v *volume) comes() {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.coming++
+}
+
+// duplicates tells whether a camera's duplicate is being written to the volume; v.mu is held.
+func (v *volume) duplicates(camera string) bool {
+	for s := range v.open {
+		if s.key.Camera == camera && s.key.IsDuplicate() {
+			return true
+		}
+	}
+	return false
+}
+
+// lightest is the volume with least to do among those that take a segment, or the one that its camera is on at home. Those
+// that have as much to do as they were measured to bear come last, see latency. Archive.mu is held.
+func (a *Archive) lightest(home string, takes func(*volume) bool) *volume {
+	type burden struct {
+		v     *volume
+		full  bool
+		share float64
+	}
+	var best, there burden
+	now := time.Now()
 	for _, v := range a.volumes {
-		if tried[v.id] || v.retired.Load() != retired {
-			continue
-		}
 		v.mu.Lock()
-		usable := v.usable() && (!free || v.committedAt.IsZero())
-		load[v] = v.load(1)
-		if v.id == a.home[camera] {
-			load[v] = v.load(0)
+		usable, more := takes(v), 1
+		if v.id == home {
+			more = 0
 		}
+		b := burden{v, v.rounds.foreseen(now, len(v.open)+v.coming+more) > bearable, v.load(more)}
 		v.mu.Unlock()
 		if !usable {
 			continue
 		}
-		if best == nil || load[v] < load[best] || load[v] == load[best] && v.id < best.id {
-			best = v
+		if v.id == home {
+			there = b
 		}
-		if v.id == a.home[camera] {
-			home = v
+		switch {
+		case best.v == nil, best.full && !b.full:
+			best = b
+		case b.full && !best.full:
+		case b.share < best.share || b.share == best.share && v.id < best.v.id:
+			best = b
 		}
 	}
 	// Moving costs an empty file's worth of disorder; twice the load costs more.
-	if home != nil && load[home] <= 2*load[best] {
-		return home
+	if there.v != nil && there.full == best.full && there.share <= 2*best.share {
+		return there.v
 	}
-	return best
+	return best.v
 }
 
 // misplaced says which cameras are not recorded where they are to be.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"vigie/internal/api"
@@ -23,21 +23,27 @@ type Entry struct {
 }
 
 // Segments returns a camera's segments that overlap [fromMs, toMs), those being written included as far as they are on
-// disk, in order of start.
+// disk, in order of start; what was recorded twice shows once.
 func (a *Archive) Segments(camera string, fromMs, toMs int64) ([]Entry, error) {
 	open := a.open(camera) // first: a segment that closes meanwhile is then in the index
 	list, err := a.idx.Segments(camera, fromMs, toMs)
 	if err != nil {
 		return nil, err
 	}
-	return entries(list, open, func(s index.Segment) bool {
+	return a.once(entries(list, open, func(s index.Segment) bool {
 		return s.StartMs < toMs && (s.EndMs > fromMs || s.StartMs >= fromMs)
-	}), nil
+	}), fromMs, toMs, false), nil
 }
 
-// Next returns the first segments of a stream that end after fromMs, in order of start, limit at most. It costs a few
-// rows, wherever the next footage is.
+// Next returns the first segments of a stream that end after fromMs, in order of start, limit at most; of what was recorded
+// twice what can be played. It costs a few rows, wherever the next footage is.
 func (a *Archive) Next(camera, stream string, fromMs int64, limit int) ([]Entry, error) {
+	return a.merged(stream, fromMs, math.MaxInt64, limit, byStart, func(stream string, limit int) ([]Entry, error) {
+		return a.next(camera, stream, fromMs, limit)
+	})
+}
+
+func (a *Archive) next(camera, stream string, fromMs int64, limit int) ([]Entry, error) {
 	open := a.open(camera)
 	list, err := a.idx.Next(camera, stream, fromMs, limit)
 	if err != nil {
@@ -49,9 +55,15 @@ func (a *Archive) Next(camera, stream string, fromMs int64, limit int) ([]Entry,
 	return out[:min(len(out), limit)], nil
 }
 
-// Previous returns the segments of a stream that start at or before an instant, the newest first, limit at most. It costs
-// a few rows, wherever they are.
+// Previous returns the segments of a stream that start at or before an instant, the newest first, limit at most; of what was
+// recorded twice what can be played. It costs a few rows, wherever they are.
 func (a *Archive) Previous(camera, stream string, atMs int64, limit int) ([]Entry, error) {
+	return a.merged(stream, 0, max(atMs, atMs+1), limit, byStartBackwards, func(stream string, limit int) ([]Entry, error) {
+		return a.previous(camera, stream, atMs, limit)
+	})
+}
+
+func (a *Archive) previous(camera, stream string, atMs int64, limit int) ([]Entry, error) {
 	open := a.open(camera)
 	list, err := a.idx.Previous(camera, stream, atMs, limit)
 	if err != nil {
@@ -74,9 +86,7 @@ func entries(list, open []index.Segment, asked func(index.Segment) bool) []Entry
 			out = append(out, Entry{Segment: s, Open: true})
 		}
 	}
-	slices.SortStableFunc(out, func(x, y Entry) int {
-		return cmp.Or(cmp.Compare(x.StartMs, y.StartMs), strings.Compare(x.ID(), y.ID()))
-	})
+	slices.SortFunc(out, byStart)
 	return out
 }
 
@@ -140,7 +150,7 @@ func (a *Archive) Timeline(camera string, fromMs, toMs int64) (api.Timeline, err
 		return t, err
 	}
 	for _, s := range list {
-		t.Segments = append(t.Segments, api.Segment{ID: s.ID(), Stream: s.Stream, Kind: api.SegmentKind(s.Kind), StartMs: s.StartMs,
+		t.Segments = append(t.Segments, api.Segment{ID: s.ID(), Stream: s.Shows(), Kind: api.SegmentKind(s.Kind), StartMs: s.StartMs,
 			EndMs: s.EndMs, Open: s.Open, SizeBytes: s.SizeBytes, Volume: s.Volume})
 	}
 	gaps, err := a.idx.Gaps(camera, fromMs, toMs)

@@ -341,7 +341,7 @@ func (v *volume) byHeader(path string, s index.Segment) (why string, err error) 
 		switch run, meta := m.Run(), m.Meta(); {
 		case run.Camera != s.Camera:
 			why = "it was recorded from camera " + run.Camera
-		case run.Stream != s.Stream:
+		case run.Stream != s.Shows():
 			why = "it is of stream " + run.Stream
 		case meta.Kind != string(s.Kind):
 			why = fmt.Sprintf("it is a recording of kind %s", meta.Kind)

@@ -45,8 +45,17 @@ type Segment struct {
 // Volume is the id of the volume it is on.
 func (s *Segment) Volume() string { return s.vol.id }
 
-// Moves tells whether its volume was retired after it was begun: what follows is to go elsewhere.
-func (s *Segment) Moves() bool { return s.vol.retired.Load() && !s.lastResort }
+// Moves tells whether what follows is to go elsewhere: its volume was retired after it was begun, or has got, of what it is a
+// duplicate of, the original.
+func (s *Segment) Moves() bool {
+	if s.key.IsDuplicate() {
+		a := s.vol.arch
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return s.vol.retired.Load() || a.home[s.key.Camera] == s.vol.id
+	}
+	return s.vol.retired.Load() && !s.lastResort
+}
 
 // Key names the segment.
 func (s *Segment) Key() index.Key { return s.key }

@@ -87,7 +87,7 @@ func (v *volume) round() (more bool) {
 		}
 		return v.sync(pieces[:whole])
 	})
-	v.rounds.add(time.Now(), time.Since(began))
+	v.rounds.add(time.Now(), time.Since(began), len(pieces))
 	if serr != nil {
 		err, whole = serr, 0
 	}

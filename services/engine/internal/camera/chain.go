@@ -21,17 +21,23 @@ type chainConfig struct {
 	silent                              bool // without sound
 }
 
-// chain is one running stream: ingest → ring → a recorder for each kind.
+// chain is one running stream: ingest → ring → two recorders for each kind, the second for what is recorded twice.
 type chain struct {
 	cfg      chainConfig
 	ring     *ring.Ring
 	bounds   ring.Config // of ring; guarded by Set.change
 	ingest   *ingest.Ingest
-	standard *record.Recorder
-	alarm    *record.Recorder
+	standard recorders
+	alarm    recorders
 	cancel   context.CancelFunc // ends the ingest
 	kill     context.CancelFunc // ends the recorders, whatever they still have to write
 	done     sync.WaitGroup
+}
+
+// recorders record one stream for one reason.
+type recorders struct {
+	*record.Recorder
+	second *record.Recorder // to another volume, while the camera's plan wants that
 }
 
 // startChain starts a stream; before says where its standard footage ends and why it does.
@@ -58,12 +64,17 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 		},
 		Ended: ended, Limits: w.limits, Lost: func() int64 { return c.ingest.State().LostFrames },
 	}
-	alarm := rc
-	rc.Kind, rc.Schedule = index.Standard, w.schedule(cfg.stream, index.Standard)
-	rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
-	c.standard = record.New(rc)
-	alarm.Kind, alarm.Schedule = index.Alarm, w.schedule(cfg.stream, index.Alarm)
-	c.alarm = record.New(alarm)
+	recordersOf := func(kind index.Kind) recorders {
+		rc := rc
+		rc.Kind, rc.Schedule = kind, w.schedule(cfg.stream, kind)
+		second := rc
+		second.Duplicate, second.Archive, second.Schedule = true, s.cfg.Second, w.twice(rc.Schedule)
+		if kind == index.Standard {
+			rc.Before.EndMs, rc.Before.Cause = beforeMs, cause
+		}
+		return recorders{record.New(rc), record.New(second)}
+	}
+	c.standard, c.alarm = recordersOf(index.Standard), recordersOf(index.Alarm)
 
 	ctx, c.cancel = context.WithCancel(ctx)
 	hard, kill := context.WithCancel(s.hard)
@@ -74,7 +85,7 @@ func (s *Set) startChain(ctx context.Context, cfg chainConfig, w *when, bounds r
 		defer c.ring.Close()
 		_ = c.ingest.Run(ctx) // the context's error
 	})
-	for _, r := range []*record.Recorder{c.standard, c.alarm} {
+	for _, r := range []*record.Recorder{c.standard.Recorder, c.standard.second, c.alarm.Recorder, c.alarm.second} {
 		c.done.Go(func() {
 			// Ends with the ring. Without a disk that takes anything that may be never: stop gives up after its grace.
 			if err := r.Run(hard); err != nil && hard.Err() == nil {
@@ -126,16 +137,24 @@ func (c *chain) stream() api.StreamState {
 	live := out.Status == api.StreamStateStatusLive
 	for _, r := range []struct {
 		kind api.RecordingStateKind
-		rec  record.State
-	}{{api.RecordingStateKindStandard, c.standard.State()}, {api.RecordingStateKindAlarm, c.alarm.State()}} {
-		one := api.RecordingState{Kind: r.kind, Scheduled: r.rec.Scheduled, Recording: r.rec.Recording && live}
+		recorders
+	}{{api.RecordingStateKindStandard, c.standard}, {api.RecordingStateKindAlarm, c.alarm}} {
+		rec, second := r.State(), r.second.State()
+		one := api.RecordingState{Kind: r.kind, Scheduled: rec.Scheduled, Recording: rec.Recording && live}
 		switch {
 		case one.Recording:
-			one.Volume = r.rec.Volume
+			one.Volume = rec.Volume
 		case one.Scheduled && live:
-			one.Reason = r.rec.Reason
+			one.Reason = rec.Reason
 		case one.Scheduled:
 			one.Reason = out.Reason
+		}
+		switch {
+		case !one.Recording: // of which there is no second
+		case second.Recording:
+			one.Duplicate = second.Volume
+		case second.Scheduled:
+			one.DuplicateReason = second.Reason
 		}
 		out.Recordings = append(out.Recordings, one)
 	}

@@ -30,6 +30,8 @@ type Plan struct {
 	SegmentMB      int  `json:"segmentMb"` // MiB
 	// Volume is the id of the volume to record to whenever it takes recordings; "": any.
 	Volume string `json:"volume,omitempty"`
+	// Duplicate: all of it is recorded a second time, to another volume.
+	Duplicate bool `json:"duplicate,omitempty"`
 }
 
 // defaultPlan is that of a new camera: what it sends is recorded.
@@ -50,7 +52,7 @@ type Retention struct {
 
 // planOf checks a plan as a request has it. The error is an *answer.Problem.
 func planOf(r api.RecordingPlan) (Plan, error) {
-	p := Plan{PreSeconds: r.PreSeconds, PreMB: r.PreMb, PostSeconds: r.PostSeconds, SegmentSeconds: r.SegmentSeconds, SegmentMB: r.SegmentMb, Volume: r.Volume}
+	p := Plan{PreSeconds: r.PreSeconds, PreMB: r.PreMb, PostSeconds: r.PostSeconds, SegmentSeconds: r.SegmentSeconds, SegmentMB: r.SegmentMb, Volume: r.Volume, Duplicate: r.Duplicate}
 	for _, c := range []struct {
 		field      string
 		value      int
@@ -102,7 +104,7 @@ func (r Rule) api() api.RecordingRule {
 
 func (p Plan) api() api.RecordingPlan {
 	return api.RecordingPlan{Standard: p.Standard.api(), Alarm: p.Alarm.api(), PreSeconds: p.PreSeconds, PreMb: p.PreMB,
-		PostSeconds: p.PostSeconds, SegmentSeconds: p.SegmentSeconds, SegmentMb: p.SegmentMB, Volume: p.Volume}
+		PostSeconds: p.PostSeconds, SegmentSeconds: p.SegmentSeconds, SegmentMb: p.SegmentMB, Volume: p.Volume, Duplicate: p.Duplicate}
 }
 
 // retentionOf checks what a request says of keeping. The error is an *answer.Problem.

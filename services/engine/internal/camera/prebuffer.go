@@ -136,13 +136,3 @@ func enumerate(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// Warnings says what about the cameras needs attention.
-func (s *Set) Warnings() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.short == "" {
-		return nil
-	}
-	return []string{s.short}
-}

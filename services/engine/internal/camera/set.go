@@ -29,6 +29,7 @@ type Config struct {
 	Calendars *calendar.Keeper
 	Triggers  *trigger.Log
 	Archive   record.Archive
+	Second    record.Archive // of duplicates
 	Log       *slog.Logger
 	Written   *atomic.Uint64 // see record.Config
 	Ring      ring.Config    // of each stream of which nothing is kept for alarms

@@ -41,6 +41,16 @@ func (w *when) schedule(stream string, kind index.Kind) record.Schedule {
 	}
 }
 
+// twice is a schedule as far as the camera is recorded twice.
+func (w *when) twice(schedule record.Schedule) record.Schedule {
+	return func(nowNs int64) (win record.Window, ok bool, changed <-chan struct{}) {
+		win, ok, changed = schedule(nowNs)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return win, ok && w.plan.Duplicate, changed
+	}
+}
+
 // window is the window of a rule's calendar that holds an instant, or the next. Of one that holds it the start is
 // somewhere before.
 func (r *Rule) window(book *calendar.Book, stream string, nowNs int64) (record.Window, bool) {

@@ -95,7 +95,7 @@ func (s *server) segmentFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	start := time.UnixMilli(f.StartMs).UTC()
 	w.Header().Set("Content-Type", "video/x-matroska")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.mkv"`, f.Camera, start.Format("20060102T150405Z"), f.Stream))
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.mkv"`, f.Camera, start.Format("20060102T150405Z"), f.Shows()))
 	w.Header().Set("Cache-Control", "no-store")
 	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(f.File, 0, f.Size))
 	return nil

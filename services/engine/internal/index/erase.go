@@ -27,7 +27,7 @@ func (x *Index) Erase(spare func(*mirror.Tx, Segment) (bool, error), note func(*
 // leaveGap puts a gap into the place of a segment. What it adjoins is one with it, so that of a month that was deleted one
 // row stays, and of the gaps inside it none. A segment in between, however short, keeps them apart.
 func leaveGap(tx *mirror.Tx, s Segment) error {
-	if s.Kind != Standard || s.EndMs <= s.StartMs {
+	if s.Kind != Standard || s.IsDuplicate() || s.EndMs <= s.StartMs {
 		return nil
 	}
 	g := Gap{Camera: s.Camera, Stream: s.Stream, StartMs: s.StartMs, EndMs: s.EndMs, Cause: Deleted}

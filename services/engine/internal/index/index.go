@@ -264,7 +264,7 @@ func (x *Index) Lose(keys ...Key) error {
 				return err
 			}
 			g := Gap{Camera: s.Camera, Stream: s.Stream, StartMs: s.StartMs, EndMs: s.EndMs, Cause: LostFile}
-			if g.EndMs == g.StartMs {
+			if s.IsDuplicate() || g.EndMs == g.StartMs {
 				continue
 			}
 			if err := putGap(e.tx, g, true); err != nil {

@@ -131,20 +131,8 @@ func (x *Index) Previous(camera, stream string, atMs int64, limit int) ([]Segmen
 
 // Bounds returns the start of a camera's oldest footage and the end of its newest; found is false when it has none.
 func (x *Index) Bounds(camera string) (firstMs, lastMs int64, found bool, err error) {
-	return x.bounds(prefixSegments+camera+"/", func(group) bool { return true })
-}
-
-// StreamBounds is Bounds of one stream, whatever it was recorded for.
-func (x *Index) StreamBounds(camera, stream string) (firstMs, lastMs int64, found bool, err error) {
-	return x.bounds(prefixSegments+camera+"/", func(g group) bool { return g.stream == stream })
-}
-
-func (x *Index) bounds(prefix string, which func(group) bool) (firstMs, lastMs int64, found bool, err error) {
 	err = x.db.View(func(tx *mirror.Tx) error {
-		return groups(tx, prefix, func(g group, bucket string) error {
-			if !which(g) {
-				return nil
-			}
+		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
 			start, ok, err := firstStart(tx, bucket)
 			if err != nil || !ok {
 				return err

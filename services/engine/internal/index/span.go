@@ -17,17 +17,18 @@ type Span struct {
 }
 
 // Spans returns a camera's footage that overlaps [fromMs, toMs), what is less than resolutionMs apart merged, in order of
-// start. Volumes do not show.
+// start. Volumes and duplicates do not show.
 func (x *Index) Spans(camera string, fromMs, toMs, resolutionMs int64) ([]Span, error) {
 	var list []Span
 	err := x.db.View(func(tx *mirror.Tx) error {
 		return groups(tx, prefixSegments+camera+"/", func(g group, bucket string) error {
 			begun := false
+			stream, _ := Original(g.stream)
 			return each(tx, g, bucket, fromMs, toMs, func(s Segment) bool {
 				if last := len(list) - 1; begun && s.StartMs-list[last].EndMs < resolutionMs {
 					list[last].EndMs = max(list[last].EndMs, s.EndMs)
 				} else {
-					list = append(list, Span{g.stream, g.kind, s.StartMs, s.EndMs})
+					list = append(list, Span{stream, g.kind, s.StartMs, s.EndMs})
 					begun = true
 				}
 				return true
@@ -98,8 +99,8 @@ func overlaps(tx *mirror.Tx, g group, bucket string, fromMs, toMs int64) (bool, 
 	return false, nil
 }
 
-// LedgerBounds returns when a stream's standard recording begins and ends, as segments and gaps tell; found is false when
-// there is no row.
+// LedgerBounds returns when a stream's standard recording begins and ends, as segments, duplicates among them, and gaps
+// tell; found is false when there is no row.
 func (x *Index) LedgerBounds(camera, stream string) (firstMs, lastMs int64, found bool, err error) {
 	note := func(startMs, endMs int64) {
 		if !found || startMs < firstMs {
@@ -108,7 +109,10 @@ func (x *Index) LedgerBounds(camera, stream string) (firstMs, lastMs int64, foun
 		lastMs, found = max(lastMs, endMs), true
 	}
 	err = x.db.View(func(tx *mirror.Tx) error {
-		if err := groups(tx, Key{Camera: camera, Kind: Standard, Stream: stream}.groupsOf(), func(g group, bucket string) error {
+		if err := groups(tx, prefixSegments+camera+"/"+string(Standard)+"/", func(g group, bucket string) error {
+			if original, _ := Original(g.stream); original != stream {
+				return nil
+			}
 			start, ok, err := firstStart(tx, bucket)
 			if err != nil || !ok {
 				return err
@@ -166,7 +170,8 @@ func (x *Index) Streams(camera string) ([]string, error) {
 			}
 		}
 		return groups(tx, prefixSegments+camera+"/"+string(Standard)+"/", func(g group, _ string) error {
-			add(g.stream)
+			original, _ := Original(g.stream)
+			add(original)
 			return nil
 		})
 	})
@@ -187,7 +192,8 @@ func (x *Index) Ledgers() ([]Ledger, error) {
 			}
 		}
 		return groups(tx, prefixSegments, func(g group, _ string) error {
-			if l := (Ledger{g.camera, g.stream}); g.kind == Standard && !slices.Contains(out, l) {
+			original, _ := Original(g.stream)
+			if l := (Ledger{g.camera, original}); g.kind == Standard && !slices.Contains(out, l) {
 				out = append(out, l)
 			}
 			return nil

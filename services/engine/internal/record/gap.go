@@ -112,9 +112,12 @@ func (r *Recorder) gap(startNs int64, run *media.Run) {
 	r.store(r.endNs, startNs, cause)
 }
 
-// store has a gap of standard recording indexed. Alarm recording has none: nobody says when it should have been.
+// tells is whether its gaps are told. Those of alarm recording are not: nobody says when it should have been.
+func (r *Recorder) tells() bool { return r.cfg.Kind == index.Standard && !r.cfg.Duplicate }
+
+// store has a gap indexed.
 func (r *Recorder) store(startNs, endNs int64, cause index.Cause) {
-	if r.cfg.Kind != index.Standard {
+	if !r.tells() {
 		return
 	}
 	for _, p := range r.outage.split(startNs, endNs, cause) {

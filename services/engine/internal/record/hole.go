@@ -35,7 +35,7 @@ func (r *Recorder) hole(at int64, key bool) {
 }
 
 func (r *Recorder) tellHole(g index.Gap) {
-	if r.cfg.Kind != index.Standard {
+	if !r.tells() {
 		return
 	}
 	g.Cause = r.paused()

@@ -17,6 +17,9 @@
 //   - Of standard recording each instant in which it does nothing is told to the index: in a window with the cause of
 //     there being no frames, between windows as unscheduled. A gap is stored when it ends.
 //
+// A duplicate is recorded beside another recorder of the same stream and kind, which answers for the footage: it tells no
+// gaps, and what no volume takes it leaves out until the next keyframe, so that it never keeps frames in the ring.
+//
 // Concurrency: Run belongs to one goroutine; State may be called from anywhere. One camera's recorder never waits for
 // another's.
 package record
@@ -85,6 +88,8 @@ type Config struct {
 	Camera string
 	Stream string
 	Kind   index.Kind
+	// Duplicate: it is the second recording of its stream and kind.
+	Duplicate bool
 	// Open returns a source that begins with the newest keyframe held of an instant (UTC) or before, where all are later
 	// with the oldest, but with no frame of a sequence before from.
 	Open     func(atNs int64, from uint64) Source
@@ -147,7 +152,7 @@ type State struct {
 // New returns a recorder that does nothing until Run.
 func New(cfg Config) *Recorder {
 	r := &Recorder{
-		cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream, "kind", string(cfg.Kind)),
+		cfg: cfg, log: cfg.Log.With("camera", cfg.Camera, "stream", cfg.Stream, "kind", string(cfg.Kind), "duplicate", cfg.Duplicate),
 		stagger: staggerOf(cfg.Camera, cfg.Stream, cfg.Kind),
 		endNs:   cfg.Before.EndMs * int64(time.Millisecond),
 		cause:   cfg.Before.Cause,
@@ -195,7 +200,7 @@ func (r *Recorder) frame(ctx context.Context, f *media.Frame) error {
 		if !video || !f.Keyframe {
 			return nil
 		}
-		if err := r.begin(ctx, f); err != nil {
+		if err := r.begin(ctx, f); err != nil || r.seg == nil {
 			return err
 		}
 	}

@@ -146,6 +146,50 @@ func (g *rig) next(after time.Duration) {
 	g.run, g.frame = newRun(end+int64(after), g.audio), 0
 }
 
+// TestADuplicateWaitsForNobody: what no volume takes is left out, tells no gap and stays in no ring.
+func TestADuplicateWaitsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, false, 0, "")
+		g.stop()
+		g.archive = &memory{refusal: errors.New("No other volume takes recordings.")}
+		ended := make(chan struct{})
+		g.rec = New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Duplicate: true, Archive: g.archive, Log: slog.New(slog.DiscardHandler),
+			Written: &g.written, Open: reads(g.ring), Ended: ended, Schedule: always, Limits: usual, Lost: func() int64 { return 0 }})
+		done := make(chan error, 1)
+		go func() { done <- g.rec.Run(t.Context()) }()
+		g.push(1000)
+		if s := g.rec.State(); s.Recording || !s.Scheduled || s.Reason != g.archive.refusal.Error() {
+			t.Errorf("without a volume: %+v", s)
+		}
+		if s := g.ring.Stats(); s.DroppedGOPs != 0 || s.Bytes > 64<<10 {
+			t.Errorf("the ring holds frames for it: %+v", s)
+		}
+		g.archive.refuse(nil)
+		g.push(25)
+		first := g.archive.segments[0]
+		if len(g.archive.segments) != 1 || !first.frames[0].Keyframe || len(first.frames) != 25 {
+			t.Fatalf("%d segments, the first of %d frames", len(g.archive.segments), len(first.frames))
+		}
+		// Its volume fails, and no other takes what it held.
+		g.archive.refuse(errors.New("No other volume takes recordings."))
+		first.failAfter = 25
+		g.push(15)
+		if g.rec.State().Recording {
+			t.Error("it is recorded to a volume that failed")
+		}
+		g.archive.refuse(nil)
+		g.push(20)
+		if n := len(g.archive.segments); n != 2 || !g.archive.segments[1].frames[0].Keyframe || len(g.archive.segments[1].frames) != 20 {
+			t.Errorf("%d segments", n)
+		}
+		close(ended)
+		g.ring.Close()
+		if err := <-done; err != nil || len(g.archive.gaps) != 0 {
+			t.Errorf("ends with %v, gaps %v", err, g.archive.gaps)
+		}
+	})
+}
+
 func TestAGOPWithoutEndIsNotHeldForEver(t *testing.T) {
 	arch := &memory{}
 	r := New(Config{Camera: "aaaaaaa1", Stream: "main", Kind: index.Standard, Archive: arch, Log: slog.New(slog.DiscardHandler),

@@ -8,7 +8,8 @@ import (
 	"vigie/services/engine/internal/media"
 )
 
-// begin opens a segment at a keyframe, however long it takes to find a volume; the error is the context's.
+// begin opens a segment at a keyframe, however long it takes to find a volume; the error is the context's. A duplicate's is
+// left closed when no volume takes it now.
 func (r *Recorder) begin(ctx context.Context, f *media.Frame) error {
 	pause := 200 * time.Millisecond
 	for {
@@ -25,6 +26,9 @@ func (r *Recorder) begin(ctx context.Context, f *media.Frame) error {
 		if s := r.State(); s.Recording || s.Reason != err.Error() {
 			r.log.Error("cannot record", "err", err)
 			r.setState(State{Scheduled: true, Reason: err.Error()})
+		}
+		if r.cfg.Duplicate {
+			return nil
 		}
 		r.blame(index.Disk)
 		r.waited = true
@@ -64,6 +68,11 @@ func (r *Recorder) write(ctx context.Context, f *media.Frame) error {
 		// The archive ends the failed segment by itself. What it did not confirm comes again from here.
 		if err := r.begin(ctx, again[0]); err != nil {
 			return err
+		}
+		if r.seg == nil {
+			clear(r.held)
+			r.held, r.heldAt = r.held[:0], 0
+			return nil
 		}
 		r.held = append(r.held, again...)
 	}

@@ -2041,6 +2041,8 @@ export interface components {
             segmentMb: number;
             /** @description Id of the volume that the camera is recorded to, from its next file on, whenever that takes recordings; absent or empty: to the one with least to do */
             volume?: string;
+            /** @description All of it is recorded a second time, to another volume than the first; absent: no */
+            duplicate?: boolean;
         };
         RecordingRule: {
             /** @description Id of the calendar that says when; `always` and `never` are built in */
@@ -2720,6 +2722,10 @@ export interface components {
             volume?: string;
             /** @description Why nothing is recorded though it should be */
             reason?: string;
+            /** @description Volume that it is recorded to as well */
+            duplicate?: string;
+            /** @description Why there is no second recording though there should be */
+            duplicateReason?: string;
         };
         /** @description How a stream was, in steps. A step without data is absent. */
         History: {

@@ -19,6 +19,11 @@ describe('why something is recorded or not', () => {
   it('names the calendar and the volume', () => {
     expect(reasonOf(camera({}), main, standard({ scheduled: true, recording: true, volume: 'v' }), 0, names)).toEqual({ kind: 'good', word: 'Recording', text: 'by calendar “Nights”, on Disk 1' });
   });
+  it('says whether it is recorded twice', () => {
+    const twice = (one: Partial<RecordingState>) => reasonOf(camera({}), main, standard({ scheduled: true, recording: true, volume: 'v', ...one }), 0, { ...names, volume: (id) => id });
+    expect(twice({ duplicate: 'w' })).toEqual({ kind: 'good', word: 'Recording', text: 'by calendar “Nights”, on v and w' });
+    expect(twice({ duplicateReason: 'No other volume takes recordings.' })).toEqual({ kind: 'bad', word: 'Recording once', text: 'by calendar “Nights”, on v. No other volume takes recordings.' });
+  });
   it('says what keeps it from being recorded', () => {
     expect(reasonOf(camera({}), main, standard({ scheduled: true, reason: 'No volume can be written to.' }), 0, names)).toEqual({
       kind: 'bad',

@@ -28,7 +28,11 @@ export function reasonOf(camera: Camera, stream: StreamState, one: RecordingStat
     one.kind === 'standard' && rule.streams.includes(stream.name)
       ? `by calendar “${names.calendar(rule.calendar)}”`
       : [active.has('forced') ? 'by hand' : '', active.has('alarm') ? 'on alarm' : ''].filter(Boolean).join(' and ');
-  if (one.recording) return { kind: 'good', word: 'Recording', text: [why, one.volume ? `on ${names.volume(one.volume)}` : ''].filter(Boolean).join(', ') };
+  if (one.recording) {
+    const places = [one.volume, one.duplicate].filter((id) => id !== undefined).map(names.volume);
+    const text = [why, places.length > 0 ? `on ${places.join(' and ')}` : ''].filter(Boolean).join(', ');
+    return one.duplicateReason ? { kind: 'bad', word: 'Recording once', text: `${text}. ${one.duplicateReason}` } : { kind: 'good', word: 'Recording', text };
+  }
   if (one.scheduled) return { kind: 'bad', word: 'Not recording', text: [why, one.reason ?? ''].filter(Boolean).join('. ') };
   if (!rule.streams.includes(stream.name) || rule.calendar === 'never') return { kind: 'quiet', word: 'Off', text: 'This stream is not set to be recorded' };
   return { kind: 'quiet', word: 'Waiting', text: one.kind === 'alarm' ? 'For a trigger' : `For calendar “${names.calendar(rule.calendar)}”` };

@@ -76,7 +76,7 @@ export function ruleText(rule: RecordingRule, calendars: readonly Calendar[]): s
 export function planText(plan: RecordingPlan, calendars: readonly Calendar[]): string {
   const alarm = ruleText(plan.alarm, calendars);
   const around = alarm === 'nothing' ? '' : ` from ${plan.preSeconds} s before to ${plan.postSeconds} s after`;
-  return `Standard: ${ruleText(plan.standard, calendars)}. On alarm: ${alarm}${around}.`;
+  return `Standard: ${ruleText(plan.standard, calendars)}. On alarm: ${alarm}${around}.${plan.duplicate ? ' Recorded twice, to two volumes.' : ''}`;
 }
 
 const daysText = (days: number) => (days === 1 ? '1 day' : `${days} days`);
