@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -70,6 +71,7 @@ type output struct {
 	Serial      string          `json:"serial_number"`
 	Firmware    string          `json:"firmware_version"`
 	ScsiRelease string          `json:"scsi_revision"`
+	Revision    string          `json:"revision"` // the same, before smartmontools 7.3
 	Rotation    *int            `json:"rotation_rate"`
 	Support     *supportSection `json:"smart_support"`
 	Status      *struct {
@@ -183,13 +185,14 @@ func Parse(b []byte) (Report, error) {
 	if err := json.Unmarshal(b, &o); err != nil {
 		return Report{}, fmt.Errorf("smartctl's answer: %w", err)
 	}
-	r := Report{Protocol: line(o.Device.Protocol), Model: line(first(o.Model, o.ScsiModel)), Serial: line(o.Serial), Firmware: line(first(o.Firmware, o.ScsiRelease))}
+	r := Report{Protocol: line(o.Device.Protocol), Model: line(cmp.Or(o.Model, o.ScsiModel)), Serial: line(o.Serial), Firmware: line(cmp.Or(o.Firmware, o.ScsiRelease, o.Revision))}
 	if r.Protocol == "" || r.Model == "" && r.Serial == "" {
 		return Report{}, fmt.Errorf("smartctl says nothing about the disk%s", complaint(o))
 	}
 	if o.Rotation != nil && *o.Rotation > 0 && *o.Rotation < 100_000 {
 		r.Rotational, r.RPM = true, *o.Rotation
 	}
+	r.Supported = o.Status != nil || o.Attributes != nil // said outright since smartmontools 7.3
 	if o.Support != nil {
 		r.Supported = o.Support.Available && o.Support.Enabled
 	}
@@ -198,6 +201,9 @@ func Parse(b []byte) (Report, error) {
 	}
 	if o.Temperature != nil {
 		r.Temperature = within(o.Temperature.Current, -60, 200)
+	}
+	if r.Protocol == "SCSI" && r.Temperature != nil && *r.Temperature == 0 { // of what has no thermometer: a RAID of a mainboard
+		r.Temperature = nil
 	}
 	if o.PowerOn != nil {
 		r.Hours = count(o.PowerOn.Hours)
@@ -217,13 +223,6 @@ func complaint(o output) string {
 		}
 	}
 	return ""
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // line makes foreign text short, printable and one line.
@@ -366,7 +365,7 @@ func (o *output) scsi(r *Report, b []byte) {
 	if r.Protocol != "SCSI" {
 		return
 	}
-	r.CanTest = true
+	r.CanTest = r.Supported
 	r.Reallocated, r.Wear = count(o.Grown), within(o.Used, 0, 255)
 	var errs int64
 	for _, c := range o.Errors {

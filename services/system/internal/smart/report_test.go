@@ -33,6 +33,17 @@ var dumps = map[string]Report{
 		Temperature: num(33), Hours: num(int64(35000)), Reallocated: num(int64(2)), Uncorrected: num(int64(1)), CanTest: true,
 		Tests: []Test{{"Background short", "Completed", false, 34990}, {"Background long", "Failed in segment -->", true, 30000}},
 	},
+	"usb-failing": {
+		Protocol: "ATA", Model: "Hitachi HDS721050DLE630", Serial: "MSK0000000001X", Firmware: "MS1OA650", Rotational: true, RPM: 7200, Supported: true, Passed: num(false),
+		Temperature: num(25), Hours: num(int64(65592)), Reallocated: num(int64(1975)), Pending: num(int64(8)), Uncorrected: num(int64(0)), Link: num(int64(0)),
+		ShortMinutes: 1, LongMinutes: 79, CanTest: true,
+	},
+	"megaraid": {
+		Protocol: "ATA", Model: "WD4000FYYX", Serial: "WD-WMC130000001", Firmware: "00.0D1K4", Rotational: true, RPM: 7200, Supported: true, Passed: num(true),
+		Temperature: num(36), Hours: num(int64(37788)), Reallocated: num(int64(387)), Pending: num(int64(0)), Uncorrected: num(int64(0)), Link: num(int64(0)),
+		ShortMinutes: 2, LongMinutes: 503, CanTest: true,
+	},
+	"raid-volume": {Protocol: "SCSI", Model: "Intel Raid 1 Volume", Serial: "1d000001", Firmware: "1.0.", Rotational: true, RPM: 7200},
 	"qemu-ata": {
 		Protocol: "ATA", Model: "QEMU HARDDISK", Serial: "DATA0", Firmware: "2.5+", Supported: true, Passed: num(true),
 		Temperature: num(31), Reallocated: num(int64(0)), ShortMinutes: 2, LongMinutes: 54, CanTest: true,
