@@ -1,6 +1,11 @@
 package vm
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
 
 // arguments is the QEMU command line of a prepared config.
 func (c *Config) arguments() []string {
@@ -61,6 +66,13 @@ func (c *Config) bootArguments() []string {
 	}
 	if c.FromDisk {
 		return nil
+	}
+	if c.Medium == Fixed {
+		format := strings.TrimPrefix(filepath.Ext(c.Image), ".")
+		if !slices.Contains([]string{"vmdk", "vdi", "vhdx"}, format) {
+			format = "raw"
+		}
+		return []string{"-drive", "if=none,id=medium,snapshot=on,format=" + format + ",file=" + quote(c.Image), "-device", "ide-hd,bus=ide.5,drive=medium,bootindex=0,serial=MEDIUM"}
 	}
 	drive := "if=none,id=medium,format=raw,readonly=on,file=" + quote(c.Image)
 	if c.Medium == USB {

@@ -26,6 +26,9 @@ type Medium string
 const (
 	CD  Medium = "cd"  // a SATA CD drive
 	USB Medium = "usb" // a USB 3 stick
+	// Fixed is a SATA disk, in the format that the file's name says (.vmdk, .vdi, .vhdx, else raw). What is written to it is
+	// forgotten with the machine.
+	Fixed Medium = "fixed"
 )
 
 // Bus is how a disk is attached.

@@ -3,6 +3,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func open(t *testing.T, cfg site.Config) *bench {
 // openAsIs leaves blank disks blank.
 func openAsIs(t *testing.T, cfg site.Config) *bench {
 	t.Helper()
-	image, err := filepath.Abs("../../build/vigie.iso")
+	image, err := filepath.Abs(filepath.Join("../../build", cmp.Or(cfg.Image, "vigie.iso")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +113,18 @@ func (b *bench) boot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	start := time.Now()
-	g, err := b.Boot(ctx)
-	if err != nil {
+	if _, err := b.Boot(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("from power-on to the greeting: %.1f s", time.Since(start).Seconds())
-	if g, err = b.Greeting(ctx); err != nil { // other cards may have had their addresses before
+	b.connect(ctx, t)
+}
+
+// connect connects to the web admin as the console greets.
+func (b *bench) connect(ctx context.Context, t *testing.T) {
+	t.Helper()
+	g, err := b.Greeting(ctx) // other cards may have had their addresses before
+	if err != nil {
 		t.Fatal(err)
 	}
 	client, err := appliance.NewClient(b.URL(), g.Fingerprint)
