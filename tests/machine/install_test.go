@@ -24,9 +24,9 @@ import (
 // TestMachineIsInstalledAndStartsFromItsDisk starts from a CD, is set up, and installs itself on a blank disk, with a data volume.
 // It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. It is updated, to
 // a version that does not work, and to one that does. With half of that one's slot overwritten it starts from the other one, by
-// UEFI with Secure Boot.
+// UEFI with Secure Boot, and writes a second system disk.
 func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
-	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30}, Cameras: []rtspcam.Config{
+	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30, 4 << 30}, Cameras: []rtspcam.Config{
 		{ID: "avc", Video: video(content.H264, 1, 500_000)},
 	}})
 	b.boot(t)
@@ -36,7 +36,9 @@ func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	fingerprint := b.greeting.Fingerprint
-	system := b.install(t, "DATA0", "DATA1")
+	system := b.install(t, "DATA0", "DATA1", func(string) {
+		b.browse(t, "install.mjs", password, map[string]string{"serial": "DATA0", "small": "DATA1"})
+	})
 	b.recording(t) // on the data volume beside the system
 	b.goesOn(t, 2*time.Second)
 	firstMs := b.firstMs(t)
@@ -61,12 +63,17 @@ func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 	b.Firmware = vm.SecureBoot
 	b.boot(t)
 	b.installed(t, fingerprint, zone, "a", system)
+	b.install(t, "DATA2", "DATA1", func(disk string) {
+		if err := b.Call(t.Context(), http.MethodPost, "/disks/"+disk+"/install", api.InstallRequest{ConfirmSerial: "DATA2", DataVolume: true}, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
 	b.powerOff(t)
 }
 
-// install installs the machine on the disk with the serial on, once it was refused for another serial, and for a disk that is
-// too small. It returns the disk's id.
-func (b *bench) install(t *testing.T, on, small string) (id string) {
+// install installs the machine on the disk with the serial on, which begin begins, once it was refused for another serial, and
+// for a disk that is too small. It returns the disk's id.
+func (b *bench) install(t *testing.T, on, small string, begin func(disk string)) (id string) {
 	t.Helper()
 	status, err := b.Status(t.Context())
 	if err != nil {
@@ -75,21 +82,21 @@ func (b *bench) install(t *testing.T, on, small string) (id string) {
 	ids := map[string]string{}
 	for _, d := range status.Disks {
 		ids[d.Serial] = d.ID
-		if d.Use == api.DiskUseBoot {
-			ids["medium"] = d.ID
+		if d.Use == api.DiskUseBoot || d.Use == api.DiskUseSystem {
+			ids["running"] = d.ID // what it was started from
 		}
 	}
 	var before api.Installation
 	if err := b.Call(t.Context(), http.MethodGet, "/installation", nil, &before); err != nil {
 		t.Fatal(err)
 	}
-	for serial, offered := range map[string]bool{on: true, small: false, "medium": false} {
+	for serial, offered := range map[string]bool{on: true, small: false, "running": false} {
 		i := slices.IndexFunc(before.Disks, func(d api.InstallDisk) bool { return d.Disk == ids[serial] })
 		if i < 0 || before.Disks[i].Offered != offered || (before.Disks[i].Reason == "") != offered {
 			t.Errorf("%s: offered: %+v", serial, before.Disks)
 		}
 	}
-	for disk, confirm := range map[string]string{ids[on]: small, ids[small]: small, ids["medium"]: ""} {
+	for disk, confirm := range map[string]string{ids[on]: small, ids[small]: small, ids["running"]: ""} {
 		err := b.Call(t.Context(), http.MethodPost, "/disks/"+disk+"/install", api.InstallRequest{ConfirmSerial: confirm, DataVolume: true}, nil)
 		var refused *appliance.Error
 		if !errors.As(err, &refused) || refused.Status == http.StatusInternalServerError {
@@ -97,9 +104,7 @@ func (b *bench) install(t *testing.T, on, small string) (id string) {
 		}
 	}
 	start := time.Now()
-	if err := b.Call(t.Context(), http.MethodPost, "/disks/"+ids[on]+"/install", api.InstallRequest{ConfirmSerial: on, DataVolume: true}, nil); err != nil {
-		t.Fatal(err)
-	}
+	begin(ids[on])
 	var percents []int
 	b.until(t, 5*time.Minute, "the machine is installed", func(ctx context.Context) (bool, error) {
 		s, err := b.Status(ctx)

@@ -109,11 +109,11 @@ func (b *bench) returns(t *testing.T) {
 	b.recording(t)
 }
 
-// confirms has a version tried that works.
+// confirms has a version tried that works, in the browser.
 func (b *bench) confirms(t *testing.T) {
 	t.Helper()
 	before, _, _ := b.slots(t)
-	b.update(t, variant(t, "next", "2m", ""), "next", 0)
+	b.browse(t, "versions.mjs", password, map[string]string{"file": variant(t, "next", "2m", "").Name(), "version": "next"})
 	o := b.says(t, `update: version next works, and is confirmed`)
 	t.Logf("from the restart to the confirmation: %.1f s", float64(o.TookMs)/1000)
 	if o.Result != api.UpdateOutcomeResultConfirmed || o.From != before.Version || o.To != "next" || o.By != owner {

@@ -248,8 +248,12 @@ func copied(ctx context.Context, state string) error {
 func (m *Manager) endInstall(d *disk, err error) {
 	d.install = nil
 	if err == nil {
-		d.op.Status, d.op.Message, d.op.Percent = api.OperationStatusDone, "Vigie is installed on this disk. Take the medium out and restart.", 100
-		m.say(d, "Vigie is installed; take the medium out and restart")
+		next := "Take the medium out and restart."
+		if m.cfg.Installed {
+			next = "The machine starts from it, should the other one fail."
+		}
+		d.op.Status, d.op.Message, d.op.Percent = api.OperationStatusDone, "Vigie is installed on this disk. "+next, 100
+		m.say(d, "Vigie is installed on it")
 		return
 	}
 	d.op.Status, d.op.Message = api.OperationStatusFailed, failure(err)
