@@ -3171,6 +3171,24 @@ type ExportRequest struct {
 	Zip bool `json:"zip,omitempty,omitzero"`
 }
 
+// FactoryReset defines model for FactoryReset.
+type FactoryReset struct {
+	// Confirm The words factory reset, typed as a sign that this is meant
+	Confirm string `json:"confirm"`
+
+	// Erase The volumes whose recordings are deleted too
+	Erase []FactoryResetVolume `json:"erase"`
+}
+
+// FactoryResetVolume defines model for FactoryResetVolume.
+type FactoryResetVolume struct {
+	// ConfirmSerial The serial of its disk, typed or sent back as a sign that this volume is meant
+	ConfirmSerial string `json:"confirmSerial"`
+
+	// Volume Its id
+	Volume string `json:"volume"`
+}
+
 // Firewall defines model for Firewall.
 type Firewall struct {
 	// Active Rules are kept; not where Vigie only observes
@@ -4511,9 +4529,12 @@ type Status struct {
 	Disks      []Disk         `json:"disks"`
 	DNSServers []string       `json:"dnsServers"`
 	Firmware   StatusFirmware `json:"firmware,omitempty,omitzero"`
-	Hostname   string         `json:"hostname"`
-	Interfaces []Interface    `json:"interfaces"`
-	Kernel     string         `json:"kernel,omitempty,omitzero"`
+
+	// Forgotten What factory resets took away, by its marks: a service takes up no database that is named
+	Forgotten  []string    `json:"forgotten,omitempty,omitzero"`
+	Hostname   string      `json:"hostname"`
+	Interfaces []Interface `json:"interfaces"`
+	Kernel     string      `json:"kernel,omitempty,omitzero"`
 
 	// LocalName The name that the machine has by multicast DNS on its networks; absent while it has none
 	//
@@ -5349,6 +5370,9 @@ type TestDiskJSONRequestBody = SelfTestRequest
 
 // AddExportJSONRequestBody defines body for AddExport for application/json ContentType.
 type AddExportJSONRequestBody = ExportRequest
+
+// FactoryResetJSONRequestBody defines body for FactoryReset for application/json ContentType.
+type FactoryResetJSONRequestBody = FactoryReset
 
 // PutFirewallJSONRequestBody defines body for PutFirewall for application/json ContentType.
 type PutFirewallJSONRequestBody = FirewallRequest

@@ -13,7 +13,7 @@ import (
 func (db *DB) adopt(f *found) bool {
 	db.wmu.Lock()
 	defer db.wmu.Unlock()
-	if db.state().generation != 0 || db.isClosed() {
+	if db.state().generation != 0 || db.isClosed() || db.forgets(f) {
 		return false
 	}
 	b, s, _, err := f.load(db.cfg.Path)

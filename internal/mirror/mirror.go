@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,9 @@ type Config struct {
 	Name string // of the files in each folder: letters, digits, dashes
 	Log  *slog.Logger
 	FS   filesys.FS // on which the folders are, not Path; nil: the machine's
+
+	// Forgotten are the UUIDs, in hexadecimal, of databases that are not taken up from any folder: see Erase.
+	Forgotten []string
 
 	StallAfter  time.Duration // a disk operation that takes longer fails the copy; 0: 5 s
 	RotateBytes int64         // a journal this long asks for a new snapshot; 0: 8 MiB
@@ -165,6 +169,9 @@ func (db *DB) takeUp(scans []*found) (Recovery, error) {
 		db.log.Warn("database in RAM cannot be used", "err", ramErr)
 	}
 	for _, f := range order(scans) {
+		if db.forgets(f) {
+			continue
+		}
 		if ram != nil && (f.uuid != ramState.uuid && ramState.generation > 0 || f.uuid == ramState.uuid && f.generation <= ramState.generation) {
 			continue
 		}
@@ -205,6 +212,11 @@ func (db *DB) takeUp(scans []*found) (Recovery, error) {
 		}
 	}
 	return rec, nil
+}
+
+// forgets says whether a folder's database is one that must not come back.
+func (db *DB) forgets(f *found) bool {
+	return slices.Contains(db.cfg.Forgotten, hex.EncodeToString(f.uuid[:]))
 }
 
 // describe compares what a folder holds with the state taken up.

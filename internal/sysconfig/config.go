@@ -5,8 +5,9 @@
 //
 //	{"format":"vigie-machine","version":1,"sha256":"<hex of the body's bytes>","body":{...}}
 //
-// and the body is {"generation":n,"savedMs":ms,"config":{...}}. The generation grows with each change, so that among
-// several copies the newest is the one with the highest; the checksum tells a torn or rotten copy from a whole one.
+// and the body is {"generation":n,"savedMs":ms,"config":{...}}, on a machine that was reset with "resets" and "forgotten"
+// (Document). The generation grows with each change, so that among several copies the newest is the one with the highest; the
+// checksum tells a torn or rotten copy from a whole one.
 //
 // Invariants: Decode never returns a configuration that Validate refuses; Encode(Decode(x)) says the same as x. A
 // document of a later version than this is refused, never half understood. Everything here is data: no files, no

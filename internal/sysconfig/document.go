@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 const (
@@ -16,6 +17,8 @@ const (
 	Version = 1
 	// MaxSize bounds a file in bytes; anything larger is not ours.
 	MaxSize = 64 << 10
+	// MaxForgotten is how many names a document may say to be forgotten.
+	MaxForgotten = 128
 )
 
 // ErrCorrupt is wrapped by errors about a file that is torn, rotten or something else altogether.
@@ -23,9 +26,14 @@ var ErrCorrupt = errors.New("corrupt")
 
 // Document is a configuration with its place in history.
 type Document struct {
-	Generation int64  `json:"generation"` // 0: never saved
-	SavedMs    int64  `json:"savedMs"`    // milliseconds since the Unix epoch, by the clock as it was
-	Config     Config `json:"config"`
+	Generation int64 `json:"generation"` // 0: never saved
+	SavedMs    int64 `json:"savedMs"`    // milliseconds since the Unix epoch, by the clock as it was
+	// Resets counts how often the machine was taken back to how it came.
+	Resets int64 `json:"resets,omitempty"`
+	// Forgotten names what these resets took away, the newest last: databases by their UUIDs, keys by their fingerprints, and each
+	// reset by a name of its own. Wherever a disk brings something of it again, it is erased.
+	Forgotten []string `json:"forgotten,omitempty"`
+	Config    Config   `json:"config"`
 }
 
 type envelope struct {
@@ -87,6 +95,14 @@ func Decode(b []byte) (Document, error) {
 func (d Document) validate() error {
 	if d.Generation < 0 {
 		return fmt.Errorf("generation %d", d.Generation)
+	}
+	if d.Resets < 0 || len(d.Forgotten) > MaxForgotten {
+		return fmt.Errorf("%d resets, %d names to be forgotten", d.Resets, len(d.Forgotten))
+	}
+	for _, name := range d.Forgotten {
+		if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return fmt.Errorf("%q is no name to be forgotten", clip(name))
+		}
 	}
 	return d.Config.Validate()
 }

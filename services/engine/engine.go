@@ -164,7 +164,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	}()
 	bad := newDamages()
 	db, _, err := mirror.Open(mirror.Config{
-		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log,
+		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log, Forgotten: m.forgotten(),
 		Adopted:   func() { again(errAdopted) },
 		Rewritten: bad.note,
 	}, m.copies())

@@ -148,6 +148,12 @@ func (m *machine) memoryBytes() int64 {
 	return 1 << 30
 }
 
+// forgotten names the databases that resets took away.
+func (m *machine) forgotten() []string {
+	s, _ := m.get()
+	return s.Forgotten
+}
+
 // copies are the folders of the database's copies: on data volumes, and with the settings of system disks.
 func (m *machine) copies() []mirror.Dir {
 	s, _ := m.get()

@@ -41,6 +41,7 @@ func rights() []callers.Right {
 		{User: engineUserID, Method: http.MethodPut, Path: "/v1/firewall/relay"}, // the ports to open for it
 		{User: engineUserID, Method: http.MethodPut, Path: "/v1/arrays/pace"},    // how far recording is behind
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/power"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/factory-reset"},
 		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},

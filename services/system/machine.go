@@ -29,6 +29,7 @@ type machine struct {
 	*remote
 	*diagnosing
 	*updating
+	*resetting
 	observe bool
 	mode    api.StatusBootMode
 	slot    string // that was started; "": none

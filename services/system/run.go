@@ -33,6 +33,7 @@ import (
 	"vigie/services/system/internal/medium"
 	"vigie/services/system/internal/network"
 	"vigie/services/system/internal/ping"
+	"vigie/services/system/internal/reset"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
 	"vigie/services/system/internal/update"
@@ -103,6 +104,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
+	keeper.Traces = reset.Traces
 	tried := &trials{keeper: keeper, board: b, console: say, log: log}
 	guard.keeper, guard.trials = keeper, tried
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
@@ -117,16 +119,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Restart: func(ctx context.Context) error { return link.Power(ctx, api.PowerRequestActionReboot) },
 		Say:     func(format string, args ...any) { say.Say("update", format, args...) }, Log: log,
 	})
+	resetter := reset.New(reset.Config{Settings: keeper, Key: identity, Owners: volume.Owners(!o.observe), Log: log})
 	attach := func(id, path string) {
 		around.Attach(id, path) // first: it may put back what the others read
 		watch.Past(volume.Newest(path))
 		keeper.Attach(id, path)
+		b.SetForgotten(keeper.Forgotten())
+		resetter.Attach(id, path) // what is forgotten is known now, and what follows must not read it
 		identity.Attach(id, path)
 		book.Attach(id, path, log)
 	}
 	detach := func(id string) {
 		around.Detach(id)
 		keeper.Detach(id)
+		resetter.Detach(id)
 		identity.Detach(id)
 		book.Detach(id)
 	}
@@ -164,9 +170,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
+	resetMachine := &resetting{Resetter: resetter, board: b, update: around.Updater, power: link, restart: make(chan struct{}, 1), observe: o.observe, console: say, log: log}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
 		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,
-		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
+		resetting: resetMachine,
+		observe:   o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
 		mode: b.Status().BootMode, slot: given.Slot}
 
 	g, ctx := errgroup.WithContext(ctx)
@@ -177,6 +185,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return around.Run(ctx) })
+	g.Go(func() error { return resetter.Run(ctx) })
+	g.Go(func() error { return resetMachine.run(ctx) })
 	g.Go(func() error { return care.watch.Run(ctx) })
 	g.Go(func() error { return book.Run(ctx, log) })
 	g.Go(func() error { return nics.Run(ctx) })

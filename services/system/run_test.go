@@ -90,6 +90,7 @@ func TestObserveShowsThisMachineAndChangesNothing(t *testing.T) {
 		"clock":   c.PutClock(t.Context(), api.ClockRequest{NtpServers: []string{"a"}}),
 		"format":  c.FormatDisk(t.Context(), "x", api.FormatRequest{ConfirmSerial: "x"}),
 		"restart": c.RestartService(t.Context(), "engine", false),
+		"reset":   c.FactoryReset(t.Context(), api.FactoryReset{Confirm: "factory reset", Erase: []api.FactoryResetVolume{}}),
 	} {
 		var refusal *ask.Error
 		if !errors.As(err, &refusal) || refusal.Status != http.StatusConflict || refusal.Detail.Message == "" {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,10 +39,10 @@ print(who[0], [socket.inet_ntoa(answer[i + 10:i + 14]) for i in range(len(answer
 `
 
 // TestTheConsoleLetsIn does what an installer does at the screen and at the serial line, and reaches the machine on a
-// cable at whose other end nobody gives addresses.
+// cable at whose other end nobody gives addresses. It resets the machine in the browser, and there.
 func TestTheConsoleLetsIn(t *testing.T) {
 	const cable, here = "cable", "169.254.200.1"
-	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30},
+	b := open(t, site.Config{Firmware: vm.BIOS, Image: "vigie.vhdx", Medium: vm.Fixed, DiskBytes: []int64{2 << 30},
 		Cables:  []vm.NIC{{ID: "net1", MAC: "52:54:00:77:01:00", Tap: cable}},
 		Cameras: []rtspcam.Config{{ID: "gate", Video: video(content.H264, 1, 500_000)}}})
 	for _, args := range [][]string{
@@ -168,6 +169,40 @@ func TestTheConsoleLetsIn(t *testing.T) {
 	})
 	read(`Choice: $`)
 
+	// a factory reset in the browser, which leaves the recordings, and another one here, which does not
+	past := b.cameras["gate"]
+	first := b.footage(t, past, time.Now())
+	if err := b.Login(t.Context(), owner, password+" anew"); err != nil {
+		t.Fatal(err)
+	}
+	fingerprint := b.greeting.Fingerprint
+	for _, r := range []api.FactoryReset{{Confirm: "yes", Erase: []api.FactoryResetVolume{}}, {Confirm: "factory reset", Erase: []api.FactoryResetVolume{{Volume: "none", ConfirmSerial: "DATA0"}}}} {
+		if err := b.Call(t.Context(), http.MethodPost, "/factory-reset", r, nil); err == nil {
+			t.Fatalf("%+v was not refused", r)
+		}
+	}
+	b.browse(t, "reset.mjs", password+" anew", map[string]string{"serial": "DATA0"})
+	b.isReset(t, fingerprint)
+	b.pastCameras(t, "gate")
+	if line, err := b.timeline(t.Context(), past); err != nil || len(line.Segments) == 0 || line.Segments[len(line.Segments)-1].EndMs < first.UnixMilli() {
+		t.Errorf("the footage of before reaches %v, and should reach %v (%v)", line.Segments, first, err)
+	}
+	b.recording(t)
+
+	typed("\r")
+	read(`Choice: $`)
+	typed("5")
+	read(`serial, DATA0: $`)
+	typed("DATA0\r")
+	read(`all recordings on 1 volume`)
+	read(`goes back: $`)
+	typed("factory reset\r")
+	read(`The machine is reset, and restarts`)
+	b.isReset(t, b.greeting.Fingerprint)
+	b.pastCameras(t)
+
+	typed("\r")
+	read(`Choice: $`)
 	typed("4")
 	read(`goes back: $`)
 	typed("yes\r")
@@ -176,6 +211,46 @@ func TestTheConsoleLetsIn(t *testing.T) {
 	defer cancel()
 	if err := b.VM.Wait(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// isReset waits until the machine has started as one that nobody has set up, and sets it up.
+func (b *bench) isReset(t *testing.T, fingerprint string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	for _, line := range []string{`first set-up: enter code`, `\n`} {
+		if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.connect(ctx, t)
+	if b.greeting.Fingerprint == fingerprint {
+		t.Error("it has the certificate of before")
+	}
+	if err := b.Login(t.Context(), owner, password); err == nil {
+		t.Error("the administrator of before is let in")
+	}
+	clear(b.cameras)
+	b.setUp(t)
+	if list, err := b.Client.Cameras(t.Context()); err != nil || len(list) != len(b.cameras) {
+		t.Errorf("cameras %+v, %v", list, err)
+	}
+}
+
+// pastCameras checks the names of the cameras of which there is nothing but footage.
+func (b *bench) pastCameras(t *testing.T, names ...string) {
+	t.Helper()
+	var list []api.PastCamera
+	if err := b.Call(t.Context(), http.MethodGet, "/cameras/past", nil, &list); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range list {
+		got = append(got, c.Name)
+	}
+	if !slices.Equal(got, names) {
+		t.Errorf("former cameras %v, want %v", got, names)
 	}
 }
 

@@ -87,6 +87,11 @@ func (m *Machine) ResetPassword(ctx context.Context) (reset webapi.Reset, err er
 	return reset, err
 }
 
+// FactoryReset takes the machine back to how it came, and restarts it. An error is a Refusal.
+func (m *Machine) FactoryReset(ctx context.Context, r api.FactoryReset) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.FactoryReset(ctx, r) })
+}
+
 // Network returns how the interfaces are set. An error is a Refusal.
 func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
 	err = do(ctx, "system", func(ctx context.Context) (err error) {

@@ -10,7 +10,7 @@
 // authorisation: nothing here asks who it is.
 //
 // Who came by the network (Config.Remote) could lose his way with it: what he does to the network is on trial until he says,
-// still there, that it works. The password is not his to reset, and when he leaves, or says nothing for long, the menu ends.
+// still there, that it works. Neither the password nor the machine is his to reset, and when he leaves, or says nothing for long, the menu ends.
 //
 // One goroutine runs a Menu.
 package menu
@@ -54,6 +54,7 @@ type Machine interface {
 	State(ctx context.Context) machine.State
 	Power(ctx context.Context, action api.PowerRequestAction) error
 	ResetPassword(ctx context.Context) (webapi.Reset, error)
+	FactoryReset(ctx context.Context, r api.FactoryReset) error
 	Network(ctx context.Context) (api.Network, error)
 	PlanNetwork(ctx context.Context, n api.Network) (api.Plan, error)
 	SetNetwork(ctx context.Context, n api.Network) error
@@ -160,11 +161,12 @@ func (m *Menu) home(ctx context.Context) error {
 		{'2', "Reset the administrator's password", m.resetPassword},
 		{'3', "Restart the machine", m.restart},
 		{'4', "Power off", m.powerOff},
+		{'5', "Factory reset", m.factoryReset},
 		{'q', "QR code of the address", m.code},
 		{'x', "Leave", func(context.Context) error { return errBack }},
 	}
 	if m.Remote {
-		choices = slices.DeleteFunc(choices, func(c choice) bool { return c.key == '2' })
+		choices = slices.DeleteFunc(choices, func(c choice) bool { return c.key == '2' || c.key == '5' })
 	}
 	if m.Command != nil {
 		choices = slices.Insert(choices, len(choices)-1, choice{'c', "Commands: ping, logs and others", m.commands})

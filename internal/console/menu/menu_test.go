@@ -51,6 +51,14 @@ func (f *fake) ResetPassword(context.Context) (webapi.Reset, error) {
 	return webapi.Reset{Username: "owner", Code: "ABCD-EFGH", ExpiresMs: time.Now().UnixMilli() + 30*60_000}, f.act("reset")
 }
 
+func (f *fake) FactoryReset(_ context.Context, r api.FactoryReset) error {
+	what := r.Confirm
+	for _, v := range r.Erase {
+		what += " " + v.Volume + "=" + v.ConfirmSerial
+	}
+	return f.act(what)
+}
+
 func (f *fake) Network(context.Context) (api.Network, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,7 +154,7 @@ func TestAKeyGetsTheMenuAndItsChoicesLeadBack(t *testing.T) {
 	p.Read(`Choice: $`)
 
 	p.Type("7")
-	p.Read(`'7' is none of the choices: press 1, 2, 3, 4, Q or X\.`)
+	p.Read(`'7' is none of the choices: press 1, 2, 3, 4, 5, Q or X\.`)
 	p.Type("\x1b[B\x1b[B") // down twice
 	p.Read(`\r *\rChoice: 1  Network`)
 	p.Read(`\r *\rChoice: 2  Reset the administrator's password`)

@@ -101,6 +101,11 @@ func (c *Client) Power(ctx context.Context, action api.PowerRequestAction) error
 	return c.ask.Call(ctx, http.MethodPost, "/v1/power", api.PowerRequest{Action: action}, nil)
 }
 
+// FactoryReset takes the machine back to how it came, and restarts it.
+func (c *Client) FactoryReset(ctx context.Context, r api.FactoryReset) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/factory-reset", r, nil)
+}
+
 // RestartService restarts a service by name, in order or at once.
 func (c *Client) RestartService(ctx context.Context, service string, atOnce bool) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/restart", api.RestartRequest{AtOnce: atOnce}, nil)

@@ -160,5 +160,8 @@ func (b *Board) SetMedia(v []api.Medium) { set(b, &b.status.Media, list(v)) }
 // SetServices replaces the services; the list then belongs to the board.
 func (b *Board) SetServices(v []api.Service) { set(b, &b.status.Services, list(v)) }
 
+// SetForgotten replaces the names of what resets took away.
+func (b *Board) SetForgotten(v []string) { set(b, &b.status.Forgotten, v) }
+
 // SettleStorage says that every disk present at boot has been dealt with. It is never taken back.
 func (b *Board) SettleStorage() { set(b, &b.status.StorageSettled, true) }

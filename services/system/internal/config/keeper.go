@@ -1,7 +1,7 @@
 // Package config keeps the machine configuration (internal/sysconfig): one copy in a folder that lives as long as the
 // machine runs, and one on every data volume.
 //
-// At boot the copy with the highest generation on any volume is taken; a corrupt one is named in the log and passed
+// At boot the copy with the highest generation on any volume is taken (but see newer); a corrupt one is named in the log and passed
 // over. Once storage has settled, a configured machine is the authority: a volume that comes later gets its
 // configuration and does not give it one, so that a disk from another recorder cannot rename this one. A copy that
 // would be lost this way is kept beside as config.replaced.json. Every day the copies are read back from their disks; one
@@ -48,8 +48,12 @@ type Keeper struct {
 	now   func() time.Time
 	log   *slog.Logger
 
+	// Traces names what a volume has that a reset would take away; nil: nothing. To be set before Open.
+	Traces func(volume string) []string
+
 	changing sync.Mutex // serialises changes, adoptions and calls of apply; held for patience at most
 	trial    *trial     // nil: none; under changing
+	sealed   bool       // it was reset; under changing
 
 	mu      sync.Mutex // never held across I/O
 	doc     sysconfig.Document
@@ -113,20 +117,20 @@ func (k *Keeper) Attach(id, path string) {
 	k.mu.Lock()
 	k.volumes[id] = v
 	k.mu.Unlock()
-	if err == nil && k.adopt(id, theirs) {
+	if err == nil && k.adopt(id, path, theirs) {
 		return
 	}
 	ours := k.current()
 	if ours.Generation == 0 {
 		return
 	}
-	if err == nil && theirs.Generation == ours.Generation {
+	if err == nil && theirs.Generation == ours.Generation && theirs.Resets == ours.Resets {
 		if b, err := sysconfig.Encode(theirs); err == nil {
 			k.written(v, theirs, len(b), nil)
 		}
 		return
 	}
-	if err == nil && theirs.Generation > ours.Generation {
+	if err == nil && k.newer(theirs, ours, path) {
 		dir := filepath.Join(path, folder)
 		k.log.Warn("a volume from elsewhere brings a configuration; it is kept beside", "volume", id, "path", filepath.Join(dir, replaced))
 		if err := os.Rename(filepath.Join(dir, file), filepath.Join(dir, replaced)); err != nil {
@@ -139,16 +143,17 @@ func (k *Keeper) Attach(id, path string) {
 }
 
 // adopt takes a volume's document when it is newer and this machine is not an authority of its own.
-func (k *Keeper) adopt(id string, theirs sysconfig.Document) bool {
+func (k *Keeper) adopt(id, path string, theirs sysconfig.Document) bool {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	k.mu.Lock()
 	ours, settled := k.doc, k.settled
 	k.mu.Unlock()
-	if theirs.Generation <= ours.Generation || settled && ours.Generation > 0 {
+	if !k.newer(theirs, ours, path) || settled && ours.Generation > 0 || k.sealed {
 		return false
 	}
 	k.log.Info("configuration taken", "volume", id, "generation", theirs.Generation)
+	theirs.Forgotten = union(ours.Forgotten, theirs.Forgotten)
 	k.set(theirs)
 	if err := k.spread(); err != nil {
 		k.log.Error("configuration copy", "err", err)
@@ -167,6 +172,9 @@ func (k *Keeper) Change(edit func(*sysconfig.Config)) error {
 
 // change is Change for who holds changing.
 func (k *Keeper) change(edit func(*sysconfig.Config)) error {
+	if k.sealed {
+		return ErrSealed
+	}
 	before := k.current()
 	next := before
 	next.Config = next.Config.Clone()

@@ -24,6 +24,9 @@ type trial struct {
 func (k *Keeper) Try(edit func(*sysconfig.Config), limit time.Duration, ended func(kept bool)) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	if k.sealed {
+		return ErrSealed
+	}
 	next := k.current().Config.Clone()
 	edit(&next)
 	if err := next.Validate(); err != nil {

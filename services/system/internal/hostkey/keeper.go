@@ -55,6 +55,7 @@ type Keeper struct {
 	key     *Key       // nil: none
 	settled bool
 	volumes map[string]*volume // by id, in use
+	never   []string           // fingerprints of keys that were taken away
 }
 
 // volume is one place for copies.
@@ -103,6 +104,8 @@ func (k *Keeper) Attach(id, path string) {
 	v := &volume{path: path, writing: make(chan struct{}, 1)}
 	theirs, err := read(filepath.Join(path, folder, file))
 	switch {
+	case err == nil && k.isForgotten(theirs):
+		theirs = nil
 	case err == nil:
 		v.has = theirs.Fingerprint()
 	case !errors.Is(err, fs.ErrNotExist):

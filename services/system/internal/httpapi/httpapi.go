@@ -55,6 +55,7 @@ type Machine interface {
 	SSHMachine
 	DiagnosticMachine
 	UpdateMachine
+	ResetMachine
 }
 
 type server struct {
@@ -120,6 +121,7 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST " + systemapi.TracePath:         s.trace,
 		"POST " + systemapi.CapturePath:       s.capture,
 		"POST /v1/power":                      s.power,
+		"POST /v1/factory-reset":              s.factoryReset,
 		"POST /v1/services/{service}/restart": s.restart,
 		"POST /v1/services/{service}/stop":    s.stopService,
 		"POST /v1/services/{service}/start":   s.startService,

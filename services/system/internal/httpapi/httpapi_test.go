@@ -95,6 +95,9 @@ func (f *fakes) CopyUpdate(_ context.Context, o string, by Caller) error {
 func (f *fakes) TryUpdate(_ context.Context, r api.UpdateTry, by Caller) error {
 	return f.do(fmt.Sprintf("try %s at %d within %d by %s", r.Version, r.AtMs, r.WithinSeconds, by.User))
 }
+func (f *fakes) FactoryReset(_ context.Context, r api.FactoryReset, by Caller) error {
+	return f.do(fmt.Sprintf("reset %s %v by %s", r.Confirm, r.Erase, by.User))
+}
 func (f *fakes) CancelUpdate(context.Context) error { return f.do("cancel") }
 func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {
 	degrees := 41.5
@@ -359,6 +362,8 @@ var requests = []struct {
 	{"deleteSSHKey", "DELETE", "/v1/ssh/keys/bad", "", 409, "", "refused"},
 	{"postPower", "POST", "/v1/power", `{"action":"reboot"}`, 202, "power reboot", ""},
 	{"postPower", "POST", "/v1/power", `{"action":"sleep"}`, 400, "", "bad_action"},
+	{"factoryReset", "POST", "/v1/factory-reset", `{"confirm":"factory reset","erase":[{"volume":"v","confirmSerial":"S"}]}`, 202, "reset factory reset [{S v}] by owner", ""},
+	{"factoryReset", "POST", "/v1/factory-reset", `{"confirm":"bad","erase":[]}`, 409, "", "refused"},
 	{"restartService", "POST", "/v1/services/engine/restart", "", 202, "restart engine", ""},
 	{"restartService", "POST", "/v1/services/bad/restart", "", 409, "", "refused"},
 	{"restartService", "POST", "/v1/services/engine/restart", `{"atOnce":true}`, 202, "kill engine", ""},

@@ -70,6 +70,9 @@ func (u *Updater) named(version string) error {
 	return nil
 }
 
+// Planned says whether a version is to be tried at some time.
+func (u *Updater) Planned() bool { return u.known().Plan != nil }
+
 // Cancel takes back what is planned.
 func (u *Updater) Cancel() error {
 	if u.known().Plan == nil {

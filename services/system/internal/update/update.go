@@ -219,6 +219,14 @@ func (u *Updater) unjudged() error {
 	return nil
 }
 
+// Steady refuses while a version is on trial: a return would put the settings of before back.
+func (u *Updater) Steady() error {
+	if u.cfg.Slot == "" {
+		return nil
+	}
+	return u.unjudged()
+}
+
 // told is a person's word on a piece of work that went wrong.
 func told(err error, what string) error {
 	var problem *answer.Problem

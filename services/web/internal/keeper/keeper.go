@@ -196,15 +196,17 @@ func (k *Keeper) Run(ctx context.Context) (err error) {
 // open opens the database from what the volumes hold.
 func (k *Keeper) open() error {
 	var dirs []mirror.Dir
-	for _, v := range k.Machine().Volumes {
+	machine := k.Machine()
+	for _, v := range machine.Volumes {
 		dirs = append(dirs, dir(v))
 		k.dirs[v.ID] = dir(v)
 	}
 	db, found, err := mirror.Open(mirror.Config{
-		Path:    filepath.Join(k.Dir, name+".db"),
-		Name:    name,
-		Log:     k.Log,
-		Adopted: k.Look,
+		Path:      filepath.Join(k.Dir, name+".db"),
+		Name:      name,
+		Log:       k.Log,
+		Forgotten: machine.Forgotten,
+		Adopted:   k.Look,
 	}, dirs)
 	if err != nil {
 		return err

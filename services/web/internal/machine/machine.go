@@ -28,6 +28,7 @@ type State struct {
 	Settled   bool         // every disk present at boot has been looked at
 	Addresses []netip.Addr // where browsers on the network can reach the machine, sorted
 	Volumes   []Volume     // mounted, sorted by id
+	Forgotten []string     // databases that are not to be taken up
 }
 
 // Volume is a mounted data volume.
@@ -77,7 +78,7 @@ func localName() string {
 
 // read picks what matters out of the system service's answer.
 func read(s api.Status) *State {
-	state := &State{Hostname: s.Hostname, LocalName: s.LocalName, WebPort: s.WebPort, Settled: s.StorageSettled}
+	state := &State{Hostname: s.Hostname, LocalName: s.LocalName, WebPort: s.WebPort, Settled: s.StorageSettled, Forgotten: s.Forgotten}
 	for _, nic := range s.Interfaces {
 		for _, text := range nic.Addresses {
 			if a, ok := reachable(text); ok {

@@ -45,6 +45,7 @@ export type UpdateOutcome = Schemas['UpdateOutcome'];
 export type UpdateSlot = Schemas['UpdateSlot'];
 export type UpdateTry = Schemas['UpdateTry'];
 export type Installation = Schemas['Installation'];
+export type FactoryReset = Schemas['FactoryReset'];
 export type Export = Schemas['Export'];
 export type ExportRequest = Schemas['ExportRequest'];
 export type SigningKey = Schemas['SigningKey'];

@@ -1809,6 +1809,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/factory-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the machine back to how it came, and restart it. Settings, accounts, cameras and keys go, on every volume; recordings stay, but on the volumes that are named */
+        post: operations["factoryReset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/services/{service}/restart": {
         parameters: {
             query?: never;
@@ -3174,6 +3191,8 @@ export interface components {
             startedMs: number;
             /** @description Every disk present at boot has been looked at and its volume mounted or refused */
             storageSettled: boolean;
+            /** @description What factory resets took away, by its marks: a service takes up no database that is named */
+            forgotten?: string[];
             interfaces: components["schemas"]["Interface"][];
             dnsServers: string[];
             trial?: components["schemas"]["Trial"];
@@ -4449,6 +4468,18 @@ export interface components {
             confirmSerial: string;
             /** @description What the system does not need of the disk becomes a data volume */
             dataVolume: boolean;
+        };
+        FactoryReset: {
+            /** @description The words factory reset, typed as a sign that this is meant */
+            confirm: string;
+            /** @description The volumes whose recordings are deleted too */
+            erase: components["schemas"]["FactoryResetVolume"][];
+        };
+        FactoryResetVolume: {
+            /** @description Its id */
+            volume: string;
+            /** @description The serial of its disk, typed or sent back as a sign that this volume is meant */
+            confirmSerial: string;
         };
         Installation: {
             /** @enum {string} */
@@ -7546,6 +7577,29 @@ export interface operations {
         };
         responses: {
             /** @description On its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    factoryReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactoryReset"];
+            };
+        };
+        responses: {
+            /** @description It is reset and restarts */
             202: {
                 headers: {
                     [name: string]: unknown;
