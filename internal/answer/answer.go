@@ -59,8 +59,11 @@ func Fail(w http.ResponseWriter, err error) {
 }
 
 // Read decodes the body of r into v. Unknown fields, trailing data and bodies over MaxBody are refused.
-func Read(w http.ResponseWriter, r *http.Request, v any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+func Read(w http.ResponseWriter, r *http.Request, v any) error { return ReadWithin(w, r, v, MaxBody) }
+
+// ReadWithin is Read with another bound than MaxBody.
+func ReadWithin(w http.ResponseWriter, r *http.Request, v any, maxBytes int64) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBytes))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if err == nil {

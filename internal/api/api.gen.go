@@ -2695,6 +2695,45 @@ type ConfigurationCopy struct {
 	Volume    string `json:"volume"`
 }
 
+// ConfigurationExportRequest defines model for ConfigurationExportRequest.
+type ConfigurationExportRequest struct {
+	// Passphrase At least 12 characters. Without it nobody can read the file
+	Passphrase string `json:"passphrase"`
+}
+
+// ConfigurationImport defines model for ConfigurationImport.
+type ConfigurationImport struct {
+	// Applied Whether it was changed
+	Applied bool `json:"applied"`
+
+	// Changes Sentences; empty: all is as in the file
+	Changes []string `json:"changes"`
+	Confirm string   `json:"confirm"`
+
+	// LeftOut Sentences: what of the file does not fit this machine, and stays as it is
+	LeftOut []string `json:"leftOut"`
+
+	// Machine Host name of the machine that made the file
+	Machine string `json:"machine"`
+
+	// MadeMs When
+	MadeMs int64 `json:"madeMs"`
+	Plan   Plan  `json:"plan"`
+
+	// Software Its version of Vigie
+	Software string `json:"software"`
+}
+
+// ConfigurationImportRequest defines model for ConfigurationImportRequest.
+type ConfigurationImportRequest struct {
+	// Confirm That of the answer which was looked at; absent: nothing is changed
+	Confirm string `json:"confirm,omitempty,omitzero"`
+
+	// File The file as base64
+	File       []byte `json:"file"`
+	Passphrase string `json:"passphrase"`
+}
+
 // Coverage How much of what was to be recorded was: each day's `recordedMs` and the causes' `ms` sum up to `scheduledMs` exactly
 type Coverage struct {
 	Camera string        `json:"camera"`
@@ -5352,6 +5391,12 @@ type AddTriggerJSONRequestBody = TriggerRequest
 
 // PutClockJSONRequestBody defines body for PutClock for application/json ContentType.
 type PutClockJSONRequestBody = ClockRequest
+
+// ExportConfigurationJSONRequestBody defines body for ExportConfiguration for application/json ContentType.
+type ExportConfigurationJSONRequestBody = ConfigurationExportRequest
+
+// ImportConfigurationJSONRequestBody defines body for ImportConfiguration for application/json ContentType.
+type ImportConfigurationJSONRequestBody = ConfigurationImportRequest
 
 // AddDeletionJSONRequestBody defines body for AddDeletion for application/json ContentType.
 type AddDeletionJSONRequestBody = DeletionConfirmation

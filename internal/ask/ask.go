@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 
@@ -21,8 +22,8 @@ const maxAnswer = 32 << 20
 
 // Client calls one service.
 type Client struct {
-	service string // its name, for errors
-	user    string // in whose name it asks; "": its own process'
+	service string      // its name, for errors
+	header  http.Header // in whose name it asks; nil: its own process'
 	http    *http.Client
 }
 
@@ -51,7 +52,12 @@ func (e *Error) Error() string { return e.Detail.Message }
 
 // As returns a client that asks in the name of a user of the web admin, as web itself does.
 func (c *Client) As(user string) *Client {
-	return &Client{service: c.service, user: user, http: c.http}
+	return c.With(http.Header{"Vigie-User": {user}})
+}
+
+// With returns a client that sends these headers along: web's, which say who asks, and how he reached the machine.
+func (c *Client) With(header http.Header) *Client {
+	return &Client{service: c.service, header: header, http: c.http}
 }
 
 // Call sends in as JSON, when not nil, and decodes the answer into out, when not nil. A refusal is an *Error.
@@ -88,9 +94,7 @@ func (c *Client) Stream(ctx context.Context, method, path string, in any) (*http
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.user != "" {
-		req.Header.Set("Vigie-User", c.user)
-	}
+	maps.Copy(req.Header, c.header)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.service, err)

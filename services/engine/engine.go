@@ -131,10 +131,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	})
 	group.Go(func() error {
 		for {
-			if err := work(ctx, o, m, system, well, log, stdout); !errors.Is(err, errAdopted) {
+			switch err := work(ctx, o, m, system, well, log, stdout); {
+			case errors.Is(err, errAdopted):
+				log.Info("a volume brought cameras and recordings; starting again with them")
+			case errors.Is(err, errImported):
+				log.Info("a configuration was brought; starting again with it")
+			default:
 				return err
 			}
-			log.Info("a volume brought cameras and recordings; starting again with them")
 		}
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -157,9 +161,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	volumes := m.volumes()
 	ctx, again := context.WithCancelCause(ctx)
 	defer func() {
-		if cause := context.Cause(ctx); errors.Is(cause, errAdopted) {
-			err = errors.Join(err, cause)
-		}
+		err = errors.Join(err, startsAgain(ctx))
 		again(nil)
 	}()
 	bad := newDamages()
@@ -268,6 +270,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		Relay: relaying, RelayBook: checkedRelay{book, system.AnnounceRelay},
 		Exports: exports, Repair: repairer,
 	})
+	moving := &transfer{db: db, book: book, knows: arch.Knows, restart: func() { again(errImported) }}
 	say(stdout, cameras, arch)
 
 	var following errgroup.Group
@@ -292,7 +295,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		}
 		return nil
 	})
-	return serve(ctx, o.socket, handler, viewers)
+	return serve(ctx, o.socket, moving.handler(handler), viewers)
 }
 
 // verifyIndex looks through the index while everything else runs: what it says must be its rows.

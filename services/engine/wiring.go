@@ -11,6 +11,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/mirror"
+	"vigie/internal/peer"
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/export"
@@ -256,7 +257,7 @@ func serve(ctx context.Context, socket string, handler http.Handler, viewers *li
 	if err := os.Chmod(socket, 0o660); err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	srv := &http.Server{Handler: handler, ConnContext: peer.Remember, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

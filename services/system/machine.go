@@ -30,6 +30,7 @@ type machine struct {
 	*diagnosing
 	*updating
 	*resetting
+	*transferring
 	observe bool
 	mode    api.StatusBootMode
 	slot    string // that was started; "": none

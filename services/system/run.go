@@ -173,8 +173,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	resetMachine := &resetting{Resetter: resetter, board: b, update: around.Updater, power: link, restart: make(chan struct{}, 1), observe: o.observe, console: say, log: log}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
 		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,
-		resetting: resetMachine,
-		observe:   o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
+		resetting: resetMachine, transferring: &transferring{networking: admin, guard: guard},
+		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
 		mode: b.Status().BootMode, slot: given.Slot}
 
 	g, ctx := errgroup.WithContext(ctx)

@@ -93,6 +93,7 @@ type systemService struct {
 	state   api.Status
 	changed chan struct{}
 	ntp     []string
+	other   http.Handler // what else is asked; nil: not found
 }
 
 func newSystemService(state api.Status) *systemService {
@@ -140,6 +141,10 @@ func (s *systemService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		w.WriteHeader(http.StatusNoContent)
 	default:
+		if s.other != nil {
+			s.other.ServeHTTP(w, r)
+			return
+		}
 		http.NotFound(w, r)
 	}
 }
@@ -181,6 +186,7 @@ type appliance struct {
 type setting struct {
 	machine api.Status
 	engine  http.Handler // nil: not running
+	other   http.Handler // what else the system service is asked
 	state   string       // "": new, as after a boot
 }
 
@@ -191,6 +197,7 @@ func start(t *testing.T, s setting) *appliance {
 	}
 	dir := t.TempDir()
 	a := &appliance{t: t, system: newSystemService(s.machine), state: s.state, stdout: newOutput(), stderr: newOutput()}
+	a.system.other = s.other
 	unixService(t, filepath.Join(dir, "system.sock"), a.system)
 	if s.engine != nil {
 		unixService(t, filepath.Join(dir, "engine.sock"), s.engine)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -73,7 +74,8 @@ func (c *contract) do(b *browser, method, path, body string, status int) {
 
 func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c := newContract(t)
-	a := start(t, setting{machine: api.Status{Hostname: "vigie-test"}})
+	parts := &parts{}
+	a := start(t, setting{machine: api.Status{Hostname: "vigie-test"}, engine: parts, other: parts})
 	b := a.browserFor("probe.vigie.invalid")
 	c.do(b, "GET", "/setup", "", 200)
 	c.do(b, "POST", "/login", login("admin", goodPassword), 503)
@@ -108,6 +110,11 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "PUT", "/layouts/none", layout, 404)
 	c.do(b, "DELETE", "/layouts/"+id, "", 204)
 	c.do(b, "DELETE", "/layouts/"+id, "", 404)
+	c.do(b, "POST", "/configuration/export", `{"passphrase":"short"}`, 400)
+	c.do(b, "POST", "/configuration/export", `{"passphrase":"four unrelated words"}`, 200)
+	file := base64.StdEncoding.EncodeToString(b.send(b.request("POST", "/api/v1/configuration/export", `{"passphrase":"four unrelated words"}`)).body)
+	c.do(b, "POST", "/configuration/import", fmt.Sprintf(`{"file":%q,"passphrase":"four unrelated birds"}`, file), 400)
+	c.do(b, "POST", "/configuration/import", fmt.Sprintf(`{"file":%q,"passphrase":"four unrelated words"}`, file), 200)
 	c.do(b, "POST", "/logout", "", 204)
 	c.do(b, "POST", "/logout", "", 401)
 	c.do(b, "GET", "/layouts", "", 401)
@@ -125,6 +132,7 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "POST", "/setup/reset", fmt.Sprintf(`{"code":%q,"password":%q}`, reset.Code, goodPassword), 200)
 	c.do(b, "GET", "/session", "", 200)
 	// Operations of others, whose errors the web service makes.
+	parts.down.Store(true)
 	c.do(b, "GET", "/cameras", "", 503)
 	b.cookie = nil
 	c.do(b, "GET", "/cameras", "", 401)

@@ -109,6 +109,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	systemClient := systemapi.New(o.system)
 	defer systemClient.Close()
+	engineClient := engineapi.New(o.engine)
+	defer engineClient.Close()
 	follower := machine.New(systemClient)
 	people := sessions.New(sessions.Default(), filepath.Join(o.state, "sessions.json"), log)
 	engine := gateway.New("engine", o.engine, log)
@@ -132,12 +134,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		System:   system,
 		NTP:      timeServer,
 		SSH:      remote,
-		Hostname: func() string { return follower.State().Hostname },
-		Code:     code,
-		Copies:   func() []mirror.Copy { return keep.Copies() },
-		SetUp:    func() { keep.Look() },
-		Stopping: running,
-		Log:      log,
+
+		EngineAPI: engineClient,
+		SystemAPI: systemClient,
+		Hostname:  func() string { return follower.State().Hostname },
+		Code:      code,
+		Copies:    func() []mirror.Copy { return keep.Copies() },
+		SetUp:     func() { keep.Look() },
+		Stopping:  running,
+		Log:       log,
 	})
 	if err != nil {
 		return err
@@ -149,8 +154,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer open.close()
 	screen := console.New(stdout)
-	front := &inPerson{srv: srv, engine: engineapi.New(o.engine)}
-	defer front.engine.Close()
+	front := &inPerson{srv: srv, engine: engineClient}
 	var store atomic.Pointer[accounts.Store]
 	keep, err = keeper.New(keeper.Config{
 		Dir:     o.state,
@@ -218,6 +222,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer finished()
 	group.Go(func() error { return keep.Run(served) })
 	group.Go(func() error { return people.Run(served) })
+	group.Go(func() error { return srv.FinishImports(running) })
 	group.Go(func() error {
 		return health.Serve(running, func() (uint64, error) { return srv.Served(), probe(running, open.listeners()) })
 	})

@@ -39,7 +39,8 @@ print(who[0], [socket.inet_ntoa(answer[i + 10:i + 14]) for i in range(len(answer
 `
 
 // TestTheConsoleLetsIn does what an installer does at the screen and at the serial line, and reaches the machine on a
-// cable at whose other end nobody gives addresses. It resets the machine in the browser, and there.
+// cable at whose other end nobody gives addresses. It takes the configuration away in the browser, resets the machine, and brings the
+// configuration back; and resets it at the console.
 func TestTheConsoleLetsIn(t *testing.T) {
 	const cable, here = "cable", "169.254.200.1"
 	b := open(t, site.Config{Firmware: vm.BIOS, Image: "vigie.vhdx", Medium: vm.Fixed, DiskBytes: []int64{2 << 30},
@@ -181,6 +182,8 @@ func TestTheConsoleLetsIn(t *testing.T) {
 			t.Fatalf("%+v was not refused", r)
 		}
 	}
+	configuration := map[string]string{"file": filepath.Join(t.TempDir(), "gate.vigie"), "passphrase": "four unrelated words", "camera": "gate"}
+	b.browse(t, "export.mjs", password+" anew", configuration)
 	b.browse(t, "reset.mjs", password+" anew", map[string]string{"serial": "DATA0"})
 	b.isReset(t, fingerprint)
 	b.pastCameras(t, "gate")
@@ -188,6 +191,14 @@ func TestTheConsoleLetsIn(t *testing.T) {
 		t.Errorf("the footage of before reaches %v, and should reach %v (%v)", line.Segments, first, err)
 	}
 	b.recording(t)
+	b.browse(t, "import.mjs", password, configuration)
+	b.cameras["gate"] = past
+	b.recording(t)
+	b.pastCameras(t, "gate") // the one that was there between the two
+	b.footage(t, past, time.Now())
+	if out, err := exec.CommandContext(t.Context(), "ip", "netns", "exec", b.Lab.Name(), "curl", "-sk", "--max-time", "20", "https://"+given+"/api/v1/setup").Output(); err != nil || !strings.Contains(string(out), `"needed":false`) {
+		t.Errorf("the web admin at the address of the file: %v %s", err, out)
+	}
 
 	typed("\r")
 	read(`Choice: $`)

@@ -56,6 +56,7 @@ type Machine interface {
 	DiagnosticMachine
 	UpdateMachine
 	ResetMachine
+	TransferMachine
 }
 
 type server struct {
@@ -122,6 +123,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"POST " + systemapi.CapturePath:       s.capture,
 		"POST /v1/power":                      s.power,
 		"POST /v1/factory-reset":              s.factoryReset,
+		"GET " + systemapi.SettingsPath:       s.settings,
+		"PUT " + systemapi.SettingsPath:       s.putSettings,
 		"POST /v1/services/{service}/restart": s.restart,
 		"POST /v1/services/{service}/stop":    s.stopService,
 		"POST /v1/services/{service}/start":   s.startService,

@@ -19,7 +19,9 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/board"
+	"vigie/services/system/systemapi"
 )
 
 // fakes answers as the parts do; "bad" anywhere is refused.
@@ -97,6 +99,12 @@ func (f *fakes) TryUpdate(_ context.Context, r api.UpdateTry, by Caller) error {
 }
 func (f *fakes) FactoryReset(_ context.Context, r api.FactoryReset, by Caller) error {
 	return f.do(fmt.Sprintf("reset %s %v by %s", r.Confirm, r.Erase, by.User))
+}
+func (f *fakes) Settings(context.Context) sysconfig.Config {
+	return sysconfig.Config{TimeZone: "Europe/Paris"}
+}
+func (f *fakes) PutSettings(_ context.Context, r systemapi.Transfer, by Caller) (systemapi.Transferred, error) {
+	return systemapi.Transferred{}, f.do(fmt.Sprintf("transfer %s %v by %s", r.Config.TimeZone, r.DryRun, by.User))
 }
 func (f *fakes) CancelUpdate(context.Context) error { return f.do("cancel") }
 func (f *fakes) DiskHealth(d string) (api.DiskReport, error) {

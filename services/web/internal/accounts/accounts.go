@@ -155,6 +155,38 @@ func (s *Store) Delete(username string, with func(Tx) error) error {
 	})
 }
 
+// Replace puts a list of users in the place of all others but one, who stays as he is: who administers the appliance at the moment. What with
+// does is in the same transaction. It returns ErrUnknown where the one is not there, and ErrLast where he is no administrator.
+func (s *Store) Replace(stays string, list []User, with func(Tx) error) error {
+	return s.db.Update(func(tx Tx) error {
+		own, err := get(tx, stays)
+		switch {
+		case err != nil:
+			return err
+		case own.Profile != rights.Administrator:
+			return ErrLast
+		}
+		var gone []User
+		for u, err := range every(tx) {
+			if err != nil {
+				return err
+			}
+			gone = append(gone, u)
+		}
+		for _, u := range gone {
+			if !strings.EqualFold(u.Username, stays) {
+				err = errors.Join(err, tx.Delete(users, []byte(strings.ToLower(u.Username))))
+			}
+		}
+		for _, u := range list {
+			if !strings.EqualFold(u.Username, stays) {
+				err = errors.Join(err, put(tx, u))
+			}
+		}
+		return errors.Join(err, with(tx))
+	})
+}
+
 // spared says whether the appliance can do without a user as he is: ErrLast if not.
 func spared(tx Tx, u User) error {
 	if u.Profile != rights.Administrator {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -131,6 +132,13 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	}
 	header.Set("User-Agent", "vigie-web")
 	who, _ := pr.In.Context().Value(whoKey{}).(rights.Who)
+	maps.Copy(header, Headers(pr.In.Context(), who))
+	pr.Out.Header = header
+}
+
+// Headers tell a service behind who asks, and how he reached the machine; ctx is that of the request.
+func Headers(ctx context.Context, who rights.Who) http.Header {
+	header := http.Header{}
 	var may []string
 	for _, right := range who.Profile.Rights() {
 		may = append(may, string(right))
@@ -140,14 +148,14 @@ func (g *Gateway) rewrite(pr *httputil.ProxyRequest) {
 	if who.Cameras.Limited {
 		header.Set(CamerasHeader, strings.Join(who.Cameras.Only, ","))
 	}
-	if local, ok := pr.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+	if local, ok := ctx.Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		header.Set(ReachedPortHeader, strconv.Itoa(local.Port))
 		header.Set(ReachedHeader, local.AddrPort().Addr().Unmap().String())
 	}
-	if since, ok := pr.In.Context().Value(connectedKey{}).(time.Time); ok {
+	if since, ok := ctx.Value(connectedKey{}).(time.Time); ok {
 		header.Set(ConnectedHeader, strconv.FormatInt(max(time.Since(since).Milliseconds(), 1), 10))
 	}
-	pr.Out.Header = header
+	return header
 }
 
 func modify(resp *http.Response) error {

@@ -37,6 +37,8 @@ var (
 const (
 	bucket  = "layouts"
 	version = 1
+
+	idLength = 12
 )
 
 // Layout is one arrangement.
@@ -88,7 +90,7 @@ func (s *Store) List(username string) (list []Layout, err error) {
 
 // Add keeps a layout under an id of its own. It must have passed Check.
 func (s *Store) Add(username string, l Layout) (Layout, error) {
-	l.ID = strings.ToLower(rand.Text()[:12])
+	l.ID = strings.ToLower(rand.Text()[:idLength])
 	err := s.db.Update(func(tx accounts.Tx) error {
 		list, err := read(tx, username)
 		switch {
@@ -134,6 +136,27 @@ func Forget(tx accounts.Tx, username string) error {
 		err = errors.Join(err, tx.Delete(bucket, key(username, l.ID)))
 	}
 	return err
+}
+
+// Of returns a user's layouts with their ids, within a transaction.
+func Of(tx accounts.Tx, username string) ([]Layout, error) { return read(tx, username) }
+
+// Replace puts layouts, which have ids and passed Check, in the place of all that a user has.
+func Replace(tx accounts.Tx, username string, list []Layout) error {
+	if err := Forget(tx, username); err != nil {
+		return err
+	}
+	for i, l := range list {
+		if err := write(tx, username, l, list[:i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ValidID says whether an id is one that Add makes.
+func ValidID(id string) bool {
+	return len(id) == idLength && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 func read(tx accounts.Tx, username string) (list []Layout, err error) {

@@ -49,6 +49,12 @@ func (r record) String() string {
 		r.params.MemoryKiB, r.params.Passes, r.params.Threads, b64.EncodeToString(r.salt), b64.EncodeToString(r.sum))
 }
 
+// Valid says whether s is a hash that this package made.
+func Valid(s string) bool {
+	_, err := parse(s)
+	return err == nil
+}
+
 // parse reads a PHC string. It accepts only what String writes: the parameters in that order, no leading zeros, strict
 // base64, values within the limits above.
 func parse(s string) (record, error) {

@@ -16,12 +16,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/lockout"
 	"vigie/internal/mirror"
+	"vigie/services/engine/engineapi"
+	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/guard"
 	"vigie/services/web/internal/password"
@@ -56,12 +59,15 @@ type Config struct {
 	System   Upstream
 	NTP      Upstream
 	SSH      Upstream
-	Hostname func() string
-	Code     setupcode.Code
-	Copies   func() []mirror.Copy // of the accounts
-	SetUp    func()               // called when the administrator has been set, or the password reset
-	Stopping context.Context      // ends when the service stops: what only reads ends with it, changes are finished
-	Log      *slog.Logger
+	// EngineAPI and SystemAPI are the same services, asked in web's own name: for a configuration as a whole.
+	EngineAPI *engineapi.Client
+	SystemAPI *systemapi.Client
+	Hostname  func() string
+	Code      setupcode.Code
+	Copies    func() []mirror.Copy // of the accounts
+	SetUp     func()               // called when the administrator has been set, or the password reset
+	Stopping  context.Context      // ends when the service stops: what only reads ends with it, changes are finished
+	Log       *slog.Logger
 }
 
 // Server is the handler's state.
@@ -72,7 +78,10 @@ type Server struct {
 	known    *known
 	resets   resets
 	own      map[string]operation // by operationId
-	served   atomic.Uint64
+	transfer sync.Mutex           // held while a configuration is exported or imported: one at a time
+	// unfinished holds one while there may be an import that is not at its end.
+	unfinished chan struct{}
+	served     atomic.Uint64
 }
 
 // operation is one that the web service answers itself. s is nil only where the operation is public.
@@ -81,7 +90,7 @@ type operation func(w http.ResponseWriter, r *http.Request, s *sessions.Session)
 // New makes a Server. It fails when the specification has a "web" operation that nobody here answers, or one that
 // ought not to be there.
 func New(c Config) (*Server, error) {
-	s := &Server{Config: c, guesses: lockout.New(4096), known: newKnown(1024)}
+	s := &Server{Config: c, guesses: lockout.New(4096), known: newKnown(1024), unfinished: make(chan struct{}, 1)}
 	s.own = map[string]operation{
 		"getSetup":          s.getSetup,
 		"postSetup":         s.postSetup,
@@ -99,6 +108,9 @@ func New(c Config) (*Server, error) {
 		"addLayout":         s.addLayout,
 		"putLayout":         s.putLayout,
 		"deleteLayout":      s.deleteLayout,
+
+		"exportConfiguration": s.exportConfiguration,
+		"importConfiguration": s.importConfiguration,
 	}
 	answered := 0
 	for _, r := range c.Routes.All() {
@@ -117,7 +129,10 @@ func New(c Config) (*Server, error) {
 }
 
 // Open makes the accounts known: from here on people can set up and log in.
-func (s *Server) Open(a *accounts.Store) { s.accounts.Store(a) }
+func (s *Server) Open(a *accounts.Store) {
+	s.accounts.Store(a)
+	s.wakeImport()
+}
 
 // Served counts requests that have been answered.
 func (s *Server) Served() uint64 { return s.served.Load() }

@@ -17,6 +17,8 @@ import type {
   CameraUsage,
   ClockHistory,
   ConfigurationCopy,
+  ConfigurationImport,
+  ConfigurationImportRequest,
   Coverage,
   Deletion,
   DeletionConfirmation,
@@ -298,6 +300,12 @@ export const api = {
   tryUpdate: (body: UpdateTry) => nothing('POST', '/update/try', { body }),
   cancelUpdate: () => nothing('DELETE', '/update/try'),
   ejectMedium: (medium: string) => nothing('POST', `/media/${id(medium)}/eject`),
+  exportConfiguration: async (passphrase: string) => {
+    const response = await send('POST', '/configuration/export', { body: { passphrase } });
+    const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'configuration.vigie';
+    return { name, file: await response.blob() };
+  },
+  importConfiguration: (body: ConfigurationImportRequest) => json<ConfigurationImport>('POST', '/configuration/import', { body }),
   factoryReset: (body: FactoryReset) => nothing('POST', '/factory-reset', { body }),
   power: (action: PowerAction) => nothing('POST', '/power', { body: { action } }),
   hosts: (signal?: AbortSignal) => json<HostWatch>('GET', '/hosts', { signal }),

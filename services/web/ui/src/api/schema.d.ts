@@ -161,6 +161,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/configuration/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The recorder's configuration as one file, encrypted with a passphrase - cameras, calendars, users, network and all other settings; no recordings, and no keys or certificates of the machine */
+        post: operations["exportConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a configuration file would change here, or, with the confirm of such an answer, change it - all of it or nothing. The machine's name and network go on trial then, as with `PUT /network` */
+        post: operations["importConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/layouts": {
         parameters: {
             query?: never;
@@ -4469,6 +4503,39 @@ export interface components {
             /** @description What the system does not need of the disk becomes a data volume */
             dataVolume: boolean;
         };
+        ConfigurationExportRequest: {
+            /** @description At least 12 characters. Without it nobody can read the file */
+            passphrase: string;
+        };
+        ConfigurationImportRequest: {
+            /**
+             * Format: byte
+             * @description The file as base64
+             */
+            file: string;
+            passphrase: string;
+            /** @description That of the answer which was looked at; absent: nothing is changed */
+            confirm?: string;
+        };
+        ConfigurationImport: {
+            /** @description Host name of the machine that made the file */
+            machine: string;
+            /** @description Its version of Vigie */
+            software: string;
+            /**
+             * Format: int64
+             * @description When
+             */
+            madeMs: number;
+            /** @description Sentences; empty: all is as in the file */
+            changes: string[];
+            /** @description Sentences: what of the file does not fit this machine, and stays as it is */
+            leftOut: string[];
+            plan: components["schemas"]["Plan"];
+            confirm: string;
+            /** @description Whether it was changed */
+            applied: boolean;
+        };
         FactoryReset: {
             /** @description The words factory reset, typed as a sign that this is meant */
             confirm: string;
@@ -4970,6 +5037,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IndexCopy"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    exportConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigurationExportRequest"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    importConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigurationImportRequest"];
+            };
+        };
+        responses: {
+            /** @description What the file changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationImport"];
                 };
             };
             default: components["responses"]["Error"];
