@@ -145,7 +145,7 @@ func (b *bench) byTechnician(t *testing.T, at netip.Addr) {
 // TestMachineKeepsTwoNetworksApart: the image, under its own kernel, with a NIC in each; what package firewall's tests try in
 // every way, here in few.
 func TestMachineKeepsTwoNetworksApart(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{1 << 30}, Island: true, Cameras: []rtspcam.Config{}})
+	b := open(t, site.Config{Firmware: vm.BIOS, Image: "vigie.vmdk", Medium: vm.Fixed, DiskBytes: []int64{1 << 30}, Island: true, Cameras: []rtspcam.Config{}})
 	b.boot(t)
 	b.setUp(t)
 	here, there := lab.MachineAt(0), netip.AddrFrom4([4]byte{10, 78, 0, 100})

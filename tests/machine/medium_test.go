@@ -22,7 +22,7 @@ import (
 // TestRecordingsGoToAUSBStick: one from a shop, which is pulled while it is written to, plugged in again, and ejected; what
 // is on it then is whole.
 func TestRecordingsGoToAUSBStick(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{2 << 30}, Cameras: []rtspcam.Config{
+	b := open(t, site.Config{Firmware: vm.BIOS, Image: "vigie.vdi", Medium: vm.Fixed, DiskBytes: []int64{2 << 30}, Cameras: []rtspcam.Config{
 		{ID: "gate", Video: video(content.H264, 1, 2_000_000)},
 	}})
 	b.boot(t)
