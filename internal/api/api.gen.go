@@ -5347,6 +5347,12 @@ type ListProtectionsParams struct {
 	Camera string `form:"camera,omitempty" json:"camera,omitempty,omitzero"`
 }
 
+// GetSetupParams defines parameters for GetSetup.
+type GetSetupParams struct {
+	// Anew The connection is closed with the answer: for who wants to know whether a new one gets through, and still does next time
+	Anew bool `form:"anew,omitempty" json:"anew,omitempty,omitzero"`
+}
+
 // GetStatusParams defines parameters for GetStatus.
 type GetStatusParams struct {
 	// After Wait (30 s at most) until the revision differs from this one

@@ -129,7 +129,8 @@ func (n *networking) ConfirmNetwork(ctx context.Context, by httpapi.Caller) erro
 				slices.ContainsFunc(i.Addresses, func(s string) bool { p, err := netip.ParsePrefix(s); return err == nil && p.Addr() == by.Reached })
 		}
 		if by.Reached.IsValid() && !by.Reached.IsLoopback() && !slices.ContainsFunc(n.board.Status().Interfaces, has) {
-			return answer.Refuse(http.StatusConflict, "old_address", "This was asked by an address that goes away. Open the web admin by its new address and confirm there.")
+			// No conflict, upon which web closes the connection: who asks may go back by it.
+			return answer.Refuse(http.StatusPreconditionFailed, "old_address", "This was asked by an address that goes away. Open the web admin by its new address and confirm there.")
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -103,7 +104,7 @@ func TestAChangeIsPlannedTriedAndRolledBack(t *testing.T) {
 		// The new address is not there in this test: a confirmation by the old one counts only while it is the machine's.
 		var p *answer.Problem
 		elsewhere := httpapi.Caller{User: "owner", Reached: netip.MustParseAddr("192.168.1.77")}
-		if err := n.ConfirmNetwork(t.Context(), elsewhere); !errors.As(err, &p) || p.Detail.Code != "old_address" {
+		if err := n.ConfirmNetwork(t.Context(), elsewhere); !errors.As(err, &p) || p.Detail.Code != "old_address" || p.Status != http.StatusPreconditionFailed {
 			t.Errorf("got %v", err)
 		}
 		time.Sleep(40 * time.Second)

@@ -47,6 +47,9 @@ await step('a firewall that locks out is told, tried, and gone back from', async
   await shots('firewall-trial');
   const anew = await page.request.get(given.moved, { timeout: 1500 }).then(() => true, () => false);
   must(!anew, 'a new connection gets in');
+  await at('trial-keep').click();
+  await until('a warning that it would be lost', async () => (await at('trial').innerText()).includes('No new connection'));
+  await shots('firewall-trial-lost');
   await at('trial-back').click(); // over the connection that stands
   await until('the firewall from before', async () => (await open('web')) === 'office');
 });

@@ -11,7 +11,10 @@ import (
 	"vigie/services/web/internal/sessions"
 )
 
-func (s *Server) getSetup(w http.ResponseWriter, _ *http.Request, _ *sessions.Session) error {
+func (s *Server) getSetup(w http.ResponseWriter, r *http.Request, _ *sessions.Session) error {
+	if r.URL.Query().Get("anew") == "true" {
+		w.Header().Set("Connection", "close")
+	}
 	state := api.Setup{Hostname: s.Hostname()}
 	if store := s.accounts.Load(); store == nil {
 		state.Waiting = true

@@ -150,6 +150,19 @@ async function nothing(method: string, path: string, options?: Options): Promise
 }
 
 /**
+/**
+ * Whether a new connection gets through. What is fetched without credentials goes by connections of its own, and this one is
+ * closed with its answer; those that stand are left alone.
+ */
+export async function reachedAnew(): Promise<boolean> {
+  try {
+    const answer = await fetch(`${base}/setup?anew=true`, { credentials: 'omit', cache: 'no-store', signal: AbortSignal.timeout(6000) });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
  * Confirms a change of how the appliance is reached. It refuses that over a connection from before the change, and closes it:
  * asked again, the browser makes a new one.
  */

@@ -4769,7 +4769,10 @@ export type $defs = Record<string, never>;
 export interface operations {
     getSetup: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The connection is closed with the answer: for who wants to know whether a new one gets through, and still does next time */
+                anew?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
