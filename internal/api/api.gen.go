@@ -966,6 +966,75 @@ func (e LiveOfferType) Valid() bool {
 	}
 }
 
+// Defines values for LoginMethod.
+const (
+	LoginMethodCode     LoginMethod = "code"
+	LoginMethodKey      LoginMethod = "key"
+	LoginMethodPassword LoginMethod = "password"
+	LoginMethodPerson   LoginMethod = "person"
+)
+
+// Valid indicates whether the value is a known member of the LoginMethod enum.
+func (e LoginMethod) Valid() bool {
+	switch e {
+	case LoginMethodCode:
+		return true
+	case LoginMethodKey:
+		return true
+	case LoginMethodPassword:
+		return true
+	case LoginMethodPerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LoginResult.
+const (
+	LoginResultLimited LoginResult = "limited"
+	LoginResultOk      LoginResult = "ok"
+	LoginResultRefused LoginResult = "refused"
+	LoginResultReset   LoginResult = "reset"
+)
+
+// Valid indicates whether the value is a known member of the LoginResult enum.
+func (e LoginResult) Valid() bool {
+	switch e {
+	case LoginResultLimited:
+		return true
+	case LoginResultOk:
+		return true
+	case LoginResultRefused:
+		return true
+	case LoginResultReset:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LoginWay.
+const (
+	LoginWayConsole LoginWay = "console"
+	LoginWaySSH     LoginWay = "ssh"
+	LoginWayWeb     LoginWay = "web"
+)
+
+// Valid indicates whether the value is a known member of the LoginWay enum.
+func (e LoginWay) Valid() bool {
+	switch e {
+	case LoginWayConsole:
+		return true
+	case LoginWaySSH:
+		return true
+	case LoginWayWeb:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MediumStatus.
 const (
 	MediumStatusEjected  MediumStatus = "ejected"
@@ -3675,6 +3744,39 @@ type LiveOffer struct {
 
 // LiveOfferType defines model for LiveOffer.Type.
 type LiveOfferType string
+
+// Login defines model for Login.
+type Login struct {
+	// Address Where from
+	Address string `json:"address,omitempty,omitzero"`
+	AtMs    int64  `json:"atMs"`
+	Count   int    `json:"count"`
+
+	// Key Fingerprint of the key
+	Key string `json:"key,omitempty,omitzero"`
+
+	// LastMs When it was the last time, where it was several
+	LastMs int64 `json:"lastMs"`
+
+	// Method code: the one-time code that the console shows; person: by standing there
+	Method LoginMethod `json:"method"`
+
+	// Result limited: after too many failures, not looked at. reset: a reset of the administrator's password was asked for on the console
+	Result LoginResult `json:"result"`
+
+	// User Absent where it is no user's: it may be a mistyped password
+	User string   `json:"user,omitempty,omitzero"`
+	Way  LoginWay `json:"way"`
+}
+
+// LoginMethod code: the one-time code that the console shows; person: by standing there
+type LoginMethod string
+
+// LoginResult limited: after too many failures, not looked at. reset: a reset of the administrator's password was asked for on the console
+type LoginResult string
+
+// LoginWay defines model for Login.Way.
+type LoginWay string
 
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {

@@ -160,6 +160,14 @@ func (a *appliance) web() http.Handler {
 	return answer.Mux("web", answer.Routes{
 		"POST " + webapi.LoginPath: login(true),
 		"POST " + webapi.AdminPath: login(false),
+		"POST " + webapi.NotePath: func(w http.ResponseWriter, r *http.Request) error {
+			var n webapi.Note
+			if err := answer.Read(w, r, &n); err != nil {
+				return err
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		},
 		"GET " + webapi.ConsolePath: func(w http.ResponseWriter, _ *http.Request) error {
 			answer.JSON(w, http.StatusOK, webapi.Console{Opened: true, URLs: []string{"https://192.0.2.1/"}, Fingerprint: strings.Repeat("AB:", 31) + "AB"})
 			return nil

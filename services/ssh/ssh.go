@@ -64,7 +64,8 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer system.Close()
 	defer web.Close()
 	defer m.Close()
-	s := newServer(system, m, gate.New(web, log), log)
+	door := gate.New(web, log)
+	s := newServer(system, m, door, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return answer.Serve(ctx, l, s.routes()) })
 	group.Go(func() error {
@@ -74,6 +75,7 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return nil
 	})
 	group.Go(func() error { return s.run(ctx) })
+	group.Go(func() error { return door.Run(ctx) })
 	group.Go(func() error { return health.Serve(ctx, func() (uint64, error) { return s.check(ctx) }) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

@@ -93,6 +93,7 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "PUT", "/password", fmt.Sprintf(`{"old":%q,"new":%q}`, goodPassword, goodPassword+"2"), 204)
 	layout := `{"name":"Yard","columns":2,"rows":1,"tiles":[{"column":1,"row":0,"columns":1,"rows":1,"kind":"camera","camera":"k3f9x2ab"}]}`
 	c.do(b, "GET", "/account-copies", "", 200)
+	c.do(b, "GET", "/logins", "", 200)
 	c.do(b, "GET", "/users", "", 200)
 	c.do(b, "POST", "/users", `{"username":"jane","password":"`+goodPassword+`","profile":"viewer"}`, 201)
 	c.do(b, "POST", "/users", `{"username":"Jane","password":"`+goodPassword+`","profile":"guard"}`, 409)
@@ -120,6 +121,7 @@ func TestEveryOperationOfTheWebServiceKeepsItsContract(t *testing.T) {
 	c.do(b, "GET", "/layouts", "", 401)
 	c.do(b, "GET", "/users", "", 401)
 	c.do(b, "GET", "/account-copies", "", 401)
+	c.do(b, "GET", "/logins", "", 401)
 	c.do(b, "PUT", "/password", `{"old":"xxxxxxxxxx","new":"yyyyyyyyyy"}`, 401)
 	c.do(b, "POST", "/login", login("admin", "wrong password"), 401)
 	c.do(b, "POST", "/login", login("admin", goodPassword+"2"), 200)

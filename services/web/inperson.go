@@ -86,6 +86,15 @@ func (p *inPerson) login(ctx context.Context, l webapi.Login, check bool) (webap
 	return webapi.LoginAnswer{OK: ok, Username: name}, err
 }
 
+// note takes the SSH service's word for a log-in.
+func (p *inPerson) note(n webapi.Note) error {
+	from, err := netip.ParseAddr(n.From)
+	if err != nil {
+		return answer.Field("from", "bad_address", "Say from which IP address the log-in comes.")
+	}
+	return p.srv.NoteByKey(n.Result, n.Username, n.Key, from.Unmap())
+}
+
 func told(r *server.Reset) *webapi.Reset {
 	return &webapi.Reset{Username: r.Username, Code: r.Code.String(), ExpiresMs: r.Expires.UnixMilli()}
 }

@@ -34,6 +34,7 @@ import (
 	"vigie/services/web/internal/guard"
 	"vigie/services/web/internal/inperson"
 	"vigie/services/web/internal/keeper"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/machine"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/routes"
@@ -124,7 +125,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	group, running := errgroup.WithContext(ctx)
 	var keep *keeper.Keeper
-	code := setupcode.New()
+	code, book := setupcode.New(), logins.New(log)
 	srv, err := server.New(server.Config{
 		Routes:   table,
 		Sessions: people,
@@ -140,6 +141,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Hostname:  func() string { return follower.State().Hostname },
 		Code:      code,
 		Copies:    func() []mirror.Copy { return keep.Copies() },
+		Logins:    book,
 		SetUp:     func() { keep.Look() },
 		Stopping:  running,
 		Log:       log,
@@ -207,7 +209,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		group.Go(func() error {
 			return inperson.Serve(running, o.console, inperson.Config{
 				Console: []uint32{0, consoleUserID, uint32(os.Geteuid())}, SSH: []uint32{0, sshUserID, uint32(os.Geteuid())},
-				State: front.state, Reset: front.reset, Login: front.login, Log: log,
+				State: front.state, Reset: front.reset, Login: front.login, Note: front.note, Log: log,
 			})
 		})
 	}
@@ -220,9 +222,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// Accounts and sessions stay until the last request has been answered.
 	served, finished := context.WithCancel(context.WithoutCancel(running))
 	defer finished()
-	group.Go(func() error { return keep.Run(served) })
+	noted, written := context.WithCancel(context.WithoutCancel(running))
+	group.Go(func() error { return keep.Run(noted) })
 	group.Go(func() error { return people.Run(served) })
 	group.Go(func() error { return srv.FinishImports(running) })
+	group.Go(func() error {
+		defer written() // the database stays until the last log-in is in it
+		return book.Run(served)
+	})
 	group.Go(func() error {
 		return health.Serve(running, func() (uint64, error) { return srv.Served(), probe(running, open.listeners()) })
 	})

@@ -123,7 +123,10 @@ await step('a technician logs in by SSH', async () => {
   must(answer.code === 0 && answer.out.includes('lan1'), JSON.stringify(answer));
   const print = await new Promise((resolve) => execFile('ssh-keygen', ['-lf', `${given.key}.known`], (error, out) => resolve(error ? String(error) : out)));
   must(print.includes((await at('ssh-host-key').innerText()).trim().split('\n')[0]), `the machine's key is ${print}`);
-  await until('the log-in on the page', async () => (await at('ssh-attempt').allInnerTexts()).some((text) => text.includes('key jane@office') && text.includes('10.9.0.2')));
+  await until('the log-in on the page', async () => (await at('login').allInnerTexts()).some((text) => text.includes('SSH, by key jane@office') && text.includes('10.9.0.2')));
+  await at('logins-which').selectOption('in');
+  must((await page.locator('[data-testid=login]:not([data-result=ok])').count()) === 0, 'who did not come in is among those who did');
+  must((await at('login').allInnerTexts()).some((text) => text.includes('Web admin, by password')), 'the log-in to the web admin is not in the list');
   await shots('ssh');
 });
 

@@ -19,6 +19,7 @@ const (
 	ResetPath   = "/v1/console/reset" // POST: Reset
 	LoginPath   = "/v1/login"         // POST Login: LoginAnswer
 	AdminPath   = "/v1/administrator" // POST Login (without a password): LoginAnswer
+	NotePath    = "/v1/login/note"    // POST Note
 )
 
 // Console is what the text console shows of the web admin and the cameras.
@@ -59,6 +60,14 @@ type Login struct {
 type LoginAnswer struct {
 	OK       bool   `json:"ok"`
 	Username string `json:"username"` // as the account has it; "" where there is no such account
+}
+
+// Note is what came of a log-in that was not asked about with a password: by a key, or not looked at.
+type Note struct {
+	Result   string `json:"result"` // ok, refused, or limited: after too many failures
+	Username string `json:"username,omitempty"`
+	From     string `json:"from"`          // IP address
+	Key      string `json:"key,omitempty"` // fingerprint
 }
 
 // LockedOut is the code of refusals that ask to wait.
@@ -102,4 +111,9 @@ func (c *Client) Administrator(ctx context.Context, username string) (LoginAnswe
 	var out LoginAnswer
 	err := c.ask.Call(ctx, http.MethodPost, AdminPath, Login{Username: username}, &out)
 	return out, err
+}
+
+// Note has a log-in put into the list of them.
+func (c *Client) Note(ctx context.Context, n Note) error {
+	return c.ask.Call(ctx, http.MethodPost, NotePath, n, nil)
 }

@@ -3,7 +3,8 @@
 //
 // Attempts are limited three ways: connections that have not logged in are few, in all and from one network; a network from
 // which they keep ending without a log-in has to wait, ever longer (package lockout); and the web service counts passwords
-// together with its own log-ins. Each attempt is logged, and the newest are remembered. A name that is no user's is neither:
+// together with its own log-ins. Each attempt is logged, the newest are remembered, and those with keys, of which the web service
+// learns nothing otherwise, are told to it for its list (Run). A name that is no user's is neither:
 // it may be a mistyped password. Algorithms are modern ones only (RFC 8731, 8709, 8332; OpenSSH's GCM, ChaCha20 and
 // encrypt-then-MAC).
 //
@@ -36,6 +37,8 @@ const (
 	remembered = 100
 	// askWithin is how long the web service may take to check: its hashes run one at a time.
 	askWithin = 20 * time.Second
+	// notesMost is how many attempts may wait to be told to the web service; above it they are only logged.
+	notesMost = 64
 )
 
 // byNetwork makes whoever keeps failing wait.
@@ -47,6 +50,7 @@ func byNetwork() lockout.Rule {
 type Accounts interface {
 	Login(ctx context.Context, l webapi.Login) (webapi.LoginAnswer, error)
 	Administrator(ctx context.Context, username string) (webapi.LoginAnswer, error)
+	Note(ctx context.Context, n webapi.Note) error
 }
 
 // Who has come in.
@@ -87,6 +91,7 @@ type Gate struct {
 	log      *slog.Logger
 	guesses  *lockout.Table
 	places   places
+	notes    chan webapi.Note // to be told
 
 	mu       sync.Mutex
 	rules    Rules
@@ -95,7 +100,31 @@ type Gate struct {
 
 // New returns a gate that lets nobody in yet.
 func New(accounts Accounts, log *slog.Logger) *Gate {
-	return &Gate{accounts: accounts, log: log, guesses: lockout.New(1024)}
+	return &Gate{accounts: accounts, log: log, guesses: lockout.New(1024), notes: make(chan webapi.Note, notesMost)}
+}
+
+// Run tells the web service of attempts, until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case n := <-g.notes:
+			asking, cancel := context.WithTimeout(ctx, askWithin)
+			if err := g.accounts.Note(asking, n); err != nil && ctx.Err() == nil {
+				g.log.Warn("a log-in is not in the list", "from", n.From, "err", err)
+			}
+			cancel()
+		}
+	}
+}
+
+// tell has an attempt told to the web service.
+func (g *Gate) tell(result api.SSHAttemptResult, w Who) {
+	select {
+	case g.notes <- webapi.Note{Result: string(result), Username: w.User, From: w.From.WithZone("").String(), Key: w.Key}:
+	default:
+	}
 }
 
 // SetRules says who may come in from now on.
@@ -141,6 +170,7 @@ type Visitor struct {
 	from   netip.Addr
 	key    lockout.Key
 	failed bool // an attempt was made, and refused
+	keys   *Who // the newest attempt with a key, which was refused; nil: there was none, or a password was tried too
 	inside bool
 	who    *Who
 }
@@ -156,6 +186,7 @@ func (g *Gate) Knock(from netip.Addr) (*Visitor, error) {
 	if wait := g.guesses.Begin(v.key); wait > 0 {
 		g.places.giveBack(from, true)
 		g.log.Warn("connection refused", "from", from, "err", "too many failed attempts", "for", wait.Round(time.Second))
+		g.tell(api.SSHAttemptResultLimited, Who{From: from})
 		return nil, Refusal("Too many failed attempts from your network. Wait " + max(wait.Round(time.Second), time.Second).String() + " before you try again.")
 	}
 	return v, nil
@@ -171,6 +202,9 @@ func (v *Visitor) In() {
 // Left says that the connection has ended.
 func (v *Visitor) Left() {
 	v.gate.places.giveBack(v.from, !v.inside)
+	if !v.inside && v.keys != nil {
+		v.gate.tell(api.SSHAttemptResultRefused, *v.keys)
+	}
 	if !v.inside && !v.failed { // it only looked
 		v.gate.guesses.Withdraw(v.key)
 	}
@@ -224,7 +258,9 @@ func (v *Visitor) offer(rules Rules, user string, offered ssh.PublicKey) (*ssh.P
 		}
 	}
 	v.failed = true
-	v.gate.note(api.SSHAttemptResultRefused, Who{User: named(user), From: v.from, Method: api.SSHMethodKey, Key: ssh.FingerprintSHA256(offered)}, "")
+	who := Who{User: named(user), From: v.from, Method: api.SSHMethodKey, Key: ssh.FingerprintSHA256(offered)}
+	v.keys = &who
+	v.gate.note(api.SSHAttemptResultRefused, who, "")
 	return nil, errRefused
 }
 
@@ -239,7 +275,7 @@ func (v *Visitor) prove(ctx context.Context, user string, key ssh.PublicKey) err
 	case err != nil:
 		v.gate.log.Warn("the name is not checked", "err", err)
 	case !answer.OK:
-		v.failed = true
+		v.failed, v.keys = true, &who
 		v.gate.note(api.SSHAttemptResultRefused, who, "no administrator has this name")
 		return refusal("The key is good, but no administrator has this name.")
 	default:
@@ -251,6 +287,7 @@ func (v *Visitor) prove(ctx context.Context, user string, key ssh.PublicKey) err
 
 func (v *Visitor) password(ctx context.Context, user, password string) error {
 	who := Who{From: v.from, Method: api.SSHMethodPassword}
+	v.keys = nil // the web service knows
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	answer, err := v.gate.accounts.Login(ctx, webapi.Login{Username: user, Password: password, From: v.from.WithZone("").String()})
@@ -281,6 +318,9 @@ func (v *Visitor) password(ctx context.Context, user, password string) error {
 func (v *Visitor) welcome(who Who) {
 	v.who = &who
 	v.gate.note(api.SSHAttemptResultOk, who, "")
+	if who.Method == api.SSHMethodKey {
+		v.gate.tell(api.SSHAttemptResultOk, who)
+	}
 }
 
 // named bounds a name that a stranger gives.

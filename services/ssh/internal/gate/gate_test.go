@@ -27,6 +27,7 @@ import (
 type accounts struct {
 	err   error
 	asked []webapi.Login
+	noted chan webapi.Note
 }
 
 func (a *accounts) Login(_ context.Context, l webapi.Login) (webapi.LoginAnswer, error) {
@@ -42,6 +43,13 @@ func (a *accounts) Administrator(_ context.Context, name string) (webapi.LoginAn
 		return webapi.LoginAnswer{}, a.err
 	}
 	return webapi.LoginAnswer{OK: true, Username: "owner"}, nil
+}
+
+func (a *accounts) Note(_ context.Context, n webapi.Note) error {
+	if a.noted != nil {
+		a.noted <- n
+	}
+	return nil
 }
 
 func newSigner(t *testing.T) ssh.Signer {
@@ -347,6 +355,43 @@ func TestAWayInThatIsClosed(t *testing.T) {
 	} {
 		if c.rules.Allows(byKey) != c.key || c.rules.Allows(byPassword) != c.password {
 			t.Errorf("%+v", c.rules)
+		}
+	}
+}
+
+// TestAttemptsWithKeysAreTold: of a connection that offers several, the last, if none gets in and no password is tried.
+func TestAttemptsWithKeysAreTold(t *testing.T) {
+	good, other, host := newSigner(t), newSigner(t), newSigner(t)
+	a := &accounts{noted: make(chan webapi.Note, 9)}
+	g := New(a, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	g.SetRules(Rules{Passwords: true, Keys: []sshkey.Key{listed(t, good)}})
+	for _, c := range []struct {
+		user   string
+		client ssh.ClientConfig
+		want   webapi.Note
+	}{
+		{"owner", with(other, good), webapi.Note{Result: "ok", Username: "owner", From: here.String(), Key: ssh.FingerprintSHA256(good.PublicKey())}},
+		{"owner", with(newSigner(t), other), webapi.Note{Result: "refused", Username: "owner", From: here.String(), Key: ssh.FingerprintSHA256(other.PublicKey())}},
+		{"root", with(good), webapi.Note{Result: "refused", Username: "root", From: here.String(), Key: ssh.FingerprintSHA256(good.PublicKey())}},
+		{"owner", password("wrong"), webapi.Note{}},
+		{"owner", ssh.ClientConfig{Auth: []ssh.AuthMethod{ssh.PublicKeys(other), ssh.Password("wrong")}}, webapi.Note{}},
+		{"owner", with(good), webapi.Note{Result: "ok", Username: "owner", From: here.String(), Key: ssh.FingerprintSHA256(good.PublicKey())}},
+	} {
+		_, _ = login(t, g, host, here, c.user, c.client) // TestWhoComesIn
+		if c.want == (webapi.Note{}) {
+			continue // nothing; the next note would show it
+		}
+		if got := <-a.noted; got != c.want {
+			t.Errorf("told %+v, want %+v", got, c.want)
 		}
 	}
 }

@@ -32,7 +32,9 @@ type Config struct {
 	Reset   func(ctx context.Context) (webapi.Reset, error) // begins a reset of the administrator's password
 	// Login tells whether name and password are an administrator's; with check false, whether the name is.
 	Login func(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error)
-	Log   *slog.Logger
+	// Note notes what came of a log-in by SSH.
+	Note func(n webapi.Note) error
+	Log  *slog.Logger
 }
 
 // Handler answers the requests of webapi.
@@ -68,6 +70,17 @@ func Handler(c Config) http.Handler {
 		}),
 		"POST " + webapi.LoginPath: login(true),
 		"POST " + webapi.AdminPath: login(false),
+		"POST " + webapi.NotePath: c.only("SSH", c.SSH, func(w http.ResponseWriter, r *http.Request) error {
+			var n webapi.Note
+			if err := answer.Read(w, r, &n); err != nil {
+				return err
+			}
+			if err := c.Note(n); err != nil {
+				return err
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"vigie/internal/answer"
 	"vigie/internal/ask"
 	"vigie/services/web/webapi"
 )
@@ -31,6 +32,12 @@ func serve(t *testing.T, console, ssh uint32) *webapi.Client {
 			Reset: func(context.Context) (webapi.Reset, error) { return webapi.Reset{Code: "ABCD-EFGH"}, nil },
 			Login: func(_ context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error) {
 				return webapi.LoginAnswer{OK: l.Username == "owner" && (l.Password == "right" || !check), Username: l.Username}, nil
+			},
+			Note: func(n webapi.Note) error {
+				if n.Result != "ok" {
+					return answer.Field("result", "bad_result", "No.")
+				}
+				return nil
 			},
 		})
 	}()

@@ -7,6 +7,7 @@ import (
 
 	"vigie/internal/answer"
 	"vigie/internal/lockout"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/setupcode"
 )
@@ -24,10 +25,12 @@ func (s *Server) guess(what string, r *http.Request, code setupcode.Code, typed,
 	key := lockout.Key{Name: what + " from " + lockout.Network(from), Rule: byCode()}
 	if err := s.attempt([]lockout.Key{key}); err != nil {
 		s.Log.Warn(what, "result", "locked out", "from", from)
+		s.note(logins.Web, logins.Code, logins.Limited, "", from)
 		return err
 	}
 	if !code.Matches(typed) {
 		s.Log.Warn(what, "result", "wrong code", "from", from)
+		s.note(logins.Web, logins.Code, logins.Refused, "", from)
 		p := answer.Field("code", "bad_code", "This is not the code on the appliance's console. "+hint)
 		p.Status = http.StatusForbidden
 		return p

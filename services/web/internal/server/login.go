@@ -13,6 +13,7 @@ import (
 	"vigie/internal/lockout"
 	"vigie/internal/version"
 	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/sessions"
@@ -54,24 +55,38 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, _ *sessions.Sessi
 	if err := answer.Read(w, r, &req); err != nil {
 		return err
 	}
-	user, ok, err := s.verify(r.Context(), "login", req.Username, req.Password, client(r))
+	user, ok, err := s.verify(r.Context(), logins.Web, req.Username, req.Password, client(r))
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return answer.Refuse(http.StatusUnauthorized, "bad_login", "The user name or the password is wrong.")
 	}
+	s.note(logins.Web, logins.Password, logins.OK, user.Username, client(r))
 	s.openSession(w, r, user.Username)
 	return nil
+}
+
+// note puts a log-in, or an attempt at one, into the list. The user is one of the accounts, or "".
+func (s *Server) note(way logins.Way, method logins.Method, result logins.Result, user string, from netip.Addr) {
+	e := logins.Event{Way: way, Method: method, Result: result, User: user}
+	if from.IsValid() {
+		e.From = from.String()
+	}
+	s.Logins.Note(e)
 }
 
 // Verify tells whether a name and a password are an administrator's, for who logs in otherwise than here; it counts towards the
 // same limits. The name is as the account has it, "" where there is no such account.
 func (s *Server) Verify(ctx context.Context, username, secret string, from netip.Addr) (name string, ok bool, err error) {
-	user, ok, err := s.verify(ctx, "login by ssh", username, secret, from)
-	if ok && user.Profile != rights.Administrator {
-		s.Log.Warn("login by ssh", "result", "no administrator", "user", user.Username, "from", from)
+	user, ok, err := s.verify(ctx, logins.SSH, username, secret, from)
+	switch {
+	case ok && user.Profile != rights.Administrator:
+		s.Log.Warn(logged(logins.SSH), "result", "no administrator", "user", user.Username, "from", from)
+		s.note(logins.SSH, logins.Password, logins.Refused, user.Username, from)
 		ok = false
+	case ok:
+		s.note(logins.SSH, logins.Password, logins.OK, user.Username, from)
 	}
 	return user.Username, ok, s.worded(err)
 }
@@ -104,8 +119,16 @@ func (s *Server) worded(err error) error {
 	return p
 }
 
-// verify examines an attempt to log in. The user is as check returns him.
-func (s *Server) verify(ctx context.Context, what, username, secret string, from netip.Addr) (user accounts.User, ok bool, err error) {
+// logged is what the log calls a log-in.
+func logged(way logins.Way) string {
+	if way == logins.Web {
+		return "login"
+	}
+	return "login by " + string(way)
+}
+
+// verify examines an attempt to log in; what fails is noted. The user is as check returns him.
+func (s *Server) verify(ctx context.Context, way logins.Way, username, secret string, from netip.Addr) (user accounts.User, ok bool, err error) {
 	store := s.accounts.Load()
 	if store == nil {
 		return user, false, waiting()
@@ -117,7 +140,8 @@ func (s *Server) verify(ctx context.Context, what, username, secret string, from
 	}
 	keys := s.keys(username, from)
 	if err := s.attempt(keys); err != nil {
-		s.Log.Warn(what, "result", "locked out", "from", from)
+		s.Log.Warn(logged(way), "result", "locked out", "from", from)
+		s.note(way, logins.Password, logins.Limited, nameOf(store, username), from)
 		return user, false, err
 	}
 	user, ok, err = s.check(ctx, store, username, secret)
@@ -127,13 +151,23 @@ func (s *Server) verify(ctx context.Context, what, username, secret string, from
 	}
 	if !ok {
 		// A name that is not a user's may be a password in the wrong field: it is not logged.
-		s.Log.Warn(what, "result", "refused", "user", user.Username, "from", from)
+		s.Log.Warn(logged(way), "result", "refused", "user", user.Username, "from", from)
+		s.note(way, logins.Password, logins.Refused, user.Username, from)
 		return user, false, nil
 	}
 	s.guesses.Succeeded(keys...)
 	s.known.add(user.Username, from)
-	s.Log.Info(what, "result", "ok", "user", user.Username, "from", from)
+	s.Log.Info(logged(way), "result", "ok", "user", user.Username, "from", from)
 	return user, true, nil
+}
+
+// nameOf is a name as the account has it; "" where there is no such account.
+func nameOf(store *accounts.Store, username string) string {
+	user, err := store.Find(username)
+	if err != nil {
+		return ""
+	}
+	return user.Username
 }
 
 // check says whether the password is the user's. It takes as long for a user who does not exist. The user returned with

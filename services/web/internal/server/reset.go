@@ -2,11 +2,13 @@ package server
 
 import (
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/sessions"
 	"vigie/services/web/internal/setupcode"
 )
@@ -75,6 +77,7 @@ func (s *Server) BeginReset() (*Reset, error) {
 	s.resets.set(p)
 	s.Sessions.EndAll()
 	s.Log.Warn("password reset", "result", "asked for on the console", "user", user.Username)
+	s.note(logins.Console, logins.Person, logins.Reset, user.Username, netip.Addr{})
 	return p, nil
 }
 
@@ -108,6 +111,7 @@ func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.S
 	from := client(r)
 	s.known.add(pending.Username, from)
 	s.Log.Warn("password reset", "result", "ok", "user", pending.Username, "from", from)
+	s.note(logins.Web, logins.Code, logins.OK, pending.Username, from)
 	s.SetUp()
 	s.openSession(w, r, pending.Username)
 	return nil

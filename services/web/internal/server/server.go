@@ -27,6 +27,7 @@ import (
 	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/guard"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/routes"
@@ -65,8 +66,9 @@ type Config struct {
 	Hostname  func() string
 	Code      setupcode.Code
 	Copies    func() []mirror.Copy // of the accounts
-	SetUp     func()               // called when the administrator has been set, or the password reset
-	Stopping  context.Context      // ends when the service stops: what only reads ends with it, changes are finished
+	Logins    *logins.Book
+	SetUp     func()          // called when the administrator has been set, or the password reset
+	Stopping  context.Context // ends when the service stops: what only reads ends with it, changes are finished
 	Log       *slog.Logger
 }
 
@@ -98,6 +100,7 @@ func New(c Config) (*Server, error) {
 		"login":             s.login,
 		"logout":            s.logout,
 		"getSession":        s.getSession,
+		"listLogins":        s.listLogins,
 		"putPassword":       s.putPassword,
 		"listUsers":         s.listUsers,
 		"listAccountCopies": s.listCopies,
@@ -130,6 +133,7 @@ func New(c Config) (*Server, error) {
 
 // Open makes the accounts known: from here on people can set up and log in.
 func (s *Server) Open(a *accounts.Store) {
+	s.Logins.Open(a.Database())
 	s.accounts.Store(a)
 	s.wakeImport()
 }

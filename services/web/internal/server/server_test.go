@@ -16,6 +16,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/mirror"
 	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/rights"
 	"vigie/services/web/internal/routes"
@@ -63,7 +64,7 @@ func newBench(t *testing.T) *bench {
 	s, err := New(Config{
 		Routes: table, Sessions: sessions.New(sessions.Default(), filepath.Join(t.TempDir(), "s.json"), log),
 		Hasher: b.hasher, App: http.NotFoundHandler(), Engine: nowhere{t}, System: nowhere{t},
-		Hostname: func() string { return "vigie" }, Code: b.code, SetUp: func() {}, Copies: func() []mirror.Copy { return []mirror.Copy{{ID: "v", Status: mirror.StatusOK, CheckedMs: 5}} }, Stopping: context.Background(), Log: log,
+		Hostname: func() string { return "vigie" }, Code: b.code, Logins: logins.New(log), SetUp: func() {}, Copies: func() []mirror.Copy { return []mirror.Copy{{ID: "v", Status: mirror.StatusOK, CheckedMs: 5}} }, Stopping: context.Background(), Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/web/internal/accounts"
+	"vigie/services/web/internal/logins"
 	"vigie/services/web/internal/sessions"
 )
 
@@ -63,6 +64,7 @@ func (s *Server) postSetup(w http.ResponseWriter, r *http.Request, _ *sessions.S
 	from := client(r)
 	s.known.add(req.Username, from)
 	s.Log.Info("set-up", "result", "ok", "user", req.Username, "from", from)
+	s.note(logins.Web, logins.Code, logins.OK, req.Username, from)
 	s.SetUp()
 	s.openSession(w, r, req.Username)
 	return nil

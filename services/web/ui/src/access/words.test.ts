@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dropped, kbps, megabits, portText, serviceState, sshVerdict, used, wayIn } from './words';
+import { dropped, kbps, loginWay, megabits, portText, serviceState, sshVerdict, used, wayIn } from './words';
 
 test('ports are written as people write them', () => {
   expect(portText([{ protocol: 'tcp', first: 443, last: 443 }, { protocol: 'udp', first: 56000, last: 56099 }])).toBe('TCP 443, UDP 56000–56099');
@@ -46,4 +46,14 @@ test('ssh says how it is and who came in how', () => {
   expect(wayIn({ method: 'password' }, ssh)).toBe('password');
   expect(wayIn({ method: 'key', key: 'SHA256:x' }, ssh)).toBe('key jane');
   expect(wayIn({ method: 'key', key: 'SHA256:y' }, ssh)).toBe('key');
+});
+
+test('a log-in says where it was and what with', () => {
+  const keys = [{ id: '1', key: 'k', type: 't', fingerprint: 'SHA256:x', comment: 'jane', addedMs: 1, addedBy: 'owner' }];
+  expect(loginWay({ way: 'web', method: 'password', result: 'refused' }, keys)).toBe('Web admin, by password');
+  expect(loginWay({ way: 'web', method: 'code', result: 'ok' }, keys)).toBe('Web admin, by the code on the console');
+  expect(loginWay({ way: 'ssh', method: 'key', key: 'SHA256:x', result: 'ok' }, keys)).toBe('SSH, by key jane');
+  expect(loginWay({ way: 'ssh', method: 'key', key: 'SHA256:y', result: 'refused' }, keys)).toBe('SSH, by key SHA256:y');
+  expect(loginWay({ way: 'ssh', method: 'key', result: 'limited' }, keys)).toBe('SSH');
+  expect(loginWay({ way: 'console', method: 'person', result: 'reset' }, keys)).toContain('console');
 });

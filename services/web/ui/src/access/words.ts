@@ -1,4 +1,4 @@
-import type { Bandwidth, DropReason, Firewall, FirewallService, PortRange, SSH, SSHSessions, Zone } from '../api/model';
+import type { Bandwidth, DropReason, Firewall, FirewallService, Login, PortRange, SSH, SSHKey, SSHSessions, Zone } from '../api/model';
 
 export const zones: readonly Zone[] = ['office', 'cameras'];
 
@@ -88,9 +88,24 @@ export function wayIn(one: { method: 'key' | 'password'; key?: string }, ssh: SS
   return known?.comment ? `key ${known.comment}` : 'key';
 }
 
-export const attemptWords: Record<SSHSessions['attempts'][number]['result'], { word: string; kind: 'good' | 'quiet' | 'bad' | 'warn' }> = {
+/** Where somebody logged in and what with: `SSH, by key jane`. */
+export function loginWay(one: Pick<Login, 'way' | 'method' | 'key' | 'result'>, keys: readonly SSHKey[]): string {
+  if (one.result === 'reset') return 'asked for a new password at the console';
+  const where = one.way === 'web' ? 'Web admin' : 'SSH';
+  const comment = keys.find((key) => key.fingerprint === one.key)?.comment;
+  switch (one.method) {
+    case 'key':
+      return one.key ? `${where}, by key ${comment || one.key}` : where;
+    case 'code':
+      return `${where}, by the code on the console`;
+    default:
+      return `${where}, by password`;
+  }
+}
+
+export const loginResults: Record<Login['result'], { word: string; kind: 'good' | 'quiet' | 'bad' | 'warn' }> = {
   ok: { word: 'in', kind: 'good' },
   refused: { word: 'refused', kind: 'bad' },
-  limited: { word: 'too often', kind: 'bad' },
-  failed: { word: 'failed', kind: 'warn' },
+  limited: { word: 'locked out', kind: 'bad' },
+  reset: { word: 'reset', kind: 'warn' },
 };

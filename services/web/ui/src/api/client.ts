@@ -40,6 +40,7 @@ import type {
   IndexCopy,
   Installation,
   Layout,
+  Login,
   LayoutRequest,
   Network,
   NetworkSettings,
@@ -150,7 +151,6 @@ async function nothing(method: string, path: string, options?: Options): Promise
 }
 
 /**
-/**
  * Whether a new connection gets through. What is fetched without credentials goes by connections of its own, and this one is
  * closed with its answer; those that stand are left alone.
  */
@@ -163,6 +163,7 @@ export async function reachedAnew(): Promise<boolean> {
   }
 }
 
+/**
  * Confirms a change of how the appliance is reached. It refuses that over a connection from before the change, and closes it:
  * asked again, the browser makes a new one.
  */
@@ -280,6 +281,7 @@ export const api = {
   setSSH: (body: SSHSettings) => nothing('PUT', '/ssh', { body }),
   addSSHKey: (body: { key: string; comment?: string }) => json<SSHKey>('POST', '/ssh/keys', { body }),
   deleteSSHKey: (key: string) => nothing('DELETE', `/ssh/keys/${id(key)}`),
+  logins: (signal?: AbortSignal) => json<Login[]>('GET', '/logins', { signal }),
   sshSessions: (signal?: AbortSignal) => json<SSHSessions>('GET', '/ssh/sessions', { signal }),
   timeServer: (signal?: AbortSignal) => json<TimeServer>('GET', '/time-server', { signal }),
   setTimeServer: (body: TimeServerSettings) => nothing('PUT', '/time-server', { body }),

@@ -8,6 +8,7 @@ export type ClockPoint = Schemas['ClockPoint'];
 export type ClockSource = Schemas['ClockSource'];
 export type ClockStep = Schemas['ClockStep'];
 export type TimeServer = Schemas['TimeServer'];
+export type Login = Schemas['Login'];
 export type SSH = Schemas['SSH'];
 export type SSHKey = Schemas['SSHKey'];
 export type SSHSettings = Schemas['SSHSettings'];

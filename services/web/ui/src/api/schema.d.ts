@@ -105,6 +105,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who has logged in, and who has tried to
+         * @description The newest 500 who came in, and the newest 500 who did not, by the web admin, by SSH and at the machine's console. Equal
+         *     failures within ten minutes of each other are one row. They are kept with the accounts, on every data volume.
+         */
+        get: operations["listLogins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -3769,6 +3790,34 @@ export interface components {
             /** @description Only say whether the relay can have them: not those that are another service's */
             dryRun?: boolean;
         };
+        Login: {
+            /** Format: int64 */
+            atMs: number;
+            /**
+             * Format: int64
+             * @description When it was the last time, where it was several
+             */
+            lastMs: number;
+            count: number;
+            /** @enum {string} */
+            way: "web" | "ssh" | "console";
+            /**
+             * @description code: the one-time code that the console shows; person: by standing there
+             * @enum {string}
+             */
+            method: "password" | "key" | "code" | "person";
+            /**
+             * @description limited: after too many failures, not looked at. reset: a reset of the administrator's password was asked for on the console
+             * @enum {string}
+             */
+            result: "ok" | "refused" | "limited" | "reset";
+            /** @description Absent where it is no user's: it may be a mistyped password */
+            user?: string;
+            /** @description Where from */
+            address?: string;
+            /** @description Fingerprint of the key */
+            key?: string;
+        };
         SSHSwitch: {
             enabled: boolean;
             port: number;
@@ -4924,6 +4973,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listLogins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Login"][];
+                };
             };
             default: components["responses"]["Error"];
         };
