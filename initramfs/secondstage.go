@@ -352,7 +352,7 @@ func (a *appliance) Status() initctl.Status {
 		status.Services = append(status.Services, initctl.Service{
 			Name: s.Name, Status: s.Status, Reason: s.Reason, PID: s.PID, Restarts: s.Restarts, Progress: s.Progress,
 			SinceMs:     time.Now().Add(-time.Since(s.Since)).UnixMilli(), // by the clock of now, which may have been set
-			MemoryBytes: a.supervisor.MemoryBytes(s.Name), Stoppable: s.Stoppable,
+			MemoryBytes: a.supervisor.MemoryBytes(s.Name), Stoppable: s.Stoppable, OnDemand: s.OnDemand,
 		})
 	}
 	return status

@@ -107,6 +107,23 @@ func serviceTable() []supervise.Service {
 			Limits:    cgroup.Limits{CPUWeight: 50, IOWeight: 50, MaxPIDs: 128},
 			StopLimit: 300 * time.Millisecond,
 		},
+		{
+			Name: "shell", Path: program,
+			Args: []string{"shell", "-socket", runDir + "/shell/open.sock", "-system", runDir + "/system/api.sock"},
+			UID:  uidRoot, GID: gidVigie,
+			// A technician's shell, while an administrator permits one: root over disks, files, processes and network. It loads no
+			// modules, and does not start the machine again but by way of init.
+			Caps: []int{
+				unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
+				unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE,
+				unix.CAP_SYS_ADMIN, unix.CAP_SYS_RAWIO, unix.CAP_MKNOD, unix.CAP_SYS_PTRACE, unix.CAP_SYS_NICE, unix.CAP_SYSLOG,
+			},
+			NoNewPrivs: true, OOMScoreAdj: 900, MaxFiles: 1024,
+			RuntimeDir: runDir + "/shell", RuntimeMode: 0o750,
+			Limits:    cgroup.Limits{CPUWeight: 50, IOWeight: 50, MaxPIDs: 256},
+			StopLimit: 300 * time.Millisecond,
+			OnDemand:  true,
+		},
 		consoleService("screen", "/dev/tty1", "-screen"),
 		consoleService("serial", "/dev/ttyS0"),
 	}
@@ -130,5 +147,5 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 // stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.
 func stopOrder() [][]string {
-	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart", "raid"}, {"engine"}, {"system"}}
+	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart", "raid", "shell"}, {"engine"}, {"system"}}
 }

@@ -4449,6 +4449,7 @@ type SSH struct {
 	// Keys 16 at most; the oldest first
 	Keys     []SSHKey    `json:"keys"`
 	Settings SSHSettings `json:"settings"`
+	Shell    SSHShell    `json:"shell,omitempty,omitzero"`
 }
 
 // SSHAttempt defines model for SSHAttempt.
@@ -4539,10 +4540,29 @@ type SSHSettings struct {
 	Port int `json:"port"`
 }
 
+// SSHShell defines model for SSHShell.
+type SSHShell struct {
+	// By The user who permitted it
+	By string `json:"by"`
+
+	// LeftMs Until it ends, whatever happens to the clock
+	LeftMs  int64 `json:"leftMs"`
+	SinceMs int64 `json:"sinceMs"`
+	UntilMs int64 `json:"untilMs"`
+}
+
+// SSHShellRequest defines model for SSHShellRequest.
+type SSHShellRequest struct {
+	Minutes int `json:"minutes"`
+}
+
 // SSHSwitch defines model for SSHSwitch.
 type SSHSwitch struct {
 	Enabled bool `json:"enabled"`
 	Port    int  `json:"port"`
+
+	// Shell A full shell is permitted at the moment
+	Shell bool `json:"shell,omitempty,omitzero"`
 
 	// Version Differs whenever anything of `GET /ssh` does
 	Version string `json:"version"`
@@ -4592,14 +4612,17 @@ type SelfTestRequestKind string
 
 // Service defines model for Service.
 type Service struct {
-	MemoryBytes int64         `json:"memoryBytes,omitempty,omitzero"`
-	Name        string        `json:"name"`
-	Pid         int           `json:"pid,omitempty,omitzero"`
-	Reason      string        `json:"reason,omitempty,omitzero"`
-	Restarts    int           `json:"restarts"`
-	SinceMs     int64         `json:"sinceMs"`
-	Status      ServiceStatus `json:"status"`
-	Stoppable   bool          `json:"stoppable,omitempty,omitzero"`
+	MemoryBytes int64  `json:"memoryBytes,omitempty,omitzero"`
+	Name        string `json:"name"`
+
+	// OnDemand It runs only while what it is for is permitted, as shell is with `PUT /ssh/shell`
+	OnDemand  bool          `json:"onDemand,omitempty,omitzero"`
+	Pid       int           `json:"pid,omitempty,omitzero"`
+	Reason    string        `json:"reason,omitempty,omitzero"`
+	Restarts  int           `json:"restarts"`
+	SinceMs   int64         `json:"sinceMs"`
+	Status    ServiceStatus `json:"status"`
+	Stoppable bool          `json:"stoppable,omitempty,omitzero"`
 }
 
 // ServiceStatus defines model for Service.Status.
@@ -5592,6 +5615,9 @@ type PutSSHJSONRequestBody = SSHSettings
 
 // AddSSHKeyJSONRequestBody defines body for AddSSHKey for application/json ContentType.
 type AddSSHKeyJSONRequestBody = SSHKeyRequest
+
+// AllowShellJSONRequestBody defines body for AllowShell for application/json ContentType.
+type AllowShellJSONRequestBody = SSHShellRequest
 
 // PutTimeServerJSONRequestBody defines body for PutTimeServer for application/json ContentType.
 type PutTimeServerJSONRequestBody = TimeServerSettings

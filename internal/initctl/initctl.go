@@ -92,6 +92,7 @@ type Service struct {
 	SinceMs     int64  `json:"sinceMs"` // since when in this status, Unix time
 	Restarts    int    `json:"restarts"`
 	Stoppable   bool   `json:"stoppable,omitempty"` // OpStop is not refused
+	OnDemand    bool   `json:"onDemand,omitempty"`  // it starts by OpStart alone, not with the machine
 	Progress    uint64 `json:"progress"`            // as it last said
 	MemoryBytes int64  `json:"memoryBytes"`         // of its cgroup; 0 when not known
 }

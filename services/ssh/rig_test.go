@@ -68,7 +68,7 @@ func (a *appliance) set(change func(*api.SSH)) {
 	defer a.mu.Unlock()
 	change(&a.ssh)
 	a.state.Revision++
-	a.state.SSH = api.SSHSwitch{Enabled: a.ssh.Settings.Enabled, Port: a.ssh.Settings.Port, Version: strconv.FormatInt(a.state.Revision, 10)}
+	a.state.SSH = api.SSHSwitch{Enabled: a.ssh.Settings.Enabled, Port: a.ssh.Settings.Port, Shell: a.ssh.Shell.LeftMs > 0, Version: strconv.FormatInt(a.state.Revision, 10)}
 	close(a.changed)
 	a.changed = make(chan struct{})
 }
@@ -215,7 +215,7 @@ func start(t *testing.T) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, []string{"-socket", filepath.Join(dir, "api"), "-system", filepath.Join(dir, "system"), "-web", filepath.Join(dir, "web")}, t.Output(), t.Output())
+		done <- Run(ctx, []string{"-socket", filepath.Join(dir, "api"), "-system", filepath.Join(dir, "system"), "-web", filepath.Join(dir, "web"), "-shell", filepath.Join(dir, "shell")}, t.Output(), t.Output())
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -41,6 +41,7 @@ type server struct {
 	machine *machine.Machine
 	gate    *gate.Gate
 	runner  *diagnose.Runner
+	shells  *shells
 	log     *slog.Logger
 	news    chan struct{} // holds one: what is wanted has changed
 
@@ -60,8 +61,9 @@ type open struct {
 	visit *visit.Visit
 }
 
-func newServer(system *systemapi.Client, m *machine.Machine, g *gate.Gate, log *slog.Logger) *server {
+func newServer(system *systemapi.Client, m *machine.Machine, g *gate.Gate, shell string, log *slog.Logger) *server {
 	s := &server{system: system, machine: m, gate: g, log: log, news: make(chan struct{}, 1)}
+	s.shells = &shells{socket: shell, permitted: func() bool { return s.is().Shell }}
 	s.runner = &diagnose.Runner{System: system, Machine: m, Port: func() int {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -256,7 +258,7 @@ func (s *server) welcome(ctx context.Context, c net.Conn, key xssh.Signer) {
 	visitor.In()
 	who := *visitor.Who()
 	log := s.log.With("user", who.User, "from", who.From)
-	v := visit.New(conn, visit.Config{Machine: s.machine.As(who.User), Runner: s.runner, Log: log})
+	v := visit.New(conn, visit.Config{Machine: s.machine.As(who.User), Runner: s.runner, Shells: s.shells, Who: who.User, From: who.From.String(), Log: log})
 	o := &open{who: who, since: time.Now(), visit: v}
 	s.mu.Lock()
 	s.visits = append(s.visits, o)

@@ -1,5 +1,6 @@
 // Package ssh is the service through which a technician reaches the machine from elsewhere: the text console's menu, and
-// commands that look and change nothing, over SSH (RFC 4251 to 4254). There is no shell behind it.
+// commands that look and change nothing, over SSH (RFC 4251 to 4254). A shell is behind it only while an administrator permits
+// one, and then in another service (services/shell), which does not run at other times.
 //
 // Nothing listens while it is switched off. How it is set, which keys log in, and the machine's own key it is told by the
 // system service; passwords are checked by the web service. It runs as a user without any right but to those two sockets:
@@ -30,7 +31,7 @@ import (
 )
 
 type options struct {
-	socket, system, web string
+	socket, system, web, shell string
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -40,6 +41,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.socket, "socket", "/run/vigie/ssh/api.sock", "unix `socket` to serve the API on")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.web, "web", "/run/vigie/web/console.sock", "unix `socket` that web has for the console and for this service")
+	fs.StringVar(&o.shell, "shell", "/run/vigie/shell/open.sock", "unix `socket` of the shell service, which is there while a full shell is permitted")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -65,7 +67,7 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer web.Close()
 	defer m.Close()
 	door := gate.New(web, log)
-	s := newServer(system, m, door, log)
+	s := newServer(system, m, door, o.shell, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return answer.Serve(ctx, l, s.routes()) })
 	group.Go(func() error {

@@ -40,6 +40,35 @@ type machine struct {
 	hosts   *hostwatch.Watch
 }
 
+// notByHand refuses to have the shell's service started or stopped as any other: that goes with the permission for it.
+func notByHand(name string) error {
+	if name != shellService {
+		return nil
+	}
+	return answer.Refuse(http.StatusConflict, "on_demand", "This service runs while a full shell is permitted. That is set with SSH, on the page Access.")
+}
+
+func (m *machine) StartService(ctx context.Context, name string) error {
+	if err := notByHand(name); err != nil {
+		return err
+	}
+	return m.Link.StartService(ctx, name)
+}
+
+func (m *machine) StopService(ctx context.Context, name string) error {
+	if err := notByHand(name); err != nil {
+		return err
+	}
+	return m.Link.StopService(ctx, name)
+}
+
+func (m *machine) RestartService(ctx context.Context, name string, atOnce bool) error {
+	if err := notByHand(name); err != nil {
+		return err
+	}
+	return m.Link.RestartService(ctx, name, atOnce)
+}
+
 func (m *machine) Memory() (api.Memory, error) { return facts.Memory("/") }
 
 func (m *machine) SetClock(_ context.Context, r api.ClockRequest) error {

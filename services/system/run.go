@@ -91,6 +91,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
 	guard := newGuarding(o, b, log)
+	full := newShells(link, b.SetSSH, say, log)
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		guard.apply(c) // before any interface is switched on
 		names.apply(c)
@@ -98,7 +99,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		hosts.Configure(c.HostWatch)
 		watch.Configure(clock.Settings{Servers: c.NTPServers, SetAt: c.Time.SetAt, Zone: c.TimeZone})
 		b.SetTimeZone(c.TimeZone)
-		b.SetSSH(sshSwitch(c.SSH))
+		full.configure(c.SSH)
 		if !o.watchNetwork() {
 			b.SetWebPort(c.Web.At())
 		}
@@ -172,7 +173,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
 	resetMachine := &resetting{Resetter: resetter, board: b, update: around.Updater, power: link, restart: make(chan struct{}, 1), observe: o.observe, console: say, log: log}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
-		remote: &remote{keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,
+		remote: &remote{shells: full, keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,
 		resetting: resetMachine, transferring: &transferring{networking: admin, guard: guard},
 		observe: o.observe, keeper: keeper, clock: watch, disks: disks, hosts: hosts,
 		mode: b.Status().BootMode, slot: given.Slot}
@@ -191,6 +192,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return book.Run(ctx, log) })
 	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error { return guard.run(ctx) })
+	if control != nil {
+		g.Go(func() error { return full.run(ctx) })
+	}
 	g.Go(func() error { return watch.Run(ctx) })
 	g.Go(func() error { return keeper.Run(ctx) })
 	g.Go(func() error { return hosts.Run(ctx) })

@@ -23,21 +23,22 @@ import (
 
 // remote answers what the API asks of SSH; the service that speaks it reads all of it here.
 type remote struct {
+	*shells
 	keeper  *config.Keeper
 	guard   *guarding
 	hostKey *hostkey.Keeper
 }
 
-// sshSwitch is what every service is told of SSH.
-func sshSwitch(s sysconfig.SSH) api.SSHSwitch {
+// sshSwitch is what every service is told of SSH; until is when a full shell is not permitted any more.
+func sshSwitch(s sysconfig.SSH, until time.Time) api.SSHSwitch {
 	b, _ := json.Marshal(s) // of plain data: cannot fail
-	sum := sha256.Sum256(b)
-	return api.SSHSwitch{Enabled: s.Enabled, Port: s.At(), Version: hex.EncodeToString(sum[:8])}
+	sum := sha256.Sum256(fmt.Appendf(b, "%d", until.UnixNano()))
+	return api.SSHSwitch{Enabled: s.Enabled, Port: s.At(), Shell: !until.IsZero(), Version: hex.EncodeToString(sum[:8])}
 }
 
 func (r *remote) SSH(context.Context) (api.SSH, error) {
 	s := r.keeper.Config().SSH
-	out := api.SSH{Settings: api.SSHSettings{Enabled: s.Enabled, Port: s.At(), Passwords: s.Passwords}, Keys: []api.SSHKey{}, HostKey: r.hostKey.Fingerprint()}
+	out := api.SSH{Settings: api.SSHSettings{Enabled: s.Enabled, Port: s.At(), Passwords: s.Passwords}, Keys: []api.SSHKey{}, HostKey: r.hostKey.Fingerprint(), Shell: r.describe()}
 	for _, k := range s.Keys {
 		key, err := describeKey(k)
 		if err != nil {

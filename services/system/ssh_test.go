@@ -27,7 +27,8 @@ func newRemote(t *testing.T) *remote {
 	if err := g.keeper.Open(); err != nil {
 		t.Fatal(err)
 	}
-	return &remote{keeper: g.keeper, guard: g, hostKey: hostkey.New(dir, time.Now, log)}
+	full := newShells(&fakeInit{}, func(api.SSHSwitch) {}, nil, log)
+	return &remote{shells: full, keeper: g.keeper, guard: g, hostKey: hostkey.New(dir, time.Now, log)}
 }
 
 func refusedField(t *testing.T, err error, field, reason string) {
@@ -52,11 +53,11 @@ func TestSSHIsSwitchedOnOnceSomebodyCanLogIn(t *testing.T) {
 	}
 	_, err = r.AddSSHKey(t.Context(), api.SSHKeyRequest{Key: someKey, Comment: "again"}, httpapi.Caller{})
 	refusedField(t, err, "key", "already")
-	before := sshSwitch(r.keeper.Config().SSH)
+	before := sshSwitch(r.keeper.Config().SSH, time.Time{})
 	if err := r.SetSSH(t.Context(), api.SSHSettings{Enabled: true, Port: 2222}); err != nil {
 		t.Error(err)
 	}
-	if now := sshSwitch(r.keeper.Config().SSH); !now.Enabled || now.Port != 2222 || now.Version == before.Version {
+	if now := sshSwitch(r.keeper.Config().SSH, time.Time{}); !now.Enabled || now.Port != 2222 || now.Version == before.Version {
 		t.Errorf("%+v after %+v", now, before)
 	}
 	s, err := r.SSH(t.Context())

@@ -21,6 +21,7 @@ import (
 	"vigie/services/engine"
 	"vigie/services/ntp"
 	"vigie/services/raid"
+	"vigie/services/shell"
 	"vigie/services/smart"
 	"vigie/services/ssh"
 	"vigie/services/system"
@@ -40,6 +41,7 @@ func commands() []command {
 		{"smart", "asks disks how they are, for system", smart.Run},
 		{"raid", "makes and changes arrays of disks, for system", raid.Run},
 		{"ntp", "the time, for cameras and other devices", ntp.Run},
+		{"shell", "a technician's full shell, while one is permitted", shell.Run},
 		{"ssh", "the text console over the network", ssh.Run},
 		{"web", "HTTPS, accounts, sessions, the web admin", web.Run},
 		{"console", "the text menu on the machine's screen or serial line", console.Run},

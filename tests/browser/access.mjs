@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
-import { at, end, given, login, must, page, shots, step, until } from './stage.mjs';
+import { at, context, end, given, login, must, page, shots, step, until } from './stage.mjs';
 
 const service = (id) => page.locator(`[data-testid=firewall-service][data-service=${id}]`);
 const bandwidth = (name) => page.locator(`[data-testid=bandwidth-interface][data-interface^="${name}"]`);
@@ -128,6 +128,34 @@ await step('a technician logs in by SSH', async () => {
   must((await page.locator('[data-testid=login]:not([data-result=ok])').count()) === 0, 'who did not come in is among those who did');
   must((await at('login').allInnerTexts()).some((text) => text.includes('Web admin, by password')), 'the log-in to the web admin is not in the list');
   await shots('ssh');
+});
+
+// The machine that permits one has an init, which starts what is behind it: the whole machine's tests show that. Here it is made up.
+await step('a full shell is permitted, seen, and ended', async () => {
+  await at('ssh-shell-15').click();
+  await at('confirm-action').click();
+  await until('a refusal, as there is no init', async () => (await at('confirm').innerText()).includes('not booted from its own image'));
+  await page.keyboard.press('Escape');
+  let shell;
+  await context.route(/\/api\/v1\/ssh\/shell$/, async (route) => {
+    const now = Date.now();
+    shell = route.request().method() === 'PUT' ? { leftMs: 3_600_000, untilMs: now + 3_600_000, sinceMs: now, by: given.username } : undefined;
+    await route.fulfill({ status: 204 });
+  });
+  await context.route(/\/api\/v1\/ssh$/, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), shell } });
+  });
+  await at('ssh-shell-60').click();
+  await shots('ssh-shell-confirm');
+  await at('confirm-action').click();
+  await until('until when it is permitted', async () => /^until \d\d:\d\d$/.test(await at('ssh-shell-until').innerText()));
+  must((await at('ssh-shell').innerText()).includes(`Permitted by ${given.username}`), 'who permitted it is not told');
+  await shots('ssh-shell');
+  await at('ssh-shell-end').click();
+  await until('its end', async () => (await at('ssh-shell').getAttribute('data-permitted')) === 'false');
+  await context.unroute(/\/api\/v1\/ssh\/shell$/);
+  await context.unroute(/\/api\/v1\/ssh$/);
 });
 
 await step('SSH is switched off', async () => {

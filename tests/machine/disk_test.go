@@ -185,11 +185,7 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 	if after.StartedMs != before.StartedMs {
 		t.Errorf("the machine has started at %d, and again at %d", before.StartedMs, after.StartedMs)
 	}
-	for _, s := range after.Services {
-		if s.Status != api.ServiceStatusReady || s.Restarts != 0 {
-			t.Errorf("service %+v, want it ready and never restarted", s)
-		}
-	}
+	servicesAreWell(t, after)
 	b.powerOff(t)
 }
 

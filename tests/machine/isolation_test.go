@@ -10,11 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -100,46 +96,6 @@ func echoRequest(to, from net.HardwareAddr, sender, receiver netip.Addr, marker 
 	binary.BigEndian.PutUint16(ip[10:], sumOf(ip))
 	f := append(append(slices.Clone(to), from...), 8, 0)
 	return append(append(f, ip...), icmp...)
-}
-
-// byTechnician switches SSH on and looks into the machine with it, as each service's own user may.
-func (b *bench) byTechnician(t *testing.T, at netip.Addr) {
-	t.Helper()
-	dial := func() error {
-		return b.Lab.Inside(func() error {
-			c, err := net.DialTimeout("tcp", net.JoinHostPort(at.String(), "22"), time.Second)
-			if err == nil {
-				c.Close()
-			}
-			return err
-		})
-	}
-	if dial() == nil {
-		t.Error("SSH listens though nobody switched it on")
-	}
-	if err := b.Call(t.Context(), http.MethodPut, "/ssh", api.SSHSettings{Enabled: true, Port: 22, Passwords: true}, nil); err != nil {
-		t.Fatal(err)
-	}
-	b.until(t, 30*time.Second, "SSH listens", func(context.Context) (bool, error) { err := dial(); return err == nil, err })
-	dir := t.TempDir()
-	askpass := filepath.Join(dir, "askpass")
-	if err := os.WriteFile(askpass, []byte("#!/bin/sh\necho '"+password+"'\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for command, want := range map[string]string{
-		"interfaces": at.String() + "/24", "services": "engine     ready", "logs ssh": "listening", "disks": "DATA0",
-		"ping " + lab.Host().String() + " count 1": "1 of 1 answered", "capture lan1 seconds 1": "\xd4\xc3\xb2\xa1\x02\x00\x04\x00",
-		"traceroute " + lab.Host().String(): "reached",
-	} {
-		c := exec.CommandContext(t.Context(), "ip", append([]string{"netns", "exec", b.Lab.Name(), "ssh", "-F", "none", "-o", "UserKnownHostsFile=" + filepath.Join(dir, "known"),
-			"-o", "StrictHostKeyChecking=accept-new", "-o", "IdentityAgent=none", "-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1", owner + "@" + at.String()}, strings.Fields(command)...)...)
-		c.Env = append(os.Environ(), "SSH_ASKPASS="+askpass, "SSH_ASKPASS_REQUIRE=force", "DISPLAY=:0")
-		var out, said bytes.Buffer
-		c.Stdout, c.Stderr = &out, &said
-		if err := c.Run(); err != nil || !strings.Contains(out.String(), want) {
-			t.Errorf("%s: %v, %.2000q, %s", command, err, out.String(), said.String())
-		}
-	}
 }
 
 // TestMachineKeepsTwoNetworksApart: the image, under its own kernel, with a NIC in each; what package firewall's tests try in

@@ -431,11 +431,7 @@ func (b *bench) checkMachine(t *testing.T, firmware api.StatusFirmware, disks in
 	if volumes != disks || len(s.Volumes) != disks {
 		t.Errorf("%d of the disks are volumes, %d volumes are mounted, want %d: %+v", volumes, len(s.Volumes), disks, s.Disks)
 	}
-	for _, v := range s.Services {
-		if v.Status != api.ServiceStatusReady || v.Restarts != 0 {
-			t.Errorf("service %+v, want it ready and never restarted", v)
-		}
-	}
+	servicesAreWell(t, s)
 	if len(s.Services) < 3 {
 		t.Errorf("services %+v", s.Services)
 	}

@@ -35,6 +35,8 @@ func contents() []content {
 		{pkg: "smartmontools", // disk health, also behind RAID cards
 			programs: []string{"usr/sbin/smartctl"},
 			files:    []string{"usr/share/smartmontools/drivedb.h"}},
+		{pkg: "busybox", // a technician's shell and its tools, in one program; run while an administrator permits it
+			programs: []string{"usr/bin/busybox"}},
 		{pkg: "tzdata", files: []string{"usr/share/zoneinfo"}},
 		{pkg: "ca-certificates"}, // made into one file
 		{pkg: "libc6", library: true},

@@ -1,7 +1,8 @@
 // Package rootfs is the root file system of the appliance: what is in it.
 //
 // Programs and libraries come from Debian packages by an explicit list; the shared libraries that they need are found
-// in the packages and a missing one is an error. There is no shell, no package manager and no set-uid program in it.
+// in the packages and a missing one is an error. There is no package manager and no set-uid program in it, nor anything by the
+// name of a shell: BusyBox is there, for the service shell, but nothing that looks for sh finds one.
 // The root is read-only; what the running system writes is below /run, /tmp and /volumes.
 package rootfs
 

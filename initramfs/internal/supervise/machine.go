@@ -195,7 +195,16 @@ func (m *machine) restart(now time.Time, force bool) {
 	}
 }
 
-const heldReason = "stopped on request"
+const (
+	heldReason  = "stopped on request"
+	sleepReason = "runs only when it is asked for"
+)
+
+// sleep keeps a service from starting before start or restart asks for it.
+func (m *machine) sleep(now time.Time) {
+	m.held = true
+	m.become(now, initctl.StatusStopped, sleepReason)
+}
 
 // hold asks for the service to end, and not to run until start or restart.
 func (m *machine) hold(now time.Time) {

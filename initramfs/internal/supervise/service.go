@@ -37,6 +37,7 @@ type Service struct {
 	StopLimit time.Duration // from SIGTERM to SIGKILL
 	Recording bool          // its health decides whether the watchdog is fed
 	Stoppable bool          // an administrator may stop it: it takes no part in starting it again
+	OnDemand  bool          // it does not start with the machine, only when somebody asks for it, and is stopped likewise
 }
 
 // Timing are the supervisor's intervals.

@@ -47,7 +47,7 @@ type Config struct {
 // Snapshot is the state after a turn. It is not changed afterwards.
 type Snapshot struct {
 	Services []ServiceState
-	// Ready: every service has been ready at least once.
+	// Ready: every service has been ready at least once, but for those that start on demand.
 	Ready bool
 	// RecordingAt is when the recording services were last healthy, all of them; the start before that.
 	RecordingAt time.Time
@@ -60,7 +60,7 @@ type ServiceState struct {
 	PID, Restarts        int
 	Since                time.Time
 	Progress             uint64
-	Stoppable            bool
+	Stoppable, OnDemand  bool
 }
 
 // Supervisor is made with New; Run it once. The other methods may be called from anywhere.
@@ -123,7 +123,7 @@ func (s *Supervisor) Restart(ctx context.Context, name string, force bool) error
 
 // Hold asks for a service to be stopped until Start, Restart or the machine's next start. ErrNeeded: it must run.
 func (s *Supervisor) Hold(ctx context.Context, name string) error {
-	if sv := s.find(name); sv != nil && !sv.def.Stoppable {
+	if sv := s.find(name); sv != nil && !sv.def.Stoppable && !sv.def.OnDemand {
 		return fmt.Errorf("%w: %q", ErrNeeded, name)
 	}
 	return s.ask(ctx, name, func(m *machine, now time.Time) { m.hold(now) })
@@ -179,6 +179,9 @@ func (s *Supervisor) Run() error {
 	s.recordingAt, s.lastTurn = now, now
 	for _, sv := range s.services {
 		sv.machine = newMachine(now, s.cfg.Timing, sv.def.StopLimit)
+		if sv.def.OnDemand {
+			sv.machine.sleep(now)
+		}
 	}
 	ticker := time.NewTicker(s.cfg.Timing.Tick)
 	defer ticker.Stop()
@@ -375,13 +378,14 @@ func (s *Supervisor) publish(now time.Time) Snapshot {
 	for _, sv := range s.services {
 		m := &sv.machine
 		state := ServiceState{
-			Name: sv.def.Name, Status: m.status, Reason: m.reason, Restarts: m.restarts, Since: m.since, Progress: m.progress, Stoppable: sv.def.Stoppable,
+			Name: sv.def.Name, Status: m.status, Reason: m.reason, Restarts: m.restarts, Since: m.since, Progress: m.progress,
+			Stoppable: sv.def.Stoppable, OnDemand: sv.def.OnDemand,
 		}
 		if sv.run != nil {
 			state.PID = sv.run.process.pid
 		}
 		snapshot.Services = append(snapshot.Services, state)
-		snapshot.Ready = snapshot.Ready && m.everReady
+		snapshot.Ready = snapshot.Ready && (m.everReady || sv.def.OnDemand)
 		// What somebody stopped is not what the watchdog is there for.
 		healthy = healthy && (!sv.def.Recording || m.held || m.status == initctl.StatusReady)
 	}

@@ -141,7 +141,7 @@ func newRig(t *testing.T, timing Timing, services ...string) *rig {
 		}
 		cfg.Services = append(cfg.Services, Service{
 			Name: name, Path: path, Env: []string{"SUPERVISED=" + mode}, MaxFiles: 256, RuntimeDir: filepath.Join(t.TempDir(), name),
-			RuntimeMode: 0o750, StopLimit: stopLimit, Recording: name == "engine", Stoppable: name == "engine",
+			RuntimeMode: 0o750, StopLimit: stopLimit, Recording: name == "engine", Stoppable: name == "engine", OnDemand: name == "shell",
 		})
 		cfg.StopOrder = append(cfg.StopOrder, []string{name})
 	}
@@ -368,6 +368,25 @@ func TestStoppedOnRequestUntilStarted(t *testing.T) {
 	r.until("ready again", is(initctl.StatusReady, 0))
 	if err := r.Hold(t.Context(), "nobody"); !errors.Is(err, ErrNoService) {
 		t.Error(err)
+	}
+}
+
+func TestWhatStartsOnDemandWaitsForIt(t *testing.T) {
+	r := newRig(t, quick(), "shell:works", "web:works")
+	r.until("all ready without it", func(s Snapshot) bool { return s.Ready })
+	asleep := func(s Snapshot) bool { return s.Services[0].Status == initctl.StatusStopped && s.Services[0].PID == 0 }
+	if !asleep(r.Snapshot()) || r.saidLike("shell: at work") {
+		t.Fatalf("it runs: %+v, %q", r.Snapshot(), r.said())
+	}
+	for range 2 {
+		if err := r.Start(t.Context(), "shell"); err != nil {
+			t.Fatal(err)
+		}
+		r.until("ready", is(initctl.StatusReady, 0))
+		if err := r.Hold(t.Context(), "shell"); err != nil {
+			t.Fatal(err)
+		}
+		r.until("asleep again", asleep)
 	}
 }
 

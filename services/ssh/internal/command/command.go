@@ -29,6 +29,7 @@ const (
 	Ping       = "ping"
 	Traceroute = "traceroute"
 	Capture    = "capture"
+	Shell      = "shell" // the session does it itself
 )
 
 // Limits and what counts where nothing is said.
@@ -73,6 +74,7 @@ func kinds() []kind {
 		{Traceroute, "HOST", "routers on the way to a host", traceroute},
 		{Capture, "INTERFACE [host ADDRESS] [port N] [tcp|udp|icmp|arp] [seconds N] [megabytes N]",
 			fmt.Sprintf("packets as a pcap file; %d seconds, %d MB unless said otherwise", usualSeconds, usualMB), capture},
+		{Shell, "", "a full shell, while an administrator permits it; ssh -t for one to type in", nothing},
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"vigie/internal/console/menu"
 	"vigie/internal/console/screen"
+	"vigie/services/shell/shellapi"
 	"vigie/services/ssh/internal/command"
 	"vigie/services/ssh/internal/diagnose"
 )
@@ -33,7 +35,9 @@ type session struct {
 	out, err io.Writer
 	size     size
 	terminal bool
+	term     string // its kind
 	started  bool
+	shell    atomic.Pointer[shellapi.Shell] // that runs
 }
 
 // serve serves until either end closes the channel.
@@ -75,7 +79,7 @@ func (s *session) request(r *ssh.Request, cancel func()) (ok bool, run func(cont
 		if ssh.Unmarshal(r.Payload, &p) != nil || s.started {
 			return false, nil
 		}
-		s.terminal = true
+		s.terminal, s.term = true, p.Term
 		s.size.set(p.Columns, p.Rows)
 		return true, nil
 	case "window-change":
@@ -84,6 +88,9 @@ func (s *session) request(r *ssh.Request, cancel func()) (ok bool, run func(cont
 			return false, nil
 		}
 		s.size.set(p.Columns, p.Rows)
+		if shell := s.shell.Load(); shell != nil {
+			_ = shell.Resize(s.size.get()) // it may be about to end
+		}
 		return true, nil
 	case "signal":
 		var p struct{ Name string }
@@ -98,7 +105,7 @@ func (s *session) request(r *ssh.Request, cancel func()) (ok bool, run func(cont
 		}
 		s.started = true
 		if s.terminal {
-			return true, s.menu
+			return true, s.sit
 		}
 		return true, func(ctx context.Context) uint32 { return s.command(ctx, command.Help) }
 	case "exec":
@@ -126,8 +133,10 @@ func (s *session) request(r *ssh.Request, cancel func()) (ok bool, run func(cont
 }
 
 // say writes a sentence to standard error.
-func (s *session) say(text string) {
-	_, _ = io.WriteString(s.text(s.err), strings.Join(screen.Wrap(text, screen.Columns-1), "\n")+"\n") // nobody may be left to read it
+func (s *session) say(text string) { s.sayTo(s.err, text) }
+
+func (s *session) sayTo(w io.Writer, text string) {
+	_, _ = io.WriteString(s.text(w), strings.Join(screen.Wrap(text, screen.Columns-1), "\n")+"\n") // nobody may be left to read it
 }
 
 // text is where lines are written to.
@@ -147,6 +156,14 @@ func (s *session) input(ctx context.Context) <-chan []byte {
 
 // command does one.
 func (s *session) command(ctx context.Context, text string) uint32 {
+	if strings.TrimSpace(text) == command.Shell {
+		s.visit.Log.Info("command", "line", command.Shell)
+		status, err := s.fullShell(ctx, s.input(ctx))
+		if err != nil {
+			s.say(err.Error())
+		}
+		return status
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := s.input(ctx)
@@ -180,6 +197,9 @@ func (s *session) do(ctx context.Context, text string, out diagnose.Output) erro
 		return err
 	}
 	s.visit.Log.Info("command", "line", text)
+	if c.Name == command.Shell {
+		return command.Refusal("A full shell needs a session of its own: ssh -t NAME@THIS-MACHINE shell")
+	}
 	if out.Terminal {
 		out.Out = crlf{out.Out}
 	}
@@ -187,11 +207,24 @@ func (s *session) do(ctx context.Context, text string, out diagnose.Output) erro
 	return s.visit.Runner.Run(ctx, c, out)
 }
 
-// menu talks until he leaves.
-func (s *session) menu(ctx context.Context) uint32 {
+// sit is a terminal without a command: a full shell if there is one, and the menu. What is said comes the same way as the menu, so
+// that it stands above it.
+func (s *session) sit(ctx context.Context) uint32 {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := &line{out: s.out, size: &s.size, in: s.input(ctx)}
+	in := s.input(ctx)
+	if s.visit.Shells.Permitted() {
+		s.sayTo(s.out, "This is a full shell. What is done here can stop recordings; what was begun here ends with the permission. Type exit for the menu.")
+		if _, err := s.fullShell(ctx, in); err != nil {
+			s.sayTo(s.out, err.Error())
+		}
+	}
+	return s.menu(ctx, in)
+}
+
+// menu talks until he leaves.
+func (s *session) menu(ctx context.Context, in <-chan []byte) uint32 {
+	l := &line{out: s.out, size: &s.size, in: in}
 	s.visit.does(s.id, "menu")
 	err := menu.New(menu.Config{
 		Terminal: l, Machine: s.visit.Machine, Remote: true,

@@ -1,6 +1,7 @@
 // Package visit is the connection of somebody who has logged in by SSH: sessions in which he sees the machine's menu, or has a
-// command done. There is nothing else: no shell, no files, no forwarding of ports, agents or screens, no environment; each
-// is refused, and where the protocol has room for a sentence, with one.
+// command done. There is nothing else: no files, no forwarding of ports, agents or screens, no environment; each is refused, and
+// where the protocol has room for a sentence, with one. While an administrator permits it there is a full shell, of which
+// this process has the files and no more (services/shell).
 //
 // A connection has four sessions at most, ends when it has had none for a minute, and when its other end takes nothing that is
 // written for half a minute. Menus that are left alone end (package menu), and commands have their limits (package command).
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"vigie/internal/console/menu"
+	"vigie/services/shell/shellapi"
 	"vigie/services/ssh/internal/diagnose"
 )
 
@@ -30,7 +32,17 @@ const (
 type Config struct {
 	Machine menu.Machine
 	Runner  *diagnose.Runner
+	Shells  Shells
+	Who     string       // his name
+	From    string       // and address
 	Log     *slog.Logger // with who it is
+}
+
+// Shells opens full shells.
+type Shells interface {
+	// Permitted says whether there are any at the moment.
+	Permitted() bool
+	Open(ctx context.Context, r shellapi.Request) (*shellapi.Shell, error)
 }
 
 // Visit is one connection.

@@ -117,6 +117,8 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"PUT /v1/ssh":                         s.setSSH,
 		"POST /v1/ssh/keys":                   s.addSSHKey,
 		"DELETE /v1/ssh/keys/{key}":           s.deleteSSHKey,
+		"PUT /v1/ssh/shell":                   s.allowShell,
+		"DELETE /v1/ssh/shell":                s.endShell,
 		"GET " + systemapi.HostKeyPath:        s.sshHostKey,
 		"POST " + systemapi.PingPath:          s.ping,
 		"POST " + systemapi.TracePath:         s.trace,

@@ -15,6 +15,8 @@ type SSHMachine interface {
 	SetSSH(ctx context.Context, s api.SSHSettings) error
 	AddSSHKey(ctx context.Context, r api.SSHKeyRequest, by Caller) (api.SSHKey, error)
 	DeleteSSHKey(ctx context.Context, id string) error
+	AllowShell(ctx context.Context, r api.SSHShellRequest, by Caller) error
+	EndShell(ctx context.Context, by Caller) error
 	// SSHHostKey is the machine's own private key, for the SSH service alone.
 	SSHHostKey(ctx context.Context) (string, error)
 }
@@ -49,6 +51,18 @@ func (s *server) addSSHKey(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) deleteSSHKey(w http.ResponseWriter, r *http.Request) error {
 	return done(w, s.machine.DeleteSSHKey(r.Context(), r.PathValue("key")))
+}
+
+func (s *server) allowShell(w http.ResponseWriter, r *http.Request) error {
+	var req api.SSHShellRequest
+	if err := answer.Read(w, r, &req); err != nil {
+		return err
+	}
+	return done(w, s.machine.AllowShell(r.Context(), req, caller(r)))
+}
+
+func (s *server) endShell(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.EndShell(r.Context(), caller(r)))
 }
 
 func (s *server) sshHostKey(w http.ResponseWriter, r *http.Request) error {

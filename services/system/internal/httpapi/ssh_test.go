@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 var someKey = api.SSHKey{ID: "0123", Key: "ssh-ed25519 AAAA", Type: "ssh-ed25519", Fingerprint: "SHA256:x", Comment: "jane"}
 
 func (f *fakes) SSH(context.Context) (api.SSH, error) {
-	return api.SSH{Settings: api.SSHSettings{Enabled: true, Port: 22}, Keys: []api.SSHKey{someKey}, HostKey: "SHA256:y"}, f.do("ssh")
+	return api.SSH{Settings: api.SSHSettings{Enabled: true, Port: 22}, Keys: []api.SSHKey{someKey}, HostKey: "SHA256:y", Shell: api.SSHShell{LeftMs: 5, UntilMs: 6, SinceMs: 1, By: "owner"}}, f.do("ssh")
 }
 func (f *fakes) SetSSH(_ context.Context, s api.SSHSettings) error {
 	return f.do(strings.Join([]string{"ssh", map[bool]string{true: "true"}[s.Enabled], "22", map[bool]string{false: "false"}[s.Passwords]}, " "))
@@ -29,7 +30,14 @@ func (f *fakes) AddSSHKey(_ context.Context, r api.SSHKeyRequest, by Caller) (ap
 	return someKey, f.do("key " + r.Key + " by " + by.User)
 }
 func (f *fakes) DeleteSSHKey(_ context.Context, id string) error { return f.do("no key " + id) }
-func (f *fakes) SSHHostKey(context.Context) (string, error)      { return "secret", f.do("host key") }
+func (f *fakes) AllowShell(_ context.Context, r api.SSHShellRequest, by Caller) error {
+	if r.Minutes == 0 {
+		return answer.Field("minutes", "bad_minutes", "No.")
+	}
+	return f.do("shell for " + strconv.Itoa(r.Minutes) + " by " + by.User)
+}
+func (f *fakes) EndShell(_ context.Context, by Caller) error { return f.do("no shell by " + by.User) }
+func (f *fakes) SSHHostKey(context.Context) (string, error)  { return "secret", f.do("host key") }
 
 // Ping has two answers, and fails then if the host is "breaks".
 func (f *fakes) Ping(_ context.Context, r systemapi.PingRequest, each func(systemapi.PingReply) error) error {

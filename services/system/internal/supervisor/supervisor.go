@@ -74,7 +74,7 @@ func Services(s initctl.Status) []api.Service {
 	for _, v := range s.Services {
 		out = append(out, api.Service{
 			Name: v.Name, Status: api.ServiceStatus(v.Status), Reason: v.Reason, Pid: v.PID,
-			SinceMs: v.SinceMs, Restarts: v.Restarts, MemoryBytes: v.MemoryBytes, Stoppable: v.Stoppable,
+			SinceMs: v.SinceMs, Restarts: v.Restarts, MemoryBytes: v.MemoryBytes, Stoppable: v.Stoppable, OnDemand: v.OnDemand,
 		})
 	}
 	return out

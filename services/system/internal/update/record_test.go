@@ -195,6 +195,9 @@ func TestVerdict(t *testing.T) {
 				s.Cameras[i].State.Streams = []api.StreamState{{Recordings: []api.RecordingState{{}}}}
 			}
 		}, ""},
+		"a service that nobody asked for": {func(s *Seen) {
+			s.Services = append(s.Services, api.Service{Name: "shell", Status: api.ServiceStatusStopped, OnDemand: true})
+		}, ""},
 		"a service":                             {func(s *Seen) { s.Services[0].Status = api.ServiceStatusUnhealthy; s.Services[0].Reason = "No." }, "The service engine is unhealthy. No."},
 		"no supervisor":                         {func(s *Seen) { s.Services = nil }, "The supervisor does not say how the services are."},
 		"the web admin":                         {func(s *Seen) { s.Web = "connection refused" }, "The web admin does not answer: connection refused."},

@@ -30,7 +30,7 @@ const (
 // verdict says what is not well of a machine, in a sentence; "": all is.
 func (t trial) verdict(s Seen) string {
 	for _, v := range s.Services {
-		if v.Status != api.ServiceStatusReady {
+		if v.Status != api.ServiceStatusReady && !v.OnDemand {
 			return strings.TrimSpace(fmt.Sprintf("The service %s is %s. %s", v.Name, v.Status, v.Reason))
 		}
 	}

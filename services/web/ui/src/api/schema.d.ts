@@ -1416,6 +1416,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ssh/shell": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Permit a full shell by SSH for a while from now
+         * @description Who logs in by SSH with a terminal then gets a shell with nearly all rights over the machine, and the console's menu once
+         *     he leaves it; `shell` as a command does the same. It is refused while SSH is off. The permission is not kept: it ends with its
+         *     time, with `DELETE`, when SSH is switched off, and with the machine's next start, and all shells end with it.
+         */
+        put: operations["allowShell"];
+        post?: never;
+        /** Permit no full shell any more, and end those that run */
+        delete: operations["endShell"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ssh/sessions": {
         parameters: {
             query?: never;
@@ -3823,6 +3846,8 @@ export interface components {
             port: number;
             /** @description Differs whenever anything of `GET /ssh` does */
             version: string;
+            /** @description A full shell is permitted at the moment */
+            shell?: boolean;
         };
         SSHSettings: {
             /** @description Nothing listens unless it is */
@@ -3841,6 +3866,23 @@ export interface components {
              * @example SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8
              */
             hostKey: string;
+            shell?: components["schemas"]["SSHShell"];
+        };
+        SSHShell: {
+            /**
+             * Format: int64
+             * @description Until it ends, whatever happens to the clock
+             */
+            leftMs: number;
+            /** Format: int64 */
+            untilMs: number;
+            /** Format: int64 */
+            sinceMs: number;
+            /** @description The user who permitted it */
+            by: string;
+        };
+        SSHShellRequest: {
+            minutes: number;
         };
         SSHKey: {
             id: string;
@@ -4531,6 +4573,8 @@ export interface components {
             /** Format: int64 */
             memoryBytes?: number;
             stoppable?: boolean;
+            /** @description It runs only while what it is for is permitted, as shell is with `PUT /ssh/shell` */
+            onDemand?: boolean;
         };
         ServiceLog: {
             lines: string[];
@@ -7159,6 +7203,48 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    allowShell: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SSHShellRequest"];
+            };
+        };
+        responses: {
+            /** @description Permitted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    endShell: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
             204: {
                 headers: {
                     [name: string]: unknown;
