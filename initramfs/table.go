@@ -96,6 +96,7 @@ func serviceTable() []supervise.Service {
 			RuntimeDir: runDir + "/ntp", RuntimeMode: 0o750,
 			Limits:    cgroup.Limits{CPUWeight: 100, IOWeight: 50, MaxPIDs: 128},
 			StopLimit: 300 * time.Millisecond,
+			Stoppable: true,
 		},
 		{
 			Name: "ssh", Path: program,

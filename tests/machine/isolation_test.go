@@ -164,6 +164,7 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 	}
 
 	b.byTechnician(t, here.Addr)
+	b.servicesStopAndStart(t)
 
 	// Under this kernel a limit has fq_codel below it, too.
 	var before []api.Bandwidth
