@@ -33,12 +33,12 @@ func TestLine(t *testing.T) {
 // gate is a console whose flow is stopped until it is opened.
 type gate struct {
 	open chan struct{}
-	bytes.Buffer
+	said bytes.Buffer
 }
 
 func (g *gate) Write(p []byte) (int, error) {
 	<-g.open
-	return g.Buffer.Write(p)
+	return g.said.Write(p)
 }
 
 // TestManySpeakersWaitForNoConsoleAndEveryLineIsAccountedFor: the services' readers, the supervisor and the drivers'
@@ -69,7 +69,7 @@ func TestManySpeakersWaitForNoConsoleAndEveryLineIsAccountedFor(t *testing.T) {
 	c.Close(20 * time.Second)
 	c.Step("x", "after the end")
 	lines, lost := 0, 0
-	for line := range strings.Lines(hung.String()) {
+	for line := range strings.Lines(hung.said.String()) {
 		if n := 0; strings.HasSuffix(line, " lines lost)\n") {
 			if _, err := fmt.Sscanf(line, "(%d", &n); err != nil {
 				t.Errorf("%q: %v", line, err)
