@@ -185,5 +185,5 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 		}
 		return err == nil && now[0].Limit.Kbps == 20_000 && now[0].SentBps > 0, err
 	})
-	b.powerOff(t)
+	b.byPage(t)
 }

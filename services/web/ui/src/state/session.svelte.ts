@@ -15,6 +15,8 @@ class SessionState {
   setup = $state.raw<Setup | null>(null);
   /** The session ended by itself, not by logging out. */
   expired = $state(false);
+  /** The appliance was told to restart from here, and has gone: that ends every session. */
+  restarted = $state(false);
   problem = $state('');
   /** Whether the user has a right. The appliance asks for it too: this only keeps away what it would refuse. */
   may(right: Right): boolean {
@@ -54,6 +56,7 @@ class SessionState {
   open(user: Session): void {
     this.user = user;
     this.expired = false;
+    this.restarted = false;
     this.problem = '';
     this.phase = 'open';
     appliance.start();
