@@ -3668,6 +3668,11 @@ type Interface struct {
 	RxDropped int64  `json:"rxDropped,omitempty,omitzero"`
 	RxErrors  int64  `json:"rxErrors,omitempty,omitzero"`
 	RxPackets int64  `json:"rxPackets,omitempty,omitzero"`
+
+	// Slot Of a card: where it is, its address on PCI, and its port where several share one
+	//
+	// Example: 0000:03:00.1
+	Slot      string `json:"slot,omitempty,omitzero"`
 	SpeedMbps int    `json:"speedMbps,omitempty,omitzero"`
 
 	// Tag Of a VLAN

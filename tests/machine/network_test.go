@@ -119,6 +119,10 @@ func TestBondsVLANsAndTheWayBack(t *testing.T) {
 
 	settings.Interfaces[0].Label = "never confirmed"
 	b.try(t, settings)
+	before, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Cut(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +142,10 @@ func TestBondsVLANsAndTheWayBack(t *testing.T) {
 	s, err := b.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	was, is := nic(before, lab.MachineAt(0).MAC).Slot, nic(s, lab.MachineAt(0).MAC).Slot
+	if !strings.HasPrefix(was, "0000:") || !strings.HasPrefix(is, "0000:") || was == is {
+		t.Errorf("its card was in slot %q, and is in %q", was, is)
 	}
 	if n := nic(s, lab.MachineAt(0).MAC); n.Name != "lan1" || n.Label != "desk" || n.Device == "eth0" || !slices.Equal(n.Addresses, []string{admin.String() + "/24"}) {
 		t.Errorf("after the NICs were found in another order: %+v", n)

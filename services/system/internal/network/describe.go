@@ -23,6 +23,7 @@ func (m *Manager) describe(n *nic) api.Interface {
 	if driver, err := os.Readlink(filepath.Join("/sys/class/net", n.device, "device/driver")); err == nil {
 		out.Driver = filepath.Base(driver)
 	}
+	out.Slot = slot("/sys/class/net", n.device)
 	if n.carrier {
 		if v, err := strconv.Atoi(n.sys("speed")); err == nil && v > 0 {
 			out.SpeedMbps = v

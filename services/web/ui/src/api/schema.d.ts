@@ -3337,6 +3337,11 @@ export interface components {
             /** @description The bond that it is to be a member of */
             bond?: string;
             member?: components["schemas"]["BondMember"];
+            /**
+             * @description Of a card: where it is, its address on PCI, and its port where several share one
+             * @example 0000:03:00.1
+             */
+            slot?: string;
             bondState?: components["schemas"]["BondState"];
             /** @description Of a VLAN: the id of what it is on */
             parent?: string;
