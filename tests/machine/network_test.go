@@ -147,6 +147,7 @@ func TestBondsVLANsAndTheWayBack(t *testing.T) {
 	if !strings.HasPrefix(was, "0000:") || !strings.HasPrefix(is, "0000:") || was == is {
 		t.Errorf("its card was in slot %q, and is in %q", was, is)
 	}
+	b.counts(t, lab.MachineAt(0).MAC)
 	if n := nic(s, lab.MachineAt(0).MAC); n.Name != "lan1" || n.Label != "desk" || n.Device == "eth0" || !slices.Equal(n.Addresses, []string{admin.String() + "/24"}) {
 		t.Errorf("after the NICs were found in another order: %+v", n)
 	}
@@ -169,6 +170,24 @@ func (b *bench) network(t *testing.T) (n api.Network) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// counts holds what a card says of itself against what is known of it: its speed, and that the question for it went through it.
+func (b *bench) counts(t *testing.T, mac string) {
+	t.Helper()
+	s, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := nic(s, mac)
+	if !first.Carrier || first.SpeedMbps != 1000 || first.Duplex != api.InterfaceDuplexFull || first.RxErrors != 0 || first.TxErrors != 0 {
+		t.Errorf("a card of 1 Gbit/s without an error says %+v", first)
+	}
+	b.until(t, said, "the card counts", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx)
+		now := nic(s, mac)
+		return met(now.RxBytes >= first.RxBytes+500 && now.TxBytes >= first.TxBytes+500 && now.RxPackets > first.RxPackets && now.TxPackets > first.TxPackets, err, now)
+	})
 }
 
 // try puts settings on trial.

@@ -97,7 +97,7 @@ func (m *Manager) refuseInstall(d *disk, data bool) error {
 	case d.use == api.DiskUseVolume:
 		return refuse("volume", "The disk is a data volume with recordings. Format another disk, or this one elsewhere, to install on it.")
 	case d.use == api.DiskUseSystem && m.cfg.Installed:
-		return refuse("system", "The disk holds an installed system, and this machine was not started from a medium.")
+		return refuse("system", "The disk holds an installed system. To install on it anew, start the machine from the installation medium.")
 	case d.use != api.DiskUseSystem && len(m.users(d)) > 0:
 		return refuse("in_use", fmt.Sprintf("The disk is in use (%s).", strings.Join(m.users(d), ", ")))
 	case m.media[d.key].used():
