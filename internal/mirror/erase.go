@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,7 +60,7 @@ func Erase(fsys filesys.FS, dir, name string, uuids []string) (int, error) {
 		return 0, nil
 	}
 	for n, path := range append(unknown, theirs...) { // theirs last: they are how another try knows
-		err := Overwrite(fsys, path)
+		err := filesys.Overwrite(fsys, path)
 		if err == nil {
 			err = fsys.Remove(path)
 		}
@@ -78,25 +77,6 @@ func Erase(fsys filesys.FS, dir, name string, uuids []string) (int, error) {
 		}
 	}
 	return len(unknown) + len(theirs), filesys.SyncDir(fsys, dir)
-}
-
-// Overwrite writes zeros over all of a file.
-func Overwrite(fsys filesys.FS, path string) error {
-	f, err := fsys.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err == nil {
-		zeros := make([]byte, 1<<20)
-		for at, size := int64(0), info.Size(); at < size && err == nil; at += int64(len(zeros)) {
-			_, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at)
-		}
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // traces lists the files of a folder that belong to databases with a name, and the folders of what was kept aside of them.

@@ -38,7 +38,7 @@ func TestWhatADatabaseLeftIsErased(t *testing.T) {
 		t.Fatal("nothing was put aside")
 	}
 	// What a power cut leaves between two steps: a file that is overwritten, and still there.
-	if err := Overwrite(filesys.OS, aside[0]); err != nil {
+	if err := filesys.Overwrite(filesys.OS, aside[0]); err != nil {
 		t.Fatal(err)
 	}
 	if content, err := os.ReadFile(aside[0]); err != nil || len(content) < headerSize || len(bytes.Trim(content, "\x00")) > 0 {

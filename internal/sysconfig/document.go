@@ -1,14 +1,14 @@
 package sysconfig
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+
+	"vigie/internal/strictjson"
 )
 
 const (
@@ -70,7 +70,7 @@ func Decode(b []byte) (Document, error) {
 		return Document{}, fmt.Errorf("machine configuration: %w: %d bytes", ErrCorrupt, len(b))
 	}
 	var e envelope
-	if err := strict(b, &e); err != nil {
+	if err := strictjson.Decode(b, &e); err != nil {
 		return Document{}, fmt.Errorf("machine configuration: %w: %w", ErrCorrupt, err)
 	}
 	if e.Format != format {
@@ -83,7 +83,7 @@ func Decode(b []byte) (Document, error) {
 		return Document{}, fmt.Errorf("machine configuration: version %d is not known to this version of Vigie", e.Version)
 	}
 	var d Document
-	if err := strict(e.Body, &d); err != nil {
+	if err := strictjson.Decode(e.Body, &d); err != nil {
 		return Document{}, fmt.Errorf("machine configuration: %w: %w", ErrCorrupt, err)
 	}
 	if err := d.validate(); err != nil {
@@ -105,17 +105,4 @@ func (d Document) validate() error {
 		}
 	}
 	return d.Config.Validate()
-}
-
-// strict decodes exactly one value without unknown fields.
-func strict(b []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("data after the document")
-	}
-	return nil
 }

@@ -1,17 +1,16 @@
 package camera
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/mirror"
+	"vigie/internal/strictjson"
 )
 
 // maxTransfer is how many cameras a configuration that is brought may have.
@@ -30,18 +29,10 @@ func DecodeRows(list []json.RawMessage) ([]Row, error) {
 	ids, names := map[string]bool{}, map[string]bool{}
 	for i, b := range list {
 		row := blank()
-		dec := json.NewDecoder(bytes.NewReader(b))
-		dec.DisallowUnknownFields()
-		err := dec.Decode(&row)
-		if err == nil {
-			if _, more := dec.Token(); more != io.EOF {
-				err = errors.New("data after it")
-			}
-		}
-		if err != nil {
+		if err := strictjson.Decode(b, &row); err != nil {
 			return nil, bad(i, row.Name, "this version cannot read it ("+err.Error()+").")
 		}
-		row, err = row.checked()
+		row, err := row.checked()
 		var problem *answer.Problem
 		switch name := strings.ToLower(row.Name); {
 		case errors.As(err, &problem):

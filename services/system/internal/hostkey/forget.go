@@ -9,7 +9,6 @@ import (
 
 	"vigie/internal/atomicfile"
 	"vigie/internal/filesys"
-	"vigie/internal/mirror"
 )
 
 // Forget has the keys with these fingerprints be the machine's no more, whatever volume brings them.
@@ -58,7 +57,7 @@ func Erase(volume string, fingerprints []string) (n int, err error) {
 		if err != nil || !slices.Contains(fingerprints, key.Fingerprint()) {
 			continue // a damaged key is none
 		}
-		if err := mirror.Overwrite(filesys.OS, path); err != nil {
+		if err := filesys.Overwrite(filesys.OS, path); err != nil {
 			return n, err
 		}
 		if err := os.Remove(path); err != nil {

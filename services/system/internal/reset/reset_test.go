@@ -270,7 +270,7 @@ func TestAPowerCutLeavesBeforeOrAfter(t *testing.T) {
 			files = append(files, some...)
 		}
 		for i, f := range files[:min(cut, len(files))] {
-			if err := mirror.Overwrite(filesys.OS, f); err != nil {
+			if err := filesys.Overwrite(filesys.OS, f); err != nil {
 				t.Fatal(err)
 			}
 			if i == cut-1 && cut%2 == 1 {

@@ -1,14 +1,12 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -16,6 +14,7 @@ import (
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/internal/ask"
+	"vigie/internal/strictjson"
 	"vigie/internal/sysconfig"
 	"vigie/internal/version"
 	"vigie/services/engine/engineapi"
@@ -134,10 +133,10 @@ type incoming struct {
 // judge has all parts looked at.
 func (s *Server) judge(ctx context.Context, d configfile.Document, by string) (in incoming, err error) {
 	in = incoming{head: d.Head, note: note{Engine: d.Engine, By: by, AtMs: time.Now().UnixMilli()}}
-	if err := strict(d.System, &in.note.System); err != nil {
+	if err := strictjson.Decode(d.System, &in.note.System); err != nil {
 		return in, unknownIn(d.Head, err)
 	}
-	if err := strict(d.Accounts, &in.people); err != nil {
+	if err := strictjson.Decode(d.Accounts, &in.people); err != nil {
 		return in, unknownIn(d.Head, err)
 	}
 	if err := in.people.check(); err != nil {
@@ -218,19 +217,6 @@ func asked(what string, err error) error {
 	}
 	p := later(http.StatusServiceUnavailable, "no_answer", what+" cannot be asked about at the moment: the service does not answer. Try again in a few seconds. Nothing was changed.", 5*time.Second)
 	return errors.Join(p, err)
-}
-
-// strict decodes one value without unknown fields.
-func strict(b []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("data after it")
-	}
-	return nil
 }
 
 // note is what engine and system are to take, as it stands in the database until they have.
