@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,24 @@ type situation struct {
 	count        string // how often the trial was started by grubenv; "other": of another trial; "torn": unreadable
 	torn0, torn1 bool   // the blocks of the states
 	inA, inB     content
+	pressed      []string // the questions that were answered with Esc; nil: nothing was pressed at all
+}
+
+// The questions, in their order.
+const (
+	messages     = "messages"
+	resetNetwork = "network"
+	otherSlot    = "other"
+)
+
+var questions = []string{messages, resetNetwork, otherSlot}
+
+// asked are the kernel's options that come of answers.
+func asked(pressed []string) (options string) {
+	for _, q := range pressed {
+		options += map[string]string{messages: " loglevel=7", resetNetwork: " vigie.reset=network"}[q]
+	}
+	return options
 }
 
 const trial = 7
@@ -65,6 +84,9 @@ func expected(s situation, newer string) outcome {
 		if in[order[0]] == torn { // its time of build is not known
 			order[0], order[1] = order[1], order[0]
 		}
+	}
+	if other := order[1]; slices.Contains(s.pressed, otherSlot) && in[other] == whole {
+		return outcome{other, count}
 	}
 	for _, slot := range order {
 		starts := state[slot] == loader.Confirmed
@@ -108,6 +130,18 @@ func situations(inA, inB content) []situation {
 			out = append(out, situation{a: loader.Confirmed, b: loader.Bad, first: first, torn0: blocks[0], torn1: blocks[1], inA: inA, inB: inB})
 		}
 	}
+	for answers := range 1 << len(questions) { // somebody has pressed Esc, and says yes to these
+		pressed := []string{}
+		for n, q := range questions {
+			if answers&(1<<n) != 0 {
+				pressed = append(pressed, q)
+			}
+		}
+		for _, first := range []string{"a", "b"} {
+			out = append(out, situation{a: loader.Confirmed, b: loader.Confirmed, first: first, inA: inA, inB: inB, pressed: pressed},
+				situation{a: loader.Confirmed, b: loader.Trying, first: first, count: "2", inA: inA, inB: inB, pressed: pressed})
+		}
+	}
 	return out
 }
 
@@ -143,7 +177,7 @@ func script(t *testing.T) string {
 	for _, r := range []struct{ from, to string }{
 		{`(?m)^(\s*)boot$`, "${1}note_boot $$1"},
 		{`\bsave_env\b`, "count_env"},
-		{`sleep --interruptible \d+`, "true"},
+		{`sleep --interruptible 2`, `[ -z "$$esc" ]`},
 		{`(?s)while true; do\n\techo [^\n]*\n\tsleep 30\n\treboot\ndone\n$`, "note_end\n"},
 	} {
 		changed := regexp.MustCompile(r.from).ReplaceAllString(text, r.to)
@@ -151,6 +185,14 @@ func script(t *testing.T) string {
 			t.Fatalf("the script has no %s", r.from)
 		}
 		text = changed
+	}
+	n := 0
+	text = regexp.MustCompile(`sleep --interruptible 5`).ReplaceAllStringFunc(text, func(string) string {
+		n++
+		return fmt.Sprintf(`[ -z "$esc_%d" ]`, n)
+	})
+	if n != len(questions) {
+		t.Fatalf("the script asks %d questions", n)
 	}
 	return text
 }
@@ -203,6 +245,11 @@ func runGRUB(t *testing.T, all []situation) []outcome {
 		for name, b := range files {
 			write(t, filepath.Join(folder, name), b)
 		}
+		esc := map[bool]string{true: "1"}
+		main += fmt.Sprintf("set esc=%s\n", esc[s.pressed != nil])
+		for n, q := range questions {
+			main += fmt.Sprintf("set esc_%d=%s\n", n+1, esc[slices.Contains(s.pressed, q)])
+		}
 		main += fmt.Sprintf("set started=\"\"\nset line=\"\"\nset prefix=(hd0,gpt2)/c%d\nsource (hd0,gpt2)/script.cfg\nsave_env -f (hd0,gpt2)/c%d/result.env started line\n", i, i)
 	}
 	write(t, filepath.Join(tree, "script.cfg"), []byte(script(t)))
@@ -251,7 +298,7 @@ func runGRUB(t *testing.T, all []situation) []outcome {
 				identity = ""
 			}
 			part := map[string]string{"a": "gpt3", "b": "gpt4"}[o.slot]
-			if want := fmt.Sprintf("(hd0,%s)/vmlinuz of=%s console=ttyS0 vigie.slot=%s%s", part, o.slot, o.slot, identity); result["line"] != want {
+			if want := fmt.Sprintf("(hd0,%s)/vmlinuz of=%s console=ttyS0 vigie.slot=%s%s%s", part, o.slot, o.slot, identity, asked(s.pressed)); result["line"] != want {
 				t.Errorf("%+v: the kernel gets %q, want %q", s, result["line"], want)
 			}
 		}

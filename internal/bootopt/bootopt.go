@@ -40,6 +40,9 @@ type Options struct {
 	Slot, System string
 	// WatchdogOff asks init to leave the watchdog alone.
 	WatchdogOff bool
+	// ResetNetwork asks that the settings of the network become what a new machine has. It counts on the command line
+	// alone: what a hypervisor gives is there at each start, and this is wanted at one.
+	ResetNetwork bool
 
 	// Warnings are sentences for people about options that were not understood.
 	Warnings []string
@@ -82,8 +85,13 @@ func Read(root fs.FS) (Options, error) {
 // are none of ours.
 func New(line []Param, oem []string) Options {
 	given := map[string]string{}
+	var o Options
 	for _, s := range oem {
-		if key, value, _ := strings.Cut(s, "="); strings.HasPrefix(key, prefix) {
+		key, value, _ := strings.Cut(s, "=")
+		switch {
+		case key == prefix+"reset":
+			o.Warnings = append(o.Warnings, fmt.Sprintf("Boot option %s is ignored: it counts on the kernel's command line alone, where it is for one start.", shown(key)))
+		case strings.HasPrefix(key, prefix):
 			given[key] = value
 		}
 	}
@@ -92,7 +100,6 @@ func New(line []Param, oem []string) Options {
 			given[p.Key] = p.Value
 		}
 	}
-	var o Options
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if err := o.set(strings.TrimPrefix(key, prefix), given[key]); err != nil {
 			o.Warnings = append(o.Warnings, fmt.Sprintf("Boot option %s is ignored: %v.", shown(key), err))
@@ -137,6 +144,11 @@ func (o *Options) set(name, value string) error {
 			return fmt.Errorf("%s is not known, only \"off\" and \"on\" are", shown(value))
 		}
 		o.WatchdogOff = value == "off"
+	case "reset":
+		if value != "network" {
+			return fmt.Errorf("%s is not known, only \"network\" is", shown(value))
+		}
+		o.ResetNetwork = true
 	default:
 		return errors.New("there is no such option")
 	}

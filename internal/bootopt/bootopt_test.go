@@ -134,6 +134,11 @@ func TestNew(t *testing.T) {
 			want: Options{Slot: "b", System: "01020304-0506-4708-8900-000000000001"}},
 		{name: "no slot, no disk", line: "vigie.slot=c vigie.system=1", want: Options{Warnings: []string{
 			`Boot option "vigie.slot" is ignored: "c" is not known, only "a" and "b" are.`, `Boot option "vigie.system" is ignored: "1" is no disk's id.`}}},
+		{name: "the network, once", line: "vigie.reset=network", want: Options{ResetNetwork: true}},
+		{name: "the network, at each start", oem: []string{"vigie.reset=network"}, want: Options{Warnings: []string{
+			`Boot option "vigie.reset" is ignored: it counts on the kernel's command line alone, where it is for one start.`}}},
+		{name: "neither", line: "vigie.reset=all", want: Options{Warnings: []string{
+			`Boot option "vigie.reset" is ignored: "all" is not known, only "network" is.`}}},
 		{name: "command line wins", line: "vigie.hostname=b", oem: []string{"vigie.hostname=a"}, want: Options{Hostname: "b"}},
 		{name: "later wins", line: "vigie.watchdog=off vigie.watchdog=on"},
 		{

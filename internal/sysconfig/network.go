@@ -43,6 +43,16 @@ type Network struct {
 	Search     []string `json:"search,omitempty"`
 }
 
+// ResetNetwork takes back what decides by which way the machine is reached: how interfaces are used, their zones and what is open
+// in these, limits of what they send, the web admin's port. Cards keep the names by which people know them, and the machine its own.
+func (c *Config) ResetNetwork() {
+	var cards []NIC
+	for _, n := range c.Network.Interfaces {
+		cards = append(cards, NIC{ID: n.ID, Name: n.Name, Label: n.Label})
+	}
+	c.Network, c.Firewall, c.Bandwidth, c.Web = Network{Interfaces: cards}, Firewall{}, nil, Web{}
+}
+
 // NIC is one Ethernet card's entry. It also keeps the name that the card once got, whatever cards come and go.
 type NIC struct {
 	ID       string   `json:"id"`

@@ -227,3 +227,18 @@ func TestPortsKnowTheirZonesAndBond(t *testing.T) {
 		t.Errorf("%d ports", got)
 	}
 }
+
+func TestResetNetworkLeavesNamesAndWhatIsNotNetwork(t *testing.T) {
+	c := Config{
+		Hostname: "gate", NTPServers: []string{"time.lan"}, Network: busy(), Firewall: Firewall{Services: map[string][]string{ServiceWeb: {ZoneCameras}}},
+		Bandwidth: []BandwidthLimit{{Interface: mac1, Kbps: MinKbps}}, Web: Web{Port: 8443}, SSH: SSH{Enabled: true},
+	}
+	want := Config{
+		Hostname: "gate", NTPServers: []string{"time.lan"}, SSH: SSH{Enabled: true},
+		Network: Network{Interfaces: []NIC{{ID: mac1, Name: "lan1", Label: "Büro"}, {ID: mac2, Name: "lan2"}, {ID: mac3, Name: "lan7"}, {ID: mac4, Name: "lan4"}}},
+	}
+	c.ResetNetwork()
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/config"
+	"vigie/services/system/internal/console"
 	"vigie/services/system/internal/httpapi"
 	"vigie/services/system/internal/network"
 )
@@ -200,4 +202,17 @@ func same(from, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	return d.Decode(to)
+}
+
+// resetNetwork is what somebody asked for who started the machine: he stood there.
+func resetNetwork(say *console.Console, log *slog.Logger) *config.Once {
+	return &config.Once{Edit: (*sysconfig.Config).ResetNetwork, Told: func(err error) {
+		if err != nil {
+			log.Error("network settings are reset for this start alone", "err", err)
+			say.Say("network", "network: no disk took the reset settings; at the next start they are those of before")
+			return
+		}
+		log.Warn("network settings were reset")
+		say.Say("network", "network: the settings were reset; the web admin is at its usual port, where DHCP or the console says")
+	}}
 }

@@ -106,6 +106,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	keeper.Traces = reset.Traces
+	if given.ResetNetwork {
+		keeper.Once = resetNetwork(say, log)
+		if !start.over() {
+			say.Say("network", "network: started with its settings reset, as the boot options say")
+			log.Warn("network settings are reset, as the boot options say")
+		}
+	}
 	tried := &trials{keeper: keeper, board: b, console: say, log: log}
 	guard.keeper, guard.trials = keeper, tried
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)

@@ -23,12 +23,23 @@ fi
 
 search --no-floppy --file --set=root @MARKER@
 
-echo "Vigie (Esc: start with all kernel messages)"
 set more_options=""
+echo "Vigie (Esc: other ways to start)"
 if sleep --interruptible 2; then
 	true
 else
-	set more_options="loglevel=7"
+	echo "Esc within 5 seconds: show all messages of the kernel"
+	if sleep --interruptible 5; then
+		true
+	else
+		set more_options="loglevel=7"
+	fi
+	echo "Esc within 5 seconds: start with the network reset"
+	if sleep --interruptible 5; then
+		true
+	else
+		set more_options="$more_options vigie.reset=network"
+	fi
 fi
 
 if loopback system ($root)/@IMAGE@; then

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,4 +171,85 @@ func TestScriptOfGRUBNeverRests(t *testing.T) {
 	if !strings.Contains(config, "linux (system)/vmlinuz $options ") {
 		t.Error("the kernel does not get its command line")
 	}
+}
+
+// TestEveryWayToStart runs the script in a real GRUB, Debian's grub-emu, with every combination of answers to its questions, and
+// reads what the kernel is given. What this GRUB has no medium for, or must not run, notes what it was asked.
+func TestEveryWayToStart(t *testing.T) {
+	questions := []string{"loglevel=7", "vigie.reset=network"}
+	script, asked := grubConfig("/vigie/0123"), 0
+	for _, r := range []struct{ from, to string }{
+		{`(?m)^search [^\n]*$`, ""},
+		{`loopback system [^;\n]*`, "true"},
+		{`load_env -f [^;\n]*`, "set options=console=ttyS0"},
+		{`linux \(system\)/vmlinuz`, "note"},
+		{`initrd [^;\n]*`, "true"},
+		{`(?m)^(\s*)boot$`, "${1}set started=1"},
+		{`(?s)while true; do\n.*\tsleep 30\n\treboot\ndone\n$`, ""},
+		{`sleep --interruptible 2`, `[ -z "$$esc" ]`},
+		{`sleep --interruptible 5`, ""},
+	} {
+		changed := regexp.MustCompile(r.from).ReplaceAllString(script, r.to)
+		if r.to == "" && strings.HasPrefix(r.from, "sleep") {
+			changed = regexp.MustCompile(r.from).ReplaceAllStringFunc(script, func(string) string {
+				asked++
+				return fmt.Sprintf(`[ -z "$esc_%d" ]`, asked)
+			})
+		}
+		if changed == script {
+			t.Fatalf("the script has no %s", r.from)
+		}
+		script = changed
+	}
+	if asked != len(questions) {
+		t.Fatalf("the script asks %d questions", asked)
+	}
+	dir, tree := t.TempDir(), t.TempDir()
+	main := "function note {\n\tset line=\"$*\"\n}\n"
+	var want []string
+	for n := range 1 + 1<<len(questions) { // the last of them: nobody has pressed Esc before
+		line := "console=ttyS0"
+		main += fmt.Sprintf("set line=\"\"\nset started=\"\"\nset esc=%s\n", map[bool]string{true: "1"}[n < 1<<len(questions)])
+		for q, option := range questions {
+			yes := map[bool]string{true: "1"}[n&(1<<q) != 0 || n == 1<<len(questions)]
+			main += fmt.Sprintf("set esc_%d=%s\n", q+1, yes)
+			if yes != "" && n < 1<<len(questions) {
+				line += " " + option
+			}
+		}
+		want = append(want, line)
+		main += fmt.Sprintf("source (hd0)/script.cfg\nsave_env -f (hd0)/r%d.env line started\n", n)
+		file(t, filepath.Join(tree, fmt.Sprintf("r%d.env", n)), "# GRUB Environment Block\n"+strings.Repeat("#", 999))
+	}
+	file(t, filepath.Join(tree, "script.cfg"), script)
+	file(t, filepath.Join(tree, "main.cfg"), main)
+	file(t, filepath.Join(tree, "grub.cfg"), "source (hd0)/main.cfg\nexit\n")
+	disk := filepath.Join(dir, "disk")
+	file(t, filepath.Join(dir, "device.map"), "(hd0) "+disk+"\n")
+	run(t, "mkfs.vfat", "-C", disk, "2048")
+	run(t, "sh", "-c", fmt.Sprintf("mcopy -s -i %s %s/* ::/", disk, tree))
+	// It wants a terminal to write to.
+	run(t, "timeout", "60", "script", "-qec", fmt.Sprintf("TERM=dumb grub-emu -m %s -r hd0 -d /", filepath.Join(dir, "device.map")), "/dev/null")
+	for n, line := range want {
+		got := run(t, "mtype", "-i", disk, fmt.Sprintf("::/r%d.env", n))
+		if !strings.Contains(got, "\nline="+line+"\nstarted=1\n") {
+			t.Errorf("answers %03b: %q, want %q", n, strings.TrimRight(got, "#"), line)
+		}
+	}
+}
+
+func file(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v: %s", name, args, err, out)
+	}
+	return string(out)
 }

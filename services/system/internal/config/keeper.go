@@ -7,6 +7,8 @@
 // would be lost this way is kept beside as config.replaced.json. Every day the copies are read back from their disks; one
 // that is damaged is written anew.
 //
+// A change that the boot options ask for is made once in a start (Once).
+//
 // Invariants: Change returns nil only when the new document is on the disk of at least one attached volume (when there
 // is one), and was tried on all; it is applied only then. A volume's copy is never replaced by an older one. What is on
 // trial (Try) is applied and nowhere else: it ends with this process.
@@ -48,6 +50,8 @@ type Keeper struct {
 	now   func() time.Time
 	log   *slog.Logger
 
+	// Once is made once in this start of the machine; nil: nothing is. To be set before Open; under changing from then on.
+	Once *Once
 	// Traces names what a volume has that a reset would take away; nil: nothing. To be set before Open.
 	Traces func(volume string) []string
 
@@ -59,6 +63,7 @@ type Keeper struct {
 	doc     sysconfig.Document
 	settled bool
 	volumes map[string]*volume // by id, in use
+	heard   chan struct{}      // closed when settled
 }
 
 // volume is one place for copies.
@@ -71,7 +76,7 @@ type volume struct {
 // New returns a keeper whose running copy is in dir. apply is told each new configuration, in order, and must not
 // call back.
 func New(dir string, apply func(sysconfig.Config), now func() time.Time, log *slog.Logger) *Keeper {
-	return &Keeper{dir: dir, apply: apply, now: now, log: log, volumes: map[string]*volume{}}
+	return &Keeper{dir: dir, apply: apply, now: now, log: log, volumes: map[string]*volume{}, heard: make(chan struct{})}
 }
 
 // Open reads the running copy that a former run of the service left, and applies what it says, or the defaults.
@@ -85,8 +90,9 @@ func (k *Keeper) Open() error {
 	}
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	k.openOnce()
 	k.set(doc)
-	k.apply(doc.Config.Clone())
+	k.apply(k.effective(doc.Config))
 	return nil
 }
 
@@ -97,7 +103,10 @@ func (k *Keeper) Config() sysconfig.Config { return k.current().Config.Clone() }
 func (k *Keeper) Settle() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.settled = true
+	if !k.settled {
+		k.settled = true
+		close(k.heard)
+	}
 }
 
 // Detach forgets a volume.
@@ -154,9 +163,17 @@ func (k *Keeper) adopt(id, path string, theirs sysconfig.Document) bool {
 	}
 	k.log.Info("configuration taken", "volume", id, "generation", theirs.Generation)
 	theirs.Forgotten = union(ours.Forgotten, theirs.Forgotten)
+	once := k.due()
+	if once {
+		k.Once.Edit(&theirs.Config)
+		theirs.Generation++
+		theirs.SavedMs = k.now().UnixMilli()
+	}
 	k.set(theirs)
 	if err := k.spread(); err != nil {
 		k.log.Error("configuration copy", "err", err)
+	} else if once {
+		k.endOnce()
 	}
 	k.apply(k.effective(theirs.Config))
 	return true
@@ -178,6 +195,10 @@ func (k *Keeper) change(edit func(*sysconfig.Config)) error {
 	before := k.current()
 	next := before
 	next.Config = next.Config.Clone()
+	once := k.due()
+	if once {
+		k.Once.Edit(&next.Config)
+	}
 	edit(&next.Config)
 	if err := errors.Join(next.Config.Validate(), k.effective(next.Config).Validate()); err != nil {
 		return err
@@ -188,6 +209,9 @@ func (k *Keeper) change(edit func(*sysconfig.Config)) error {
 	if err := k.spread(); err != nil {
 		k.set(before)
 		return err
+	}
+	if once {
+		k.endOnce()
 	}
 	k.apply(k.effective(next.Config))
 	return nil

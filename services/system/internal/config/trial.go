@@ -28,6 +28,9 @@ func (k *Keeper) Try(edit func(*sysconfig.Config), limit time.Duration, ended fu
 		return ErrSealed
 	}
 	next := k.current().Config.Clone()
+	if k.Once != nil {
+		k.Once.Edit(&next)
+	}
 	edit(&next)
 	if err := next.Validate(); err != nil {
 		return err
@@ -73,7 +76,7 @@ func (k *Keeper) finish(t *trial) error {
 	t = k.trial
 	k.trial = nil
 	t.timer.Stop()
-	k.apply(k.current().Config.Clone())
+	k.apply(k.effective(k.current().Config))
 	t.ended(false)
 	return nil
 }
@@ -85,9 +88,12 @@ func (k *Keeper) InForce() sysconfig.Config {
 	return k.effective(k.current().Config)
 }
 
-// effective is the configuration with what is on trial. The caller holds changing.
+// effective is the configuration with what is to be made once, and with what is on trial. The caller holds changing.
 func (k *Keeper) effective(c sysconfig.Config) sysconfig.Config {
 	c = c.Clone()
+	if k.Once != nil {
+		k.Once.Edit(&c)
+	}
 	if k.trial != nil {
 		k.trial.edit(&c)
 	}

@@ -42,8 +42,14 @@ func (k *Keeper) Copies() []Copy {
 	return out
 }
 
-// Run reads the copies back every day until ctx ends.
+// Run makes what is to be made once when the volumes have been heard, and reads the copies back every day, until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
+	select {
+	case <-k.heard:
+		k.makeOnce()
+	case <-ctx.Done():
+		return nil
+	}
 	t := time.NewTicker(verifyEvery)
 	defer t.Stop()
 	for {
