@@ -10,6 +10,7 @@
 package bootopt
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +24,11 @@ import (
 )
 
 const (
-	prefix     = "vigie."
-	maxValue   = 1024 // bytes
-	maxServers = 8    // as in the API
+	prefix   = "vigie."
+	maxValue = 1024 // bytes
+	// maxAnswer is of an answer file of 16 KiB in base64. The kernel takes 2 KiB as a command line; SMBIOS has room for more.
+	maxAnswer  = 22 << 10
+	maxServers = 8 // as in the API
 )
 
 // Options is what the machine was booted with. The zero value is a boot without options.
@@ -38,6 +41,9 @@ type Options struct {
 	Hostname string
 	// Slot is the slot of the system disk that was started, "a" or "b", and System that disk's id; empty in live mode.
 	Slot, System string
+	// Answer is an answer file for an installation; AnswerLogged: it was on the command line, which the kernel's log shows.
+	Answer       []byte
+	AnswerLogged bool
 	// WatchdogOff asks init to leave the watchdog alone.
 	WatchdogOff bool
 	// ResetNetwork asks that the settings of the network become what a new machine has. It counts on the command line
@@ -98,6 +104,7 @@ func New(line []Param, oem []string) Options {
 	for _, p := range line {
 		if strings.HasPrefix(p.Key, prefix) {
 			given[p.Key] = p.Value
+			o.AnswerLogged = o.AnswerLogged || p.Key == prefix+"answer"
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
@@ -109,8 +116,12 @@ func New(line []Param, oem []string) Options {
 }
 
 func (o *Options) set(name, value string) error {
-	if len(value) > maxValue {
-		return fmt.Errorf("its value is longer than %d bytes", maxValue)
+	most := maxValue
+	if name == "answer" {
+		most = maxAnswer
+	}
+	if len(value) > most {
+		return fmt.Errorf("its value is longer than %d bytes", most)
 	}
 	switch name {
 	case "format":
@@ -129,6 +140,12 @@ func (o *Options) set(name, value string) error {
 			return fmt.Errorf("%s is no host name (letters, digits, hyphens and dots, %d at most)", shown(value), hostname.MaxOwn)
 		}
 		o.Hostname = value
+	case "answer":
+		text, err := base64.StdEncoding.DecodeString(value)
+		if err != nil || len(text) == 0 { // the value may hold a password: none of it is repeated
+			return errors.New("its value is not a file in base64")
+		}
+		o.Answer = text
 	case "slot":
 		if value != "a" && value != "b" {
 			return fmt.Errorf("%s is not known, only \"a\" and \"b\" are", shown(value))

@@ -1,6 +1,7 @@
 package bootopt
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,11 @@ func TestNew(t *testing.T) {
 			`Boot option "vigie.reset" is ignored: it counts on the kernel's command line alone, where it is for one start.`}}},
 		{name: "neither", line: "vigie.reset=all", want: Options{Warnings: []string{
 			`Boot option "vigie.reset" is ignored: "all" is not known, only "network" is.`}}},
+		{name: "an answer file", line: "quiet", oem: []string{"vigie.answer=eyJ2ZXJzaW9uIjoxfQ=="}, want: Options{Answer: []byte(`{"version":1}`)}},
+		{name: "an answer file that the kernel logs", line: "vigie.answer=eyJ2ZXJzaW9uIjoxfQ==", want: Options{Answer: []byte(`{"version":1}`), AnswerLogged: true}},
+		{name: "a large answer file", oem: []string{"vigie.answer=" + strings.Repeat("QUFB", 5461)}, want: Options{Answer: bytes.Repeat([]byte("A"), 3*5461)}},
+		{name: "no answer file", line: "vigie.answer=geheim!", want: Options{AnswerLogged: true, Warnings: []string{`Boot option "vigie.answer" is ignored: its value is not a file in base64.`}}},
+		{name: "too large an answer file", oem: []string{"vigie.answer=" + strings.Repeat("QUFB", 6000)}, want: Options{Warnings: []string{`Boot option "vigie.answer" is ignored: its value is longer than 22528 bytes.`}}},
 		{name: "command line wins", line: "vigie.hostname=b", oem: []string{"vigie.hostname=a"}, want: Options{Hostname: "b"}},
 		{name: "later wins", line: "vigie.watchdog=off vigie.watchdog=on"},
 		{

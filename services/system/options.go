@@ -20,6 +20,7 @@ type options struct {
 	smart   string
 	engine  string
 	raid    string
+	web     string
 	observe bool
 	network bool     // with observe: but run the network
 	dirs    []string // with -observe: directories reported as mounted volumes
@@ -37,6 +38,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.raid, "raid", "/run/vigie/raid/ask.sock", "`socket` of the raid service")
 	f.StringVar(&o.smart, "smart", "/run/vigie/smart/ask.sock", "`socket` of the smart service")
 	f.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "`socket` of the engine, which is asked what it records before and after an update")
+	f.StringVar(&o.web, "web", "/run/vigie/web/console.sock", "`socket` of the web service for the console, which makes the account of an answer file")
 	f.BoolVar(&o.observe, "observe", false, "report only, change nothing (for development)")
 	f.BoolVar(&o.network, "network", false, "with -observe: run the network all the same, with virtual Ethernet for cards (for a namespace of a test)")
 	f.Func("volume", "with -observe: report this `folder` as a mounted volume (repeatable)", func(dir string) error {

@@ -36,9 +36,11 @@ import (
 	"vigie/services/system/internal/reset"
 	"vigie/services/system/internal/storage"
 	"vigie/services/system/internal/supervisor"
+	"vigie/services/system/internal/unattended"
 	"vigie/services/system/internal/update"
 	"vigie/services/system/internal/volume"
 	"vigie/services/system/systemapi"
+	"vigie/services/web/webapi"
 )
 
 // bootLabel is the ISO 9660 label of the medium that the image boots from.
@@ -193,6 +195,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return around.Run(ctx) })
+	if !o.observe && !start.over() { // nor is a medium for the start of the machine that was there at a start of the service alone
+		accounts := webapi.New(o.web)
+		defer accounts.Close()
+		answers := unattended.New(&unattendedMachine{machine: m, board: b, given: given, accounts: accounts}, say, log)
+		g.Go(func() error { return answers.Run(ctx) })
+	}
 	g.Go(func() error { return resetter.Run(ctx) })
 	g.Go(func() error { return resetMachine.run(ctx) })
 	g.Go(func() error { return care.watch.Run(ctx) })

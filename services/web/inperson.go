@@ -72,6 +72,11 @@ func (p *inPerson) reset(context.Context) (webapi.Reset, error) {
 	return *told(r), nil
 }
 
+// first makes the first account.
+func (p *inPerson) first(ctx context.Context, a webapi.FirstAccount) error {
+	return p.srv.SetUpInPerson(ctx, a.Username, a.Password, a.PasswordHash, a.DryRun)
+}
+
 // login answers the SSH service.
 func (p *inPerson) login(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error) {
 	if !check {

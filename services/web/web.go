@@ -209,7 +209,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		group.Go(func() error {
 			return inperson.Serve(running, o.console, inperson.Config{
 				Console: []uint32{0, consoleUserID, uint32(os.Geteuid())}, SSH: []uint32{0, sshUserID, uint32(os.Geteuid())},
-				State: front.state, Reset: front.reset, Login: front.login, Note: front.note, Log: log,
+				State: front.state, Reset: front.reset, First: front.first, Login: front.login, Note: front.note, Log: log,
 			})
 		})
 	}

@@ -1,6 +1,6 @@
-// Package webapi speaks to the web service over its unix socket, which is there for the text console and for SSH: what a
-// person in front of the machine may know and do without an account, and whether somebody who logs in from elsewhere is an
-// administrator. Which of the two may ask what is decided by its user. It is the only package of the web service that
+// Package webapi speaks to the web service over its unix socket, which is there for the text console, SSH and the system service:
+// what a person in front of the machine may know and do without an account, or has written into an answer file, and whether
+// somebody who logs in from elsewhere is an administrator. Which of them may ask what is decided by its user. It is the only package of the web service that
 // others may import. None of it is part of the public API.
 //
 // A Client holds no state but idle connections and may be used from many goroutines.
@@ -20,6 +20,7 @@ const (
 	LoginPath   = "/v1/login"         // POST Login: LoginAnswer
 	AdminPath   = "/v1/administrator" // POST Login (without a password): LoginAnswer
 	NotePath    = "/v1/login/note"    // POST Note
+	FirstPath   = "/v1/first-account" // POST FirstAccount
 )
 
 // Console is what the text console shows of the web admin and the cameras.
@@ -70,6 +71,14 @@ type Note struct {
 	Key      string `json:"key,omitempty"` // fingerprint
 }
 
+// FirstAccount is the administrator of a machine that has none: chosen by who stands in front of it, or by an answer file.
+type FirstAccount struct {
+	Username     string `json:"username"`
+	Password     string `json:"password,omitempty"`
+	PasswordHash string `json:"passwordHash,omitempty"` // in its place
+	DryRun       bool   `json:"dryRun,omitempty"`       // only say whether it could be made
+}
+
 // LockedOut is the code of refusals that ask to wait.
 const LockedOut = "locked_out"
 
@@ -116,4 +125,9 @@ func (c *Client) Administrator(ctx context.Context, username string) (LoginAnswe
 // Note has a log-in put into the list of them.
 func (c *Client) Note(ctx context.Context, n Note) error {
 	return c.ask.Call(ctx, http.MethodPost, NotePath, n, nil)
+}
+
+// SetUp makes the first account of a machine, or says whether it could be made. It is refused where there is one.
+func (c *Client) SetUp(ctx context.Context, a FirstAccount) error {
+	return c.ask.Call(ctx, http.MethodPost, FirstPath, a, nil)
 }

@@ -33,7 +33,32 @@ func (d *disk) bootSector() (Content, bool) {
 			c.Label = ""
 		}
 	}
+	if label, ok := d.fatLabel(b); ok {
+		c.Label = label
+	}
 	return c, true
+}
+
+// fatLabel is the label in the root directory, where Windows puts it: an entry of 32 bytes with nothing but that attribute
+// (section 6 of the specification). The beginning of the directory is where it is in practice.
+func (d *disk) fatLabel(b []byte) (string, bool) {
+	const entry, attribute, looked = 32, 0x08, 16
+	sector, cluster := int64(le.Uint16(b[11:])), int64(b[13])
+	reserved, tables := int64(le.Uint16(b[14:])), int64(b[16])
+	size, root := int64(le.Uint16(b[22:])), int64(0)
+	if size == 0 { // FAT32: its root is a file
+		size, root = int64(le.Uint32(b[36:])), int64(le.Uint32(b[44:]))-2
+	}
+	if root < 0 {
+		return "", false
+	}
+	dir := d.at((reserved+tables*size+root*cluster)*sector, entry*looked)
+	for e := dir; len(e) >= entry && e[0] != 0; e = e[entry:] {
+		if e[0] != 0xe5 && e[11]&0x3f == attribute {
+			return text(e[:11]), true
+		}
+	}
+	return "", false
 }
 
 func fatGeometry(b []byte) bool {

@@ -69,6 +69,25 @@ func TestRealProgramsAreRecognised(t *testing.T) {
 	}
 }
 
+// TestAFATLabelIsThatOfTheRootDirectory: Windows leaves the one in the boot sector as it is.
+func TestAFATLabelIsThatOfTheRootDirectory(t *testing.T) {
+	for _, c := range []struct {
+		size  int64
+		width string
+		at    int64 // of the label in the boot sector
+	}{{4 * mib, "12", 43}, {16 * mib, "16", 43}, {64 * mib, "32", 71}} {
+		f := image(t, c.size, "mkfs.vfat", "-F", c.width, "-n", "VIGIEANSWER")
+		for _, boot := range []string{"NO NAME    ", "OLD NAME   "} {
+			if _, err := f.WriteAt([]byte(boot), c.at); err != nil {
+				t.Fatal(err)
+			}
+			if got := probed(t, f).Contents; len(got) != 1 || got[0].Label != "VIGIEANSWER" {
+				t.Errorf("FAT%s, %q: %+v", c.width, boot, got)
+			}
+		}
+	}
+}
+
 func TestOneFileSystemAfterAnotherLeavesTheLast(t *testing.T) {
 	f := image(t, 320*mib, "mkfs.ext4", "-q")
 	if out, err := exec.Command("mkfs.xfs", "-q", "-f", f.Name()).CombinedOutput(); err != nil {

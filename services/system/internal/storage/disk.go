@@ -32,6 +32,7 @@ type disk struct {
 	op       api.Operation
 	parent   *disk       // it is a partition of this system disk
 	install  *installing // nil: none waits
+	late     bool        // it has an answer file, and was not there when the machine started
 }
 
 // phase is what a job is doing with the disk.
@@ -137,6 +138,7 @@ func (m *Manager) looked(ctx context.Context, d *disk, found probe.Result, err e
 	}
 	m.meet(d, found, err)
 	m.announce(d)
+	m.meetAnswers(d)
 	if d.use == api.DiskUseBlank && m.cfg.FormatBlank && !m.cfg.Observe && !d.dev.Removable && !d.dev.Optical && !d.dev.ReadOnly &&
 		d.dev.SizeBytes >= volume.MinSize && !m.settled && d.op.Status == "" {
 		m.startFormat(ctx, d, "", "")

@@ -1,6 +1,7 @@
 // Package inperson answers the machine's text console and its SSH service over a unix socket: whoever stands in front of the
-// machine may read the set-up code and have the administrator's password reset; who logs in by SSH is known to nobody but
-// the accounts.
+// machine may read the set-up code, make the first account, and have the administrator's password reset; who logs in by SSH is
+// known to nobody but the accounts. The system service, which is root, asks as the console does, for who wrote an answer file: it
+// gets no more by that than it has, as the accounts are on disks that it mounts.
 //
 // Each request has its users, which the services run as (and root); the kernel vouches for them. The SSH service, which
 // strangers speak to, sees of the state what an administrator may: no codes. The package decides nothing else: what is known
@@ -26,7 +27,7 @@ import (
 
 // Config is what the answers are made from.
 type Config struct {
-	Console []uint32                                        // who may ask as the console
+	Console []uint32                                        // who may ask as the console: root, which system runs as, is among them
 	SSH     []uint32                                        // who may ask as the SSH service
 	State   func(ctx context.Context) webapi.Console        // what is shown
 	Reset   func(ctx context.Context) (webapi.Reset, error) // begins a reset of the administrator's password
@@ -34,7 +35,9 @@ type Config struct {
 	Login func(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error)
 	// Note notes what came of a log-in by SSH.
 	Note func(n webapi.Note) error
-	Log  *slog.Logger
+	// First makes the first account; it is asked by the console, and by the system service for an answer file.
+	First func(ctx context.Context, a webapi.FirstAccount) error
+	Log   *slog.Logger
 }
 
 // Handler answers the requests of webapi.
@@ -67,6 +70,17 @@ func Handler(c Config) http.Handler {
 				answer.JSON(w, http.StatusOK, reset)
 			}
 			return err
+		}),
+		"POST " + webapi.FirstPath: c.only("the machine's console and its system service", c.Console, func(w http.ResponseWriter, r *http.Request) error {
+			var a webapi.FirstAccount
+			if err := answer.Read(w, r, &a); err != nil {
+				return err
+			}
+			if err := c.First(r.Context(), a); err != nil {
+				return err
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return nil
 		}),
 		"POST " + webapi.LoginPath: login(true),
 		"POST " + webapi.AdminPath: login(false),

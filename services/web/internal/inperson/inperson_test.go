@@ -30,6 +30,12 @@ func serve(t *testing.T, console, ssh uint32) *webapi.Client {
 				return webapi.Console{SetupCode: "K3F9-0V1B", Reset: &webapi.Reset{Code: "ABCD-EFGH"}}
 			},
 			Reset: func(context.Context) (webapi.Reset, error) { return webapi.Reset{Code: "ABCD-EFGH"}, nil },
+			First: func(_ context.Context, a webapi.FirstAccount) error {
+				if a.Username == "" {
+					return answer.Field("username", "bad_username", "No.")
+				}
+				return nil
+			},
 			Login: func(_ context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error) {
 				return webapi.LoginAnswer{OK: l.Username == "owner" && (l.Password == "right" || !check), Username: l.Username}, nil
 			},
@@ -84,6 +90,13 @@ func TestEachIsAnsweredWhatIsItsOwn(t *testing.T) {
 	if r, err := console.ResetPassword(t.Context()); err != nil || r.Code != "ABCD-EFGH" {
 		t.Errorf("%+v, %v", r, err)
 	}
+	if err := console.SetUp(t.Context(), webapi.FirstAccount{Username: "owner", Password: "right"}); err != nil {
+		t.Error(err)
+	}
+	var field *ask.Error
+	if err := console.SetUp(t.Context(), webapi.FirstAccount{}); !errors.As(err, &field) || field.Detail.Field != "username" {
+		t.Errorf("an account without a name: %v", err)
+	}
 	_, err := console.Login(t.Context(), webapi.Login{Username: "owner", Password: "right"})
 	refused(t, "the console checks passwords", err)
 
@@ -94,6 +107,7 @@ func TestEachIsAnsweredWhatIsItsOwn(t *testing.T) {
 	}
 	_, err = ssh.ResetPassword(t.Context())
 	refused(t, "SSH resets the password", err)
+	refused(t, "SSH makes the first account", ssh.SetUp(t.Context(), webapi.FirstAccount{Username: "owner", Password: "right"}))
 	for password, want := range map[string]bool{"right": true, "wrong": false} {
 		if a, err := ssh.Login(t.Context(), webapi.Login{Username: "owner", Password: password}); err != nil || a.OK != want {
 			t.Errorf("%s: %+v, %v", password, a, err)
@@ -107,4 +121,5 @@ func TestEachIsAnsweredWhatIsItsOwn(t *testing.T) {
 	ready(t, others)
 	_, err = others.Console(t.Context())
 	refused(t, "another user", err)
+	refused(t, "another user makes the first account", others.SetUp(t.Context(), webapi.FirstAccount{Username: "owner", Password: "right"}))
 }

@@ -1,14 +1,17 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"vigie/internal/answer"
 	"vigie/internal/api"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/logins"
+	"vigie/services/web/internal/password"
 	"vigie/services/web/internal/sessions"
 )
 
@@ -49,16 +52,7 @@ func (s *Server) postSetup(w http.ResponseWriter, r *http.Request, _ *sessions.S
 	if err := s.guess("set-up", r, s.Code, req.Code, "Read it there again: it changes when the appliance restarts."); err != nil {
 		return err
 	}
-	if why := accounts.CheckUsername(req.Username); why != "" {
-		return answer.Field("username", "bad_username", why)
-	}
-	hash, err := s.hashNew(r.Context(), req.Username, req.Password)
-	if err != nil {
-		return err
-	}
-	if err := store.AddFirst(req.Username, hash, time.Now()); errors.Is(err, accounts.ErrExists) {
-		return alreadySetUp()
-	} else if err != nil {
+	if err := s.addFirst(r.Context(), store, req.Username, req.Password, "", false); err != nil {
 		return err
 	}
 	from := client(r)
@@ -68,6 +62,57 @@ func (s *Server) postSetup(w http.ResponseWriter, r *http.Request, _ *sessions.S
 	s.SetUp()
 	s.openSession(w, r, req.Username)
 	return nil
+}
+
+// SetUpInPerson makes the first account, for who stands at the machine's console or has written an answer file; with dry it only
+// says whether it could be made. In the place of the password there may be its hash, as package password makes it.
+func (s *Server) SetUpInPerson(ctx context.Context, username, secret, hash string, dry bool) error {
+	store := s.accounts.Load()
+	if store == nil {
+		return waiting()
+	}
+	if err := s.addFirst(ctx, store, username, secret, hash, dry); err != nil || dry {
+		return err
+	}
+	s.Log.Info("set-up", "result", "ok", "user", username, "from", "the machine itself")
+	s.note(logins.Console, logins.Person, logins.OK, username, netip.Addr{})
+	s.SetUp()
+	return nil
+}
+
+// addFirst adds the first account where there is none and it may be chosen like this.
+func (s *Server) addFirst(ctx context.Context, store *accounts.Store, username, secret, hash string, dry bool) error {
+	if why := accounts.CheckUsername(username); why != "" {
+		return answer.Field("username", "bad_username", why)
+	}
+	switch {
+	case hash != "" && secret != "":
+		return answer.Field("password", "two_passwords", "Give either a password or its hash.")
+	case hash != "" && !password.Valid(hash):
+		return answer.Field("passwordHash", "bad_hash", "This is no hash of a password. Write it as $argon2id$v=19$m=32768,t=3,p=1$SALT$HASH.")
+	case hash == "":
+		if why := password.Check(username, secret); why != "" {
+			return answer.Field("password", "weak_password", why)
+		}
+	}
+	if dry {
+		empty, err := store.Empty()
+		if err == nil && !empty {
+			return alreadySetUp()
+		}
+		return err
+	}
+	if hash == "" {
+		var err error
+		if hash, err = s.Hasher.Hash(ctx, secret); err != nil {
+			return err
+		}
+	}
+	err := store.AddFirst(username, hash, time.Now())
+	if errors.Is(err, accounts.ErrExists) {
+		return alreadySetUp()
+	}
+	return err
 }
 
 func alreadySetUp() *answer.Problem {
