@@ -20,6 +20,9 @@ func (c *Config) arguments() []string {
 	args = append(args, c.firmwareArguments()...)
 	args = append(args, c.bootArguments()...)
 	args = append(args, c.diskArguments()...)
+	if c.Stick != "" {
+		args = append(args, "-drive", "if=none,id=stick,format=raw,readonly=on,file="+quote(c.Stick), "-device", "usb-storage,bus=xhci.0,drive=stick,removable=on,serial=STICK")
+	}
 	args = append(args, c.nicArguments()...)
 	for _, s := range c.OEMStrings {
 		args = append(args, "-smbios", "type=11,value="+quote(s))
@@ -108,7 +111,11 @@ func (c *Config) diskArguments() []string {
 			args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", d.slot, i+1))
 		}
 		c.Disks[i].slot = d.slot
-		args = append(args, "-device", fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial)))
+		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
+		if c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
+			device += fmt.Sprintf(",bootindex=%d", i)
+		}
+		args = append(args, "-device", device)
 	}
 	return args
 }

@@ -59,6 +59,7 @@ type Config struct {
 	MemoryMiB int      // 1024 unless set
 
 	Disks []Disk
+	Stick string // file that is the content of a USB stick with the serial STICK, which is there from the start; "": none
 	Netns string // name of the network namespace that holds the taps of NICs
 	NICs  []NIC
 

@@ -62,6 +62,8 @@ type Site struct {
 	Firmware vm.Firmware
 	// RTC is what the machine's battery clock says when it is switched on next, as 2019-03-01T12:00:00; empty: the time.
 	RTC string
+	// Stick is a file that is the content of a USB stick, which is in the machine from the next boot on; empty: there is none.
+	Stick string
 	// Board is the UUID of the machine's board, from the next boot on; empty: it has none.
 	Board string
 
@@ -126,7 +128,7 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	cfg := vm.Config{
 		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
-		Netns: s.Lab.Name(),
+		Netns: s.Lab.Name(), Stick: s.Stick,
 	}
 	for i := range max(s.cfg.NICs, 1) {
 		m := lab.MachineAt(i)

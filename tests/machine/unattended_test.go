@@ -1,0 +1,120 @@
+//go:build whole
+
+package machine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/image/vm"
+	"vigie/internal/api"
+	"vigie/tools/lab"
+	"vigie/tools/simcam/rtspcam"
+	"vigie/tools/site"
+)
+
+// answered is an answer file for a machine of the lab.
+const answered = `{
+  "version": 1,
+  "disk": {"only": true},
+  "dataVolume": true,
+  "hostname": "yard",
+  "timeZone": "Europe/Lisbon",
+  "network": {"interfaces": [{"id": "first", "ipv4": {"method": "static", "addresses": ["%s/24"], "gateway": "%s"}}]},
+  "administrator": {"username": "%s", "password": "%s"},
+  "atEnd": "poweroff"
+}
+`
+
+// stick makes a USB stick with an answer file, as FAT.
+func stick(t *testing.T, text string) string {
+	t.Helper()
+	file, image := filepath.Join(t.TempDir(), "vigie-answer.json"), filepath.Join(t.TempDir(), "stick.img")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "truncate", "-s", "64M", image)
+	run(t, "mkfs.vfat", "-F", "32", "-n", "VIGIEANSWER", image)
+	run(t, "mcopy", "-i", image, file, "::")
+	return image
+}
+
+// tells waits until the machine has written something to its serial line since it was switched on, and returns its groups.
+func (b *bench) tells(t *testing.T, limit time.Duration, pattern string) (groups []string) {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	b.until(t, limit, "the console says "+pattern, func(context.Context) (bool, error) {
+		groups = re.FindStringSubmatch(b.VM.Console().Text())
+		return groups != nil, nil
+	})
+	return groups
+}
+
+// TestMachineInstallsItselfByAnAnswerFile starts from a CD with a stick in it that has an answer file, and a blank disk. It switches
+// itself off when it is installed, starts from the disk, and is what the file says; the stick, which is still there, is refused.
+func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
+	b := openAsIs(t, site.Config{Firmware: vm.UEFI, Medium: vm.CD, DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
+	b.Stick = stick(t, fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password))
+	b.boot(t)
+	took := b.tells(t, 4*time.Minute, `answer file: installed on disk DATA0 in (\d+) s`)[1]
+	t.Logf("installing with nobody there took %s s", took)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := b.VM.Wait(ctx); err != nil {
+		t.Fatalf("it does not switch itself off: %v", err)
+	}
+	b.toldNobody(t)
+	if err := b.Cut(); err != nil {
+		t.Fatal(err)
+	}
+
+	b.FromDisk = true
+	b.boot(t)
+	b.tells(t, time.Minute, `answer file: not used \(disk STICK[^)]*\): The machine was started from its own disk`)
+	if b.greeting.SetupCode != "" {
+		t.Error("the installed machine waits to be set up")
+	}
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.BootMode != api.StatusBootModeInstalled || s.Hostname != "yard" || s.Clock.TimeZone != "Europe/Lisbon" || len(s.Volumes) != 2 {
+		t.Errorf("it is %s, called %s, in %s, with %d volumes", s.BootMode, s.Hostname, s.Clock.TimeZone, len(s.Volumes))
+	}
+	if i := s.Interfaces[0]; i.Dhcp.Status != api.DhcpStatusOff || len(i.Addresses) == 0 || i.Addresses[0] != lab.MachineAt(0).Addr.String()+"/24" {
+		t.Errorf("its first interface is %+v", i)
+	}
+	b.toldNobody(t)
+	for _, path := range []string{"/status", "/services/system/log", "/services/web/log", "/installation"} {
+		answer, err := b.Do(t.Context(), http.MethodGet, path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || strings.Contains(string(text), password) {
+			t.Errorf("%s: %s (%v)", path, answer.Status, err)
+		}
+	}
+	b.powerOff(t)
+}
+
+// toldNobody checks that the password is not on the console.
+func (b *bench) toldNobody(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(b.ConsoleLog())
+	if err != nil || len(text) == 0 || strings.Contains(string(text), password) {
+		t.Errorf("the console tells the password (%v)", err)
+	}
+}
