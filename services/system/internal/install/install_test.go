@@ -337,3 +337,113 @@ func TestNothingIsWrittenWithoutAnImageToInstall(t *testing.T) {
 		t.Errorf("the disk begins with %q, %v", got, err)
 	}
 }
+
+// TestTheBootLoaderIsWrittenAnew on disks whose boot loader is damaged, each in another way.
+func TestTheBootLoaderIsWrittenAnew(t *testing.T) {
+	i, slot, _ := machine(t)
+	target := loop(t, layout.MinBytes+400<<20)
+	target.Data = true
+	activate, err := i.Install(t.Context(), target, []Source{{Node: slot, Slot: true}}, func(Step) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := activate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d, err := open(target, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	disk, err := installer.Open(d, target.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := layout.Read(d, target.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := disk.Slots()
+	if err != nil {
+		t.Fatal(err)
+	}
+	on, err := before.Try("a") // slot B is on trial: that is to stay so
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.SetSlots(on); err != nil {
+		t.Fatal(err)
+	}
+	read := func(at, size int64) []byte {
+		b := make([]byte, size)
+		if _, err := d.ReadAt(b, at); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	efi, _ := table.Part(layout.EFI)
+	bios, _ := table.Part(layout.BIOS)
+	slotA, _ := table.Part(layout.SlotA)
+	state, _ := table.Part(layout.State)
+	good := map[int64][]byte{0: read(0, 34*layout.Sector), bios.Start: read(bios.Start, bios.Size), efi.Start: read(efi.Start, efi.Size)}
+	kept := map[int64][]byte{slotA.Start: read(slotA.Start, 4<<20), state.Start: read(state.Start, 4<<20)}
+	noise := bytes.Repeat([]byte{0xa5}, 1<<20)
+	for _, c := range []struct {
+		name  string
+		at    int64
+		bytes int64
+		known bool
+	}{
+		{"nothing", 0, 0, true},
+		{"the MBR's code", 0, 440, true},
+		{"MBR and partition table", 0, 34 * layout.Sector, true},
+		{"GRUB for BIOS", bios.Start, 32 << 10, true},
+		{"the EFI partition", efi.Start, 1 << 20, false},
+	} {
+		if _, err := d.WriteAt(noise[:c.bytes], c.at); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		slots, known, err := i.MendLoader(t.Context(), target)
+		if err != nil || known != c.known {
+			t.Errorf("%s: %v, known %v", c.name, err, known)
+			continue
+		}
+		want := on
+		if !known {
+			want = loader.Slots{Generation: 1, System: before.System, First: "a", A: loader.Confirmed, B: loader.Confirmed}
+		}
+		written, err := disk.Slots()
+		if err != nil || slots != want || written != want {
+			t.Errorf("%s: states %+v, on the disk %+v, want %+v (%v)", c.name, slots, written, want, err)
+		}
+		for at, b := range good {
+			if c.known && !bytes.Equal(read(at, int64(len(b))), b) {
+				t.Errorf("%s: what lies at %d is not what it was", c.name, at)
+			}
+		}
+		for at, b := range kept {
+			if !bytes.Equal(read(at, int64(len(b))), b) {
+				t.Errorf("%s: what lies at %d was touched", c.name, at)
+			}
+		}
+	}
+	// Nothing to start, and no system disk at all: nothing is written.
+	for _, at := range []int64{slotA.Start, slotA.Start + layout.SlotBytes, efi.Start} {
+		if _, err := d.WriteAt(noise, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := i.MendLoader(t.Context(), target); !errors.Is(err, ErrNoVersion) {
+		t.Errorf("a disk without a version: %v", err)
+	}
+	if !bytes.Equal(read(efi.Start, 1<<20), noise) {
+		t.Error("something was written all the same")
+	}
+	blank := loop(t, layout.MinBytes)
+	if _, _, err := i.MendLoader(t.Context(), blank); !errors.Is(err, layout.ErrNoSystem) {
+		t.Errorf("a blank disk: %v", err)
+	}
+}
