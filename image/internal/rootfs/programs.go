@@ -25,7 +25,7 @@ type content struct {
 func contents() []content {
 	return []content{
 		{pkg: "xfsprogs", // data volumes: make, check, grow
-			programs: []string{"usr/sbin/mkfs.xfs", "usr/sbin/xfs_repair", "usr/sbin/xfs_growfs"}},
+			programs: []string{"usr/sbin/mkfs.xfs", "usr/sbin/xfs_repair", "usr/sbin/xfs_growfs", "usr/sbin/xfs_db"}},
 		{pkg: "e2fsprogs", // the settings partition
 			programs: []string{"usr/sbin/mke2fs", "usr/sbin/e2fsck", "usr/sbin/resize2fs", "usr/sbin/tune2fs"},
 			links:    map[string]string{"mkfs.ext4": "mke2fs", "fsck.ext4": "e2fsck"},
@@ -37,6 +37,12 @@ func contents() []content {
 			files:    []string{"usr/share/smartmontools/drivedb.h"}},
 		{pkg: "busybox", // a technician's shell and its tools, in one program; run while an administrator permits it
 			programs: []string{"usr/bin/busybox"}},
+		// What a technician expects besides, in the shell of rescue mode. tcpdump is not there: with OpenSSL and D-Bus, which it and
+		// libpcap need, it has more bytes than all the rest.
+		{pkg: "gddrescue", programs: []string{"usr/bin/ddrescue"}}, // a dying disk is copied before anything else
+		{pkg: "gdisk", programs: []string{"usr/sbin/sgdisk"}},
+		{pkg: "hdparm", programs: []string{"usr/sbin/hdparm"}},
+		{pkg: "ethtool", programs: []string{"usr/sbin/ethtool"}},
 		{pkg: "tzdata", files: []string{"usr/share/zoneinfo"}},
 		{pkg: "ca-certificates"}, // made into one file
 		{pkg: "libc6", library: true},
@@ -54,6 +60,12 @@ func contents() []content {
 		{pkg: "libext2fs2t64", library: true},
 		{pkg: "libcom-err2", library: true},
 		{pkg: "libss2", library: true},
+		{pkg: "libedit2", library: true}, // of xfs_db, with the next three
+		{pkg: "libbsd0", library: true},
+		{pkg: "libmd0", library: true},
+		{pkg: "libtinfo6", library: true},
+		{pkg: "libpopt0", library: true}, // of sgdisk
+		{pkg: "libmnl0", library: true},  // of ethtool
 	}
 }
 
