@@ -88,8 +88,13 @@ func (a *appliance) run() {
 
 	a.feeder = watchdog.NewFeeder(a.log, a.out.Step, "looking for one")
 	a.openCgroups()
+	table := serviceTable()
+	if a.options.Rescue {
+		a.out.Step("init", "rescue mode: nothing is recorded; the menu is on the screen and on the serial line")
+		table = rescueTable()
+	}
 	a.supervisor = supervise.New(supervise.Config{
-		Log: a.log, Services: serviceTable(), StopOrder: stopOrder(), Timing: supervise.DefaultTiming(),
+		Log: a.log, Services: table, StopOrder: stopOrderOf(table), Timing: supervise.DefaultTiming(),
 		Reaper: a.reaper, Tree: a.tree, Launcher: "/proc/self/exe", Step: a.out.Step,
 		Turn: func(now time.Time, s supervise.Snapshot) { a.feeder.Turn(now, s.RecordingAt, s.Stopping) },
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -130,6 +131,28 @@ func serviceTable() []supervise.Service {
 	}
 }
 
+// rescueTable is what runs in rescue mode: the machine itself, the consoles, and a shell for them, with the right to keep memory
+// that it tests. Web has the accounts, and is started when somebody wants to set the administrator's password.
+func rescueTable() []supervise.Service {
+	var table []supervise.Service
+	for _, s := range serviceTable() {
+		switch s.Name {
+		case "system", "smart", "raid":
+		case "web":
+			s.Args, s.OnDemand = append(s.Args, "-rescue"), true
+		case "shell":
+			s.Args, s.OnDemand = append(s.Args, "-rescue"), false
+			s.Caps = append(s.Caps, unix.CAP_IPC_LOCK)
+		case "screen", "serial":
+			s.Args = append(s.Args, "-shell", runDir+"/shell/open.sock")
+		default:
+			continue
+		}
+		table = append(table, s)
+	}
+	return table
+}
+
 // consoleService is the text console on one terminal. The others start before it: it shows what they say.
 func consoleService(name, terminal string, flags ...string) supervise.Service {
 	return supervise.Service{
@@ -149,4 +172,18 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.
 func stopOrder() [][]string {
 	return [][]string{{"screen", "serial", "ssh", "web", "ntp", "smart", "raid", "shell"}, {"engine"}, {"system"}}
+}
+
+// stopOrderOf leaves out what a table has not.
+func stopOrderOf(table []supervise.Service) [][]string {
+	var order [][]string
+	for _, level := range stopOrder() {
+		level = slices.DeleteFunc(level, func(name string) bool {
+			return !slices.ContainsFunc(table, func(s supervise.Service) bool { return s.Name == name })
+		})
+		if len(level) > 0 {
+			order = append(order, level)
+		}
+	}
+	return order
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"vigie/initramfs/internal/supervise"
 	kernelconfig "vigie/kernel-config"
 )
 
@@ -94,6 +96,52 @@ func TestTheFiltersModulesAreInTheImage(t *testing.T) {
 	for _, name := range filters() {
 		if !slices.Contains(list, name) {
 			t.Errorf("%s is not carried", name)
+		}
+	}
+}
+
+// TestInRescueModeOnlyWhatMendsRuns: no engine, nothing that listens to a network, and a shell for the consoles alone.
+func TestInRescueModeOnlyWhatMendsRuns(t *testing.T) {
+	usual := map[string]supervise.Service{}
+	for _, s := range serviceTable() {
+		usual[s.Name] = s
+	}
+	starts := map[string]bool{}
+	table := rescueTable()
+	for _, s := range table {
+		starts[s.Name] = !s.OnDemand
+		was, known := usual[s.Name]
+		if !known || s.UID != was.UID || s.Recording || len(s.Args) < len(was.Args) || !slices.Equal(s.Args[:len(was.Args)], was.Args) {
+			t.Errorf("%s: %+v", s.Name, s)
+		}
+		switch flags := s.Args[len(was.Args):]; s.Name {
+		case "web", "shell":
+			if !slices.Equal(flags, []string{"-rescue"}) {
+				t.Errorf("%s is started with %q", s.Name, flags)
+			}
+		case "screen", "serial":
+			if !slices.Equal(flags, []string{"-shell", usual["shell"].RuntimeDir + "/open.sock"}) {
+				t.Errorf("%s is started with %q", s.Name, flags)
+			}
+		}
+		if more := slices.DeleteFunc(slices.Clone(s.Caps), func(c int) bool { return slices.Contains(was.Caps, c) }); len(more) > 0 && !(s.Name == "shell" && slices.Equal(more, []int{unix.CAP_IPC_LOCK})) {
+			t.Errorf("%s has capabilities %v besides", s.Name, more)
+		}
+	}
+	want := map[string]bool{"system": true, "smart": true, "raid": true, "shell": true, "screen": true, "serial": true, "web": false}
+	if !maps.Equal(starts, want) {
+		t.Errorf("started are %v", starts)
+	}
+	var stopped []string
+	for _, level := range stopOrderOf(table) {
+		stopped = append(stopped, level...)
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(stopped)), slices.Sorted(maps.Keys(want))) || stopped[len(stopped)-1] != "system" {
+		t.Errorf("stop order %q", stopped)
+	}
+	for _, s := range serviceTable() { // the two tables share nothing that one could spoil
+		if slices.Contains(s.Args, "-rescue") || slices.Contains(s.Caps, unix.CAP_IPC_LOCK) || s.OnDemand != (s.Name == "shell") {
+			t.Errorf("the usual table has %+v", s)
 		}
 	}
 }

@@ -45,16 +45,17 @@ type situation struct {
 // The questions, in their order.
 const (
 	messages     = "messages"
+	rescue       = "rescue"
 	resetNetwork = "network"
 	otherSlot    = "other"
 )
 
-var questions = []string{messages, resetNetwork, otherSlot}
+var questions = []string{messages, rescue, resetNetwork, otherSlot}
 
 // asked are the kernel's options that come of answers.
 func asked(pressed []string) (options string) {
 	for _, q := range pressed {
-		options += map[string]string{messages: " loglevel=7", resetNetwork: " vigie.reset=network"}[q]
+		options += map[string]string{messages: " loglevel=7", rescue: " vigie.rescue=on", resetNetwork: " vigie.reset=network"}[q]
 	}
 	return options
 }

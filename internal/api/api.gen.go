@@ -836,6 +836,7 @@ const (
 	InstallationBootModeInstalled InstallationBootMode = "installed"
 	InstallationBootModeLive      InstallationBootMode = "live"
 	InstallationBootModeObserve   InstallationBootMode = "observe"
+	InstallationBootModeRescue    InstallationBootMode = "rescue"
 )
 
 // Valid indicates whether the value is a known member of the InstallationBootMode enum.
@@ -846,6 +847,8 @@ func (e InstallationBootMode) Valid() bool {
 	case InstallationBootModeLive:
 		return true
 	case InstallationBootModeObserve:
+		return true
+	case InstallationBootModeRescue:
 		return true
 	default:
 		return false
@@ -1559,6 +1562,7 @@ const (
 	StatusBootModeInstalled StatusBootMode = "installed"
 	StatusBootModeLive      StatusBootMode = "live"
 	StatusBootModeObserve   StatusBootMode = "observe"
+	StatusBootModeRescue    StatusBootMode = "rescue"
 )
 
 // Valid indicates whether the value is a known member of the StatusBootMode enum.
@@ -1569,6 +1573,8 @@ func (e StatusBootMode) Valid() bool {
 	case StatusBootModeLive:
 		return true
 	case StatusBootModeObserve:
+		return true
+	case StatusBootModeRescue:
 		return true
 	default:
 		return false

@@ -46,6 +46,8 @@ type Options struct {
 	AnswerLogged bool
 	// WatchdogOff asks init to leave the watchdog alone.
 	WatchdogOff bool
+	// Rescue starts only what mends a machine.
+	Rescue bool
 	// ResetNetwork asks that the settings of the network become what a new machine has. It counts on the command line
 	// alone: what a hypervisor gives is there at each start, and this is wanted at one.
 	ResetNetwork bool
@@ -161,6 +163,11 @@ func (o *Options) set(name, value string) error {
 			return fmt.Errorf("%s is not known, only \"off\" and \"on\" are", shown(value))
 		}
 		o.WatchdogOff = value == "off"
+	case "rescue":
+		if value != "off" && value != "on" {
+			return fmt.Errorf("%s is not known, only \"off\" and \"on\" are", shown(value))
+		}
+		o.Rescue = value == "on"
 	case "reset":
 		if value != "network" {
 			return fmt.Errorf("%s is not known, only \"network\" is", shown(value))

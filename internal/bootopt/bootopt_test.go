@@ -135,11 +135,13 @@ func TestNew(t *testing.T) {
 			want: Options{Slot: "b", System: "01020304-0506-4708-8900-000000000001"}},
 		{name: "no slot, no disk", line: "vigie.slot=c vigie.system=1", want: Options{Warnings: []string{
 			`Boot option "vigie.slot" is ignored: "c" is not known, only "a" and "b" are.`, `Boot option "vigie.system" is ignored: "1" is no disk's id.`}}},
+		{name: "rescue", line: "vigie.rescue=on", want: Options{Rescue: true}},
+		{name: "rescue is switched off", line: "vigie.rescue=off", oem: []string{"vigie.rescue=on"}},
 		{name: "the network, once", line: "vigie.reset=network", want: Options{ResetNetwork: true}},
 		{name: "the network, at each start", oem: []string{"vigie.reset=network"}, want: Options{Warnings: []string{
 			`Boot option "vigie.reset" is ignored: it counts on the kernel's command line alone, where it is for one start.`}}},
-		{name: "neither", line: "vigie.reset=all", want: Options{Warnings: []string{
-			`Boot option "vigie.reset" is ignored: "all" is not known, only "network" is.`}}},
+		{name: "neither", line: "vigie.rescue=1 vigie.reset=all", want: Options{Warnings: []string{
+			`Boot option "vigie.rescue" is ignored: "1" is not known, only "off" and "on" are.`, `Boot option "vigie.reset" is ignored: "all" is not known, only "network" is.`}}},
 		{name: "an answer file", line: "quiet", oem: []string{"vigie.answer=eyJ2ZXJzaW9uIjoxfQ=="}, want: Options{Answer: []byte(`{"version":1}`)}},
 		{name: "an answer file that the kernel logs", line: "vigie.answer=eyJ2ZXJzaW9uIjoxfQ==", want: Options{Answer: []byte(`{"version":1}`), AnswerLogged: true}},
 		{name: "a large answer file", oem: []string{"vigie.answer=" + strings.Repeat("QUFB", 5461)}, want: Options{Answer: bytes.Repeat([]byte("A"), 3*5461)}},

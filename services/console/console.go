@@ -5,6 +5,9 @@
 // what somebody who stands there may: see the state, restart, power off, have the administrator's password reset. It owns
 // nothing and keeps nothing. A terminal that is not there, or a serial port that the kernel does not use as its console
 // (anything may hang on that), is no fault: the process waits, in case one appears.
+//
+// In rescue mode (-shell) its menu is the other one, and the shell service does with its rights what that needs: a program speaks on
+// a pseudo terminal, and the console passes on what is typed and shown.
 package console
 
 import (
@@ -26,6 +29,7 @@ import (
 	"vigie/internal/console/menu"
 	"vigie/internal/console/terminal"
 	"vigie/internal/health"
+	"vigie/services/shell/shellapi"
 )
 
 const (
@@ -39,6 +43,7 @@ type options struct {
 	screen      bool
 	system, web string
 	consoles    string
+	shell       string
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -50,6 +55,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.web, "web", "/run/vigie/web/console.sock", "unix `socket` that web has for the console")
 	fs.StringVar(&o.consoles, "consoles", "", "`file` that lists the kernel's consoles; without -screen the terminal must be one of them; empty: any may be used")
+	fs.StringVar(&o.shell, "shell", "", "rescue mode: unix `socket` of the shell service")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -115,7 +121,38 @@ func (o options) talk(ctx context.Context, m *machine.Machine, log *slog.Logger)
 		return fmt.Errorf("%w: %w", errNone, err)
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	return menu.New(menu.Config{Terminal: t, Machine: m, Screen: o.screen, Said: func(what string) {
+	c := menu.Config{Terminal: t, Machine: m, Screen: o.screen, Said: func(what string) {
 		log.Warn("asked for on the console", "what", what)
-	}}).Run(ctx)
+	}}
+	if o.shell != "" {
+		c.Rescue = &menu.Rescue{Mender: m, Run: func(ctx context.Context, command ...string) error { return o.run(ctx, t, command) }}
+	}
+	return menu.New(c).Run(ctx)
+}
+
+// drained is how long a program's last words may take once it has ended.
+const drained = 300 * time.Millisecond
+
+// run has a program, or without one a shell, speak on the terminal until it ends.
+func (o options) run(ctx context.Context, t *terminal.Terminal, command []string) error {
+	r := shellapi.Request{User: "rescue", From: o.terminal, Terminal: true, Term: "vt100", Command: command}
+	if o.screen {
+		r.Term = "linux"
+	}
+	r.Columns, r.Rows = t.Size()
+	s, err := shellapi.Open(ctx, o.shell, r)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-s.Ended(): // what it left in the background may hold the terminal
+			time.AfterFunc(drained, cancel)
+		}
+	}()
+	return t.Through(ctx, s.In)
 }

@@ -39,6 +39,14 @@ func newLeave() *leave {
 	return l
 }
 
+// always gives leave until the function that it returns is called.
+func (l *leave) always() (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over, l.end = context.WithCancel(context.Background())
+	return l.end
+}
+
 // follow takes over what the machine's state says.
 func (l *leave) follow(ctx context.Context, system permitter, s api.SSHSwitch, log *slog.Logger) {
 	if !s.Shell {

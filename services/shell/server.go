@@ -37,6 +37,7 @@ type server struct {
 	leave                *leave
 	user                 int
 	program, home, tools string
+	rescue               bool
 	log                  *slog.Logger
 
 	opened  atomic.Uint64
@@ -111,7 +112,7 @@ func (s *server) serve(ctx context.Context, c *net.UnixConn) {
 	}
 	s.opened.Add(1)
 	log := s.log.With("user", r.User, "from", r.From, "pid", cmd.Process.Pid)
-	log.Warn("full shell begins", "terminal", r.Terminal)
+	log.Warn("full shell begins", "terminal", r.Terminal, "command", r.Command)
 	began := time.Now()
 	s.reply(c, shellapi.Reply{Opened: true}, theirs...)
 	for _, f := range theirs {
@@ -202,6 +203,12 @@ func (s *server) reply(c *net.UnixConn, r shellapi.Reply, files ...*os.File) {
 func (s *server) prepare(r shellapi.Request) (cmd *exec.Cmd, ours, theirs []*os.File, err error) {
 	cmd = exec.Command(s.program)
 	cmd.Args, cmd.Dir = []string{"sh"}, s.home
+	if len(r.Command) > 0 {
+		if !s.rescue {
+			return cmd, nil, nil, errors.New("commands are for rescue mode")
+		}
+		cmd.Path, cmd.Args = r.Command[0], r.Command
+	}
 	term := "dumb"
 	if r.Terminal && plain(r.Term) {
 		term = r.Term

@@ -6,6 +6,9 @@
 // It learns from the system service how long shells are permitted, ends all of them then by itself, and opens none without
 // that: neither a service that was started by other means, nor one whose system service is gone, gives more than was given.
 //
+// In rescue mode (-rescue) it is the console's user instead whom it answers, for whoever stands at the machine, without asking anybody
+// for leave: what is broken may be the one who would be asked. There it also runs a program of the image for him.
+//
 // The shell is BusyBox's. Its tools stand behind the image's own in PATH. Package shellapi has the protocol.
 package shell
 
@@ -30,12 +33,16 @@ import (
 	"vigie/services/system/systemapi"
 )
 
-// sshUser is the SSH service's user, a contract with the image.
-const sshUser = 905
+// sshUser is the SSH service's user, consoleUser the text console's, contracts with the image.
+const (
+	sshUser     = 905
+	consoleUser = 904
+)
 
 type options struct {
 	socket, system, program, home string
 	user                          int
+	rescue                        bool
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -46,12 +53,20 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	f.StringVar(&o.program, "busybox", "/usr/bin/busybox", "`path` of BusyBox")
 	f.StringVar(&o.home, "home", "", "`folder` in which shells begin; the socket's, unless it is given")
-	f.IntVar(&o.user, "user", sshUser, "`number` of the user who may open shells")
+	f.IntVar(&o.user, "user", -1, "`number` of the user who may open shells; the SSH service's unless it is given, in rescue mode the console's")
+	f.BoolVar(&o.rescue, "rescue", false, "rescue mode: nobody needs leave")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	switch {
+	case o.user >= 0:
+	case o.rescue:
+		o.user = consoleUser
+	default:
+		o.user = sshUser
 	}
 	if o.home == "" {
 		o.home = filepath.Dir(o.socket)
@@ -77,10 +92,16 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer os.Remove(o.socket)
 	system := systemapi.New(o.system)
 	defer system.Close()
-	s := &server{leave: newLeave(), user: o.user, program: o.program, home: o.home, tools: tools, log: log}
+	s := &server{leave: newLeave(), user: o.user, program: o.program, home: o.home, tools: tools, rescue: o.rescue, log: log}
 	group, ctx := errgroup.WithContext(ctx)
 	var told atomic.Uint64
+	if o.rescue {
+		defer s.leave.always()()
+	}
 	group.Go(func() error {
+		if o.rescue {
+			return nil
+		}
 		return whole(ctx, system.Watch(ctx, func(m api.Status) {
 			told.Add(1)
 			s.leave.follow(ctx, system, m.SSH, log)

@@ -46,6 +46,7 @@ type guarding struct {
 
 	mu     sync.Mutex
 	shut   bool             // at boot: nothing is opened yet
+	closed bool             // rescue mode: nothing ever is; set before run
 	config sysconfig.Config // as applied last
 	relay  api.RelayPorts
 	links  []links.Link
@@ -169,8 +170,11 @@ func (g *guarding) hold() {
 	g.shut = true
 }
 
-// open opens what the configuration says.
+// open opens what the configuration says; in rescue mode nothing.
 func (g *guarding) open() {
+	if g.closed {
+		return
+	}
 	g.mu.Lock()
 	was, c := g.shut, g.config
 	g.shut = false

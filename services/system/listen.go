@@ -35,8 +35,8 @@ const (
 )
 
 // rights are what services besides web may ask for.
-func rights() []callers.Right {
-	return []callers.Right{
+func rights(rescue bool) []callers.Right {
+	list := []callers.Right{
 		{User: engineUserID, Method: http.MethodPost, Path: "/v1/media/*/mount"}, // to write an export to
 		{User: engineUserID, Method: http.MethodPut, Path: "/v1/firewall/relay"}, // the ports to open for it
 		{User: engineUserID, Method: http.MethodPut, Path: "/v1/arrays/pace"},    // how far recording is behind
@@ -58,6 +58,13 @@ func rights() []callers.Right {
 		{User: sshUserID, Method: http.MethodGet, Path: "/v1/services/*/log"},
 		{User: sshUserID, Method: http.MethodPost, Path: "/v1/diagnostics/*"},
 	}
+	if rescue { // whoever stands there mends the machine
+		list = append(list,
+			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/volumes/*/change"},
+			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/web/start"},
+		)
+	}
+	return list
 }
 
 // listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.

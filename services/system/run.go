@@ -64,6 +64,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer os.Remove(o.socket)
 
 	given, start := bootOptions(o, say, log), newBoot(o.runDir)
+	if given.Rescue {
+		say.Say("rescue", "rescue mode: nothing is recorded, no volume is mounted, the network is off")
+		log.Warn("rescue mode")
+	}
 	b := board.New(time.Now(), firstStatus(o, given, log))
 	var control supervisor.Init
 	if o.init != "" && !o.observe {
@@ -89,10 +93,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer pinger.Close()
 	hosts := hostwatch.New(hostwatch.Config{Ping: pinger.Ping, Resolve: resolve, File: filepath.Join(o.runDir, "hosts.json"), Log: log})
 	nics := network.New(network.Config{
-		Resolv: o.resolv, Observe: o.watchNetwork(), Ours: o.cards(), Hostname: func() string { return b.Status().Hostname },
+		Resolv: o.resolv, Observe: o.watchNetwork() || given.Rescue, Loopback: given.Rescue, Ours: o.cards(), Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
 	guard := newGuarding(o, b, log)
+	guard.closed = given.Rescue
 	full := newShells(link, b.SetSSH, say, log)
 	keeper := config.New(o.runDir, func(c sysconfig.Config) {
 		guard.apply(c) // before any interface is switched on
@@ -108,7 +113,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		b.SetTimeServer(api.TimeServerSettings{Enabled: c.ServesTime(), OrphanStratum: c.Time.Server.OrphanStratum})
 	}, time.Now, log)
 	keeper.Traces = reset.Traces
-	if given.ResetNetwork {
+	if given.ResetNetwork && !given.Rescue { // its menu has that
 		keeper.Once = resetNetwork(say, log)
 		if !start.over() {
 			say.Say("network", "network: started with its settings reset, as the boot options say")
@@ -123,8 +128,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	identity := hostkey.New(o.runDir, time.Now, log)
 	installer := install.New(install.Config{Root: "/", Scratch: o.runDir, Version: version.Version, Log: log})
 	around := newUpdating(o, b, given.System)
+	slot := given.Slot
+	if given.Rescue {
+		slot = "" // a version on trial is neither confirmed nor given up here: nobody sees whether it works
+	}
 	around.Updater = update.New(update.Config{
-		Slot: given.Slot, System: given.System, Version: version.Version, Built: built(), Booting: !start.over(), File: filepath.Join(o.runDir, "updates.json"),
+		Slot: slot, System: given.System, Version: version.Version, Built: built(), Booting: !start.over(), File: filepath.Join(o.runDir, "updates.json"),
 		Trusted: installer.Trusted, Open: around.open, Medium: around.medium, Look: around.look, Uptime: uptime, Now: time.Now,
 		Restart: func(ctx context.Context) error { return link.Power(ctx, api.PowerRequestActionReboot) },
 		Say:     func(format string, args ...any) { say.Say("update", format, args...) }, Log: log,
@@ -147,19 +156,21 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		book.Detach(id)
 	}
 	disks := storage.New(storage.Config{
-		Root: o.volumes, FormatBlank: given.FormatBlank && !start.over(), Observe: o.observe, Dirs: o.dirs, BootLabel: bootLabel,
+		Root: o.volumes, FormatBlank: given.FormatBlank && !given.Rescue && !start.over(), Observe: o.observe, Rescue: given.Rescue, Dirs: o.dirs, BootLabel: bootLabel,
 		List: func() ([]blockdev.Disk, error) { return blockdev.List("/") }, Node: blockdev.Node,
 		Attach: attach, Detach: detach, Seen: care.follow, Health: care.health,
 		Install: installer.Install, Installed: given.Slot != "", Booting: !start.over(),
 		Arrays: arrays(o, book), Book: book, Tell: care.tell,
 		PowerOff: func(node, name string) error { return medium.PowerOff("/", node, name) },
 		Settled: func() {
-			keeper.Settle()
-			identity.Settle()
-			book.Settle()
-			around.Settle()
-			guard.open()
-			nics.Release()
+			if !given.Rescue { // there the volumes come one by one, when somebody wants them: the newest configuration of them counts
+				keeper.Settle()
+				identity.Settle()
+				book.Settle()
+				around.Settle()
+				guard.open()
+				nics.Release()
+			}
 			if err := start.end(); err != nil {
 				log.Error("disks", "err", err)
 			}
@@ -167,7 +178,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Now: time.Now, Console: say, Log: log,
 	}, b)
 	around.disks = disks
-	if !start.over() {
+	if !start.over() || given.Rescue {
 		guard.hold()
 	}
 	if err := keeper.Open(); err != nil {
@@ -189,13 +200,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
-	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(), 0, webUserID, uint32(os.Geteuid()))
+	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(given.Rescue), 0, webUserID, uint32(os.Geteuid()))
 	handler = callers.Reserve(handler, systemapi.HostKeyPath, 0, sshUserID, uint32(os.Geteuid()))
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })
 	g.Go(func() error { return disks.Run(ctx, events) })
 	g.Go(func() error { return around.Run(ctx) })
-	if !o.observe && !start.over() { // nor is a medium for the start of the machine that was there at a start of the service alone
+	// In rescue mode a person is there, and nothing is installed by a file.
+	if !o.observe && !given.Rescue && !start.over() { // nor is a medium for the start of the machine that was there at a start of the service alone
 		accounts := webapi.New(o.web)
 		defer accounts.Close()
 		answers := unattended.New(&unattendedMachine{machine: m, board: b, given: given, accounts: accounts}, say, log)
@@ -207,7 +219,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	g.Go(func() error { return book.Run(ctx, log) })
 	g.Go(func() error { return nics.Run(ctx) })
 	g.Go(func() error { return guard.run(ctx) })
-	if control != nil {
+	if control != nil && !given.Rescue { // there the shell is the console's
 		g.Go(func() error { return full.run(ctx) })
 	}
 	g.Go(func() error { return watch.Run(ctx) })
@@ -271,6 +283,8 @@ func firstStatus(o options, given bootopt.Options, log *slog.Logger) api.Status 
 	switch {
 	case o.watchNetwork():
 		s.BootMode = api.StatusBootModeObserve
+	case given.Rescue:
+		s.BootMode = api.StatusBootModeRescue
 	case given.Slot != "":
 		s.BootMode = api.StatusBootModeInstalled
 	}

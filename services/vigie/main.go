@@ -25,6 +25,7 @@ import (
 	"vigie/services/smart"
 	"vigie/services/ssh"
 	"vigie/services/system"
+	"vigie/services/system/rescue"
 	"vigie/services/web"
 )
 
@@ -47,6 +48,7 @@ func commands() []command {
 		{"console", "the text menu on the machine's screen or serial line", console.Run},
 		{"verify", "tell whether exported files are as they were exported", engine.Verify},
 		{"decode", "become the decoder, confined; started by the engine", engine.Decode},
+		{"rescue", "read test, memory test, boot loader and logs, for rescue mode", rescue.Run},
 		{"version", "print the version", printVersion},
 	}
 }

@@ -188,6 +188,7 @@ type setting struct {
 	engine  http.Handler // nil: not running
 	other   http.Handler // what else the system service is asked
 	state   string       // "": new, as after a boot
+	flags   []string
 }
 
 func start(t *testing.T, s setting) *appliance {
@@ -205,9 +206,9 @@ func start(t *testing.T, s setting) *appliance {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, []string{"-listen", "127.0.0.1:0", "-state", s.state,
+		done <- Run(ctx, append(s.flags, "-listen", "127.0.0.1:0", "-state", s.state,
 			"-system", filepath.Join(dir, "system.sock"), "-engine", filepath.Join(dir, "engine.sock"),
-			"-console", filepath.Join(dir, "console.sock")}, a.stdout, a.stderr)
+			"-console", filepath.Join(dir, "console.sock")), a.stdout, a.stderr)
 	}()
 	a.stop = sync.OnceFunc(func() {
 		cancel()

@@ -94,3 +94,52 @@ func TestThePasswordIsResetFromTheConsole(t *testing.T) {
 		t.Error("a code is in the log")
 	}
 }
+
+func TestInRescueModeTheConsoleSetsThePassword(t *testing.T) {
+	v := newVolume(t)
+	a := start(t, setting{machine: settled(v)})
+	b := a.browserFor("probe.vigie.invalid")
+	if r := b.send(b.request("POST", "/api/v1/setup", fmt.Sprintf(`{"code":%q,"username":"Owner","password":%q}`, a.code(), goodPassword))); r.StatusCode != 200 {
+		t.Fatalf("set-up: %s %s", r.Status, r.body)
+	}
+	var refusal *client.Error
+	if _, err := a.console.SetPassword(t.Context(), goodPassword+"2"); !errors.As(err, &refusal) || refusal.Detail.Code != "not_in_rescue" {
+		t.Errorf("in a machine that works: %v", err)
+	}
+	a.stop()
+
+	r := start(t, setting{machine: settled(v), flags: []string{"-rescue"}})
+	opened := func(on *appliance) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if s, err := on.console.Console(t.Context()); err == nil && s.Opened {
+				return
+			} else if time.Now().After(deadline) {
+				t.Fatalf("the accounts are not opened: %+v, %v", s, err)
+			}
+		}
+	}
+	opened(r)
+	if _, err := r.console.SetPassword(t.Context(), "short"); !errors.As(err, &refusal) || refusal.Detail.Code != "weak_password" {
+		t.Errorf("a weak password: %v", err)
+	}
+	if name, err := r.console.SetPassword(t.Context(), goodPassword+"2"); err != nil || name != "Owner" {
+		t.Errorf("%q, %v", name, err)
+	}
+	r.stop()
+
+	again := start(t, setting{machine: settled(v)})
+	opened(again)
+	c := again.browserFor("probe.vigie.invalid")
+	for password, want := range map[string]int{goodPassword: 401, goodPassword + "2": 200} {
+		if r := c.send(c.request("POST", "/api/v1/login", login("owner", password))); r.StatusCode != want {
+			t.Errorf("%s: %s, want %d", password, r.Status, want)
+		}
+	}
+
+	blank := start(t, setting{machine: settled(newVolume(t)), flags: []string{"-rescue"}})
+	opened(blank)
+	if _, err := blank.console.SetPassword(t.Context(), goodPassword); !errors.As(err, &refusal) || refusal.Detail.Code != "no_administrator" {
+		t.Errorf("without an administrator: %v", err)
+	}
+}

@@ -58,6 +58,7 @@ type options struct {
 	ssh                 string
 	state               string
 	console             string
+	rescue              bool
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -76,12 +77,16 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.ntp, "ntp", "/run/vigie/ntp/api.sock", "unix `socket` of the time server")
 	fs.StringVar(&o.ssh, "ssh", "/run/vigie/ssh/api.sock", "unix `socket` of the SSH service")
 	fs.StringVar(&o.console, "console", "", "unix `socket` to make for the text console and the SSH service; empty: none")
+	fs.BoolVar(&o.rescue, "rescue", false, "rescue mode: nobody reaches the web admin; the console may set the administrator's password")
 	fs.StringVar(&o.state, "state", "/run/vigie/web", "`folder` on tmpfs for the live database and the sessions")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.rescue && len(o.listen) == 0 {
+		o.listen = []string{"127.0.0.1:443"} // for the question whether it answers
 	}
 	return o, nil
 }
@@ -185,7 +190,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 				facts.SetupCode = code.String()
 			}
 			front.facts.Store(&facts)
-			screen.Announce(facts)
+			if !o.rescue {
+				screen.Announce(facts)
+			}
 		},
 		Log: log,
 	})
@@ -205,11 +212,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	open.serve(group, httpServer, &guard.Connections{Total: 2048, PerAddress: 256})
+	var setPassword func(context.Context, string) (string, error)
+	if o.rescue {
+		setPassword = srv.SetPassword
+	}
 	if o.console != "" {
 		group.Go(func() error {
 			return inperson.Serve(running, o.console, inperson.Config{
 				Console: []uint32{0, consoleUserID, uint32(os.Geteuid())}, SSH: []uint32{0, sshUserID, uint32(os.Geteuid())},
-				State: front.state, Reset: front.reset, First: front.first, Login: front.login, Note: front.note, Log: log,
+				State: front.state, Reset: front.reset, First: front.first, SetPassword: setPassword, Login: front.login, Note: front.note, Log: log,
 			})
 		})
 	}
@@ -225,7 +236,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	noted, written := context.WithCancel(context.WithoutCancel(running))
 	group.Go(func() error { return keep.Run(noted) })
 	group.Go(func() error { return people.Run(served) })
-	group.Go(func() error { return srv.FinishImports(running) })
+	if !o.rescue { // the engine is not there to take its part
+		group.Go(func() error { return srv.FinishImports(running) })
+	}
 	group.Go(func() error {
 		defer written() // the database stays until the last log-in is in it
 		return book.Run(served)

@@ -125,6 +125,25 @@ func (s *Site) ConsoleLog() string { return filepath.Join(s.cfg.Dir, "vm", "seri
 
 // Boot switches the machine on and waits until web has said on the console how to log in.
 func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
+	if err := s.SwitchOn(ctx); err != nil {
+		return appliance.Greeting{}, err
+	}
+	machine, screen := s.VM, appliance.NewScreen()
+	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`first set-up: enter code|administrator is set`)); err != nil {
+		return appliance.Greeting{}, err
+	}
+	// the rest of that line
+	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`\n`)); err != nil {
+		return appliance.Greeting{}, err
+	}
+	if _, err := io.WriteString(screen, machine.Console().Text()); err != nil {
+		return appliance.Greeting{}, err
+	}
+	return screen.Greeting(ctx)
+}
+
+// SwitchOn switches the machine on, and waits for nothing.
+func (s *Site) SwitchOn(ctx context.Context) error {
 	cfg := vm.Config{
 		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
@@ -158,7 +177,7 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	if s.cfg.Kernel != "" {
 		line, err := kernelconfig.CommandLine()
 		if err != nil {
-			return appliance.Greeting{}, err
+			return err
 		}
 		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine = "", s.cfg.Kernel, s.cfg.Initrd, line
 	}
@@ -173,21 +192,10 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 	machine, err := vm.Start(running, cfg)
 	if err != nil {
 		off()
-		return appliance.Greeting{}, err
+		return err
 	}
 	s.VM, s.booted = machine, off
-	screen := appliance.NewScreen()
-	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`first set-up: enter code|administrator is set`)); err != nil {
-		return appliance.Greeting{}, err
-	}
-	// the rest of that line
-	if _, err := machine.Console().Expect(ctx, regexp.MustCompile(`\n`)); err != nil {
-		return appliance.Greeting{}, err
-	}
-	if _, err := io.WriteString(screen, machine.Console().Text()); err != nil {
-		return appliance.Greeting{}, err
-	}
-	return screen.Greeting(ctx)
+	return nil
 }
 
 // Greeting waits until the console greets with the web admin at the address that DHCP gives to the first card, and so with

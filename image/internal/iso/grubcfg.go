@@ -34,6 +34,12 @@ else
 	else
 		set more_options="loglevel=7"
 	fi
+	echo "Esc within 5 seconds: start in rescue mode"
+	if sleep --interruptible 5; then
+		true
+	else
+		set more_options="$more_options vigie.rescue=on"
+	fi
 	echo "Esc within 5 seconds: start with the network reset"
 	if sleep --interruptible 5; then
 		true

@@ -176,7 +176,7 @@ func TestScriptOfGRUBNeverRests(t *testing.T) {
 // TestEveryWayToStart runs the script in a real GRUB, Debian's grub-emu, with every combination of answers to its questions, and
 // reads what the kernel is given. What this GRUB has no medium for, or must not run, notes what it was asked.
 func TestEveryWayToStart(t *testing.T) {
-	questions := []string{"loglevel=7", "vigie.reset=network"}
+	questions := []string{"loglevel=7", "vigie.rescue=on", "vigie.reset=network"}
 	script, asked := grubConfig("/vigie/0123"), 0
 	for _, r := range []struct{ from, to string }{
 		{`(?m)^search [^\n]*$`, ""},

@@ -92,6 +92,25 @@ func (m *Machine) FactoryReset(ctx context.Context, r api.FactoryReset) error {
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.FactoryReset(ctx, r) })
 }
 
+// ChangeVolume has a volume mounted, checked or repaired, which goes on when it returns. For rescue mode. An error is a Refusal.
+func (m *Machine) ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.ChangeVolume(ctx, volume, r) })
+}
+
+// StartWeb starts the web service, which has the accounts. For rescue mode. An error is a Refusal.
+func (m *Machine) StartWeb(ctx context.Context) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartService(ctx, "web") })
+}
+
+// SetPassword sets the administrator's password, and returns his name. For rescue mode. An error is a Refusal.
+func (m *Machine) SetPassword(ctx context.Context, password string) (username string, err error) {
+	err = do(ctx, "web", func(ctx context.Context) (err error) {
+		username, err = m.web.SetPassword(ctx, password)
+		return err
+	})
+	return username, err
+}
+
 // Network returns how the interfaces are set. An error is a Refusal.
 func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
 	err = do(ctx, "system", func(ctx context.Context) (err error) {

@@ -111,8 +111,11 @@ func (m *Menu) show(lines []string, choices []choice) error {
 		b.WriteString(l + "\n")
 	}
 	b.WriteString("\n")
-	// two columns, so that all of it fits on 24 lines
+	// two columns, so that all of it fits on 24 lines; long ones take a line each
 	half := (len(choices) + 1) / 2
+	if slices.ContainsFunc(choices, func(c choice) bool { return len(c.label()) > 37 }) {
+		half = len(choices)
+	}
 	for i := range half {
 		row := fmt.Sprintf("  %-38s", choices[i].label())
 		if j := i + half; j < len(choices) {
@@ -151,6 +154,16 @@ func (m *Menu) puzzled(k terminal.Key, choices []choice) error {
 
 // ask has a line typed, beginning with what is given. Escape goes back.
 func (m *Menu) ask(ctx context.Context, prompt, given string) (string, error) {
+	line, err := m.typed(ctx, prompt, given, false)
+	return strings.TrimSpace(line), err
+}
+
+// secret has a line typed that is not shown.
+func (m *Menu) secret(ctx context.Context, prompt string) (string, error) {
+	return m.typed(ctx, prompt, "", true)
+}
+
+func (m *Menu) typed(ctx context.Context, prompt, given string, hidden bool) (string, error) {
 	line := []byte(given)
 	if err := m.Terminal.Write(prompt + " " + given); err != nil {
 		return "", err
@@ -166,7 +179,7 @@ func (m *Menu) ask(ctx context.Context, prompt, given string) (string, error) {
 		echo := ""
 		switch {
 		case k.Kind == terminal.Enter:
-			return strings.TrimSpace(string(line)), m.Terminal.Write("\n")
+			return string(line), m.Terminal.Write("\n")
 		case k.Kind == terminal.Escape:
 			return "", m.leave()
 		case k.Kind == terminal.Backspace && len(line) > 0:
@@ -176,7 +189,7 @@ func (m *Menu) ask(ctx context.Context, prompt, given string) (string, error) {
 		case k.Kind == terminal.Rune && len(line) < maxInput:
 			line, echo = append(line, k.Rune), string(k.Rune)
 		}
-		if echo == "" {
+		if echo == "" || hidden {
 			continue
 		}
 		if err := m.Terminal.Write(echo); err != nil {

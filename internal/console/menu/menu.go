@@ -12,6 +12,8 @@
 // Who came by the network (Config.Remote) could lose his way with it: what he does to the network is on trial until he says,
 // still there, that it works. Neither the password nor the machine is his to reset, and when he leaves, or says nothing for long, the menu ends.
 //
+// In rescue mode (Config.Rescue) the menu is another one: for whoever stands there to mend a machine that does not work.
+//
 // One goroutine runs a Menu.
 package menu
 
@@ -70,6 +72,7 @@ type Config struct {
 	Screen   bool              // the machine's own screen, which knows half blocks and is looked at from the front
 	Remote   bool              // whoever is there is not here
 	Said     func(what string) // told what was done, for the log
+	Rescue   *Rescue           // rescue mode: its menu instead; never with Remote
 	// Command does what a line says and writes what comes of it, until ctx ends. Nil: there are no commands.
 	Command func(ctx context.Context, line string, write func(text string) error) error
 }
@@ -113,7 +116,7 @@ func (m *Menu) Run(ctx context.Context) error {
 // is enough before.
 func (m *Menu) begin(ctx context.Context) error {
 	m.Terminal.Discard()
-	for waited := time.Duration(0); waited < firstWord; waited += lookEvery {
+	for waited := time.Duration(0); waited < firstWord && m.Rescue == nil; waited += lookEvery {
 		if s := m.Machine.State(ctx); s.Web != nil && s.Web.Opened && len(s.Web.URLs) > 0 {
 			break
 		}
@@ -136,7 +139,11 @@ func (m *Menu) sleep(ctx context.Context) error {
 		m.Terminal.Discard()
 	}
 	m.odd = 0
-	if err := m.Terminal.Write(Hint + "\n"); err != nil {
+	hint := Hint
+	if m.Rescue != nil {
+		hint = rescueTitle + " " + Hint
+	}
+	if err := m.Terminal.Write(hint + "\n"); err != nil {
 		return err
 	}
 	_, err := m.Terminal.Key(ctx)
@@ -156,6 +163,9 @@ func (m *Menu) key(ctx context.Context, limit time.Duration) (k terminal.Key, pr
 
 // home shows the overview and does what is chosen, once.
 func (m *Menu) home(ctx context.Context) error {
+	if m.Rescue != nil && !m.Remote {
+		return m.mend(ctx)
+	}
 	choices := []choice{
 		{'1', "Network", m.network},
 		{'2', "Reset the administrator's password", m.resetPassword},

@@ -202,6 +202,9 @@ func (b *builder) warnings(s machine.State) {
 	}
 }
 
+// Bytes is a number of bytes as disks are sold.
+func Bytes(n int64) string { return size(n) }
+
 // size is a number of bytes as disks are sold.
 func size(n int64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}

@@ -141,6 +141,56 @@ func (t *Terminal) Key(ctx context.Context) (Key, error) {
 	}
 }
 
+// Through has somebody else speak on the terminal: what is typed goes to the master side of a pseudo terminal, and what comes from
+// there is shown, byte for byte, until its other side is closed or ctx ends.
+func (t *Terminal) Through(ctx context.Context, master *os.File) error {
+	past := time.Unix(1, 0)
+	defer context.AfterFunc(ctx, func() { _ = master.SetDeadline(past) })()
+	shown := make(chan error, 1)
+	go func() {
+		defer func() { _ = t.file.SetReadDeadline(past) }()
+		buffer := make([]byte, 4096)
+		for {
+			n, err := master.Read(buffer)
+			if n > 0 {
+				if err := t.Write(string(buffer[:n])); err != nil {
+					shown <- err
+					return
+				}
+			}
+			if err != nil { // an end by ctx, or the other side's: EIO
+				shown <- nil
+				return
+			}
+		}
+	}()
+	typed := t.bytes
+	t.bytes, t.decoder = nil, Decoder{}
+	if err := t.file.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	buffer := make([]byte, 64)
+	for {
+		if _, err := master.Write(typed); err != nil {
+			return <-shown
+		}
+		select { // its end may have come before the deadline was set anew
+		case err := <-shown:
+			return err
+		default:
+		}
+		n, err := t.file.Read(buffer)
+		typed = buffer[:n]
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = master.SetDeadline(past)
+			return errors.Join(err, <-shown)
+		}
+		if err != nil {
+			return <-shown
+		}
+	}
+}
+
 // Discard drops what has been typed and not been asked for.
 func (t *Terminal) Discard() {
 	t.bytes, t.decoder = nil, Decoder{}

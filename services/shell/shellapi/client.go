@@ -32,6 +32,8 @@ type Request struct {
 	Term     string `json:"term,omitempty"` // the terminal's kind
 	Columns  int    `json:"columns,omitempty"`
 	Rows     int    `json:"rows,omitempty"`
+	// Command is a program of the image with its arguments, instead of a shell; in rescue mode alone.
+	Command []string `json:"command,omitempty"`
 }
 
 // Reply is what the service answers.

@@ -101,6 +101,21 @@ func (c *Client) Power(ctx context.Context, action api.PowerRequestAction) error
 	return c.ask.Call(ctx, http.MethodPost, "/v1/power", api.PowerRequest{Action: action}, nil)
 }
 
+// ChangeVolume has a volume mounted, unmounted, checked, repaired.
+func (c *Client) ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/volumes/"+url.PathEscape(volume)+"/change", r, nil)
+}
+
+// StartService starts a service that does not run.
+func (c *Client) StartService(ctx context.Context, service string) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/start", nil, nil)
+}
+
+// EjectMedium has a removable disk unmounted, so that it can be pulled.
+func (c *Client) EjectMedium(ctx context.Context, medium string) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/media/"+url.PathEscape(medium)+"/eject", nil, nil)
+}
+
 // FactoryReset takes the machine back to how it came, and restarts it.
 func (c *Client) FactoryReset(ctx context.Context, r api.FactoryReset) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/factory-reset", r, nil)

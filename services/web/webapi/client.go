@@ -15,12 +15,13 @@ import (
 
 // Paths of the socket's requests.
 const (
-	ConsolePath = "/v1/console"       // GET: Console
-	ResetPath   = "/v1/console/reset" // POST: Reset
-	LoginPath   = "/v1/login"         // POST Login: LoginAnswer
-	AdminPath   = "/v1/administrator" // POST Login (without a password): LoginAnswer
-	NotePath    = "/v1/login/note"    // POST Note
-	FirstPath   = "/v1/first-account" // POST FirstAccount
+	ConsolePath = "/v1/console"          // GET: Console
+	ResetPath   = "/v1/console/reset"    // POST: Reset
+	SecretPath  = "/v1/console/password" // PUT Password: Password, without the password; in rescue mode alone
+	LoginPath   = "/v1/login"            // POST Login: LoginAnswer
+	AdminPath   = "/v1/administrator"    // POST Login (without a password): LoginAnswer
+	NotePath    = "/v1/login/note"       // POST Note
+	FirstPath   = "/v1/first-account"    // POST FirstAccount
 )
 
 // Console is what the text console shows of the web admin and the cameras.
@@ -47,6 +48,12 @@ type Reset struct {
 	Username  string `json:"username"`
 	Code      string `json:"code"`
 	ExpiresMs int64  `json:"expiresMs"`
+}
+
+// Password is the administrator's.
+type Password struct {
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
 }
 
 // Login is what somebody gave to log in with, and where he is. It counts towards the same limits as the web admin's own
@@ -106,6 +113,13 @@ func (c *Client) ResetPassword(ctx context.Context) (Reset, error) {
 	var out Reset
 	err := c.ask.Call(ctx, http.MethodPost, ResetPath, nil, &out)
 	return out, err
+}
+
+// SetPassword sets the administrator's password in rescue mode, and returns his name.
+func (c *Client) SetPassword(ctx context.Context, password string) (username string, err error) {
+	var out Password
+	err = c.ask.Call(ctx, http.MethodPut, SecretPath, Password{Password: password}, &out)
+	return out.Username, err
 }
 
 // Login asks whether a name and a password are an administrator's.

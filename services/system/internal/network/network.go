@@ -52,6 +52,7 @@ const (
 type Config struct {
 	Resolv   string // path of resolv.conf
 	Observe  bool   // look, and change nothing
+	Loopback bool   // with Observe: but services of this machine reach each other
 	Hostname func() string
 	// Offered is told the NTP servers that DHCP gives, when they change.
 	Offered func([]string)
@@ -154,8 +155,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer m.clients.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !m.cfg.Observe {
+	if !m.cfg.Observe || m.cfg.Loopback {
 		m.loopback()
+	}
+	if !m.cfg.Observe {
 		promote()
 	}
 	links, addrs := m.listen(ctx)

@@ -66,7 +66,7 @@ func (m *Manager) adoptVolume(ctx context.Context, v *vol, r api.VolumeChange) e
 
 // adoptAll adopts what has moved here; it tells whether there is something to be waited for.
 func (m *Manager) adoptAll(ctx context.Context) bool {
-	if !m.cfg.Booting || m.cfg.Observe {
+	if !m.cfg.Booting || m.cfg.Observe || m.cfg.Rescue {
 		return false
 	}
 	var list []*vol

@@ -151,7 +151,7 @@ func (m *Manager) consider(ctx context.Context, a *arr) {
 	}
 	a.step = md.Plan(found, now.Sub(a.since), m.cfg.Arrays.Ours)
 	key := strings.Join(devices, " ") + " " + string(a.step)
-	if key == a.tried || a.step != md.Start && a.step != md.Degraded {
+	if m.cfg.Rescue || key == a.tried || a.step != md.Start && a.step != md.Degraded {
 		return
 	}
 	a.tried = key

@@ -47,7 +47,7 @@ func (m *Manager) notePlaces() {
 // missVolumes takes up, once, the volumes that were in use before the machine started and are not there.
 func (m *Manager) missVolumes() {
 	for id, place := range m.cfg.Book.Volumes() {
-		if m.volumes[id] != nil || m.cfg.Observe {
+		if m.volumes[id] != nil || m.cfg.Observe || m.cfg.Rescue {
 			continue
 		}
 		v := &vol{id: id, name: place.Name, path: m.path(id), place: place}

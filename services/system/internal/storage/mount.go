@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,8 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		return
 	}
 	v := m.volumes[id]
-	if v == nil {
+	fresh := v == nil
+	if fresh {
 		v = &vol{id: id, name: volume.DefaultName(id), path: m.path(id)}
 		m.volumes[id] = v
 	}
@@ -75,16 +77,20 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		v.name = stateName
 	}
 	m.announce(d)
+	if m.cfg.Rescue && (v.out || fresh && !m.isMounted(v.path)) {
+		m.leaveOut(v)
+		return
+	}
 	m.enter(d, mounting)
 	name, err := d.device(part)
 	node, path, bytes, readonly := m.cfg.Node(name), v.path, d.dev.SizeBytes, d.dev.ReadOnly
-	fresh := volume.Identity{ID: id, Name: volume.DefaultName(id), CreatedMs: m.cfg.Now().UnixMilli(), Machine: m.cfg.Arrays.Mark}
+	who := volume.Identity{ID: id, Name: volume.DefaultName(id), CreatedMs: m.cfg.Now().UnixMilli(), Machine: m.cfg.Arrays.Mark}
 	mended := v.mended
 	if mended || d.op.Name == api.OperationNameFormat && d.op.Status == api.OperationStatusRunning {
-		fresh.Name, fresh.Replaces = v.name, v.replaces
+		who.Name, who.Replaces = v.name, v.replaces
 	}
 	m.job(ctx, func() func() {
-		var who volume.Identity
+		fresh := who
 		var use volume.Use
 		if err == nil {
 			err = volume.Mount(node, path, bytes, readonly)
@@ -115,6 +121,17 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 			}
 		}
 	})
+}
+
+// leaveOut has a volume wait, in rescue mode, for somebody to want it.
+func (m *Manager) leaveOut(v *vol) {
+	v.out, v.status, v.reason = true, api.VolumeStatusUnmounted, "Rescue mode: it is mounted when somebody asks for that."
+}
+
+// isMounted says whether something is mounted there: by a former run of the service.
+func (m *Manager) isMounted(path string) bool {
+	mounts, err := mountinfo.Read()
+	return err == nil && slices.ContainsFunc(mounts, func(mt mountinfo.Mount) bool { return mt.Target == path })
 }
 
 func (m *Manager) mounted(ctx context.Context, d *disk, v *vol, who volume.Identity, use volume.Use, err error) {

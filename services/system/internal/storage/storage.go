@@ -6,6 +6,9 @@
 // that takes longer than its patience is reported as a disk that does not answer, and goes on; the other disks do not
 // notice.
 //
+// In rescue mode every volume begins as one that somebody has unmounted, those of system disks too, and no array is started:
+// whatever hangs or is damaged is touched when a person wants it, and not before.
+//
 // An administrator may have a volume unmounted, checked, repaired, renamed, or adopted from another machine; of one that failed
 // it is told what to do.
 //
@@ -56,6 +59,7 @@ type Config struct {
 	Root        string // folder of the mount points
 	FormatBlank bool   // fixed blank disks become volumes
 	Observe     bool   // look, and change nothing
+	Rescue      bool   // mount and start nothing but on a person's word
 	Dirs        []string
 	BootLabel   string // ISO 9660 label of the boot medium
 
@@ -242,7 +246,8 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 			m.newest = m.cfg.Now()
 		}
 		d.dev = dev
-		again := dev.Name == changed && (dev.Removable || dev.Optical) && d.volume == "" && !d.busy() && !m.media[k].used()
+		// In rescue mode a disk whose boot loader was mended is a system disk again.
+		again := dev.Name == changed && (dev.Removable || dev.Optical || m.cfg.Rescue) && d.volume == "" && !d.busy() && !m.media[k].used()
 		if !known || again {
 			m.look(ctx, d)
 		}
@@ -288,7 +293,7 @@ func (m *Manager) settle(ctx context.Context) {
 	m.missVolumes()
 	m.cfg.Settled()
 	m.board.SettleStorage()
-	if !m.cfg.Observe && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted && v.Use != api.VolumeUseState }) {
+	if !m.cfg.Observe && !m.cfg.Rescue && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted && v.Use != api.VolumeUseState }) {
 		m.cfg.Console.Say("storage", "storage: no data volume; format a disk in the web admin")
 	}
 }

@@ -65,7 +65,7 @@ func (m *Manager) changeVolume(ctx context.Context, id string, r api.VolumeChang
 		return refuse("observe", "Vigie only observes this machine.")
 	case v.disk == nil:
 		return refuse("absent", "The disk of this volume is not there.")
-	case v.state:
+	case v.state && !m.cfg.Rescue:
 		return refuse("settings", "This volume holds the settings of the installed system, which are always in use. Start from another medium to check it.")
 	case v.disk.busy():
 		return refuse("busy", "The disk is busy. Try again in a moment.")
@@ -165,7 +165,7 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 	if mode != volume.Look {
 		name, kind, reason = api.OperationNameRepair, "repair", "It is being repaired, and mounted again then."
 	}
-	d, began := v.disk, m.cfg.Now()
+	d, began, wasOut := v.disk, m.cfg.Now(), v.out
 	var found volume.Findings
 	var failed error
 	return m.takeOff(ctx, v, name, reason, func(node string) error {
@@ -180,10 +180,13 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 		found, failed = volume.Examine(ctx, node, d.dev.Seq, mode, progress)
 		return nil
 	}, func(err error) {
-		v.out = false
+		again := func() { m.look(ctx, d) }
+		if v.out = false; m.cfg.Rescue && wasOut && mode == volume.Look { // what was repaired is to be seen
+			again = func() { m.leaveOut(v) }
+		}
 		if err != nil {
 			m.endVolume(v, err)
-			m.look(ctx, d)
+			again()
 			return
 		}
 		r := reportOf(kind, mode, found, failed)
@@ -200,7 +203,7 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 			v.op.Status = api.OperationStatusFailed
 		}
 		v.mended = mode != volume.Look && failed == nil
-		m.look(ctx, d)
+		again()
 	})
 }
 

@@ -31,6 +31,8 @@ type Config struct {
 	SSH     []uint32                                        // who may ask as the SSH service
 	State   func(ctx context.Context) webapi.Console        // what is shown
 	Reset   func(ctx context.Context) (webapi.Reset, error) // begins a reset of the administrator's password
+	// SetPassword sets the administrator's password, and returns his name; nil: not now.
+	SetPassword func(ctx context.Context, password string) (username string, err error)
 	// Login tells whether name and password are an administrator's; with check false, whether the name is.
 	Login func(ctx context.Context, l webapi.Login, check bool) (webapi.LoginAnswer, error)
 	// Note notes what came of a log-in by SSH.
@@ -81,6 +83,20 @@ func Handler(c Config) http.Handler {
 			}
 			w.WriteHeader(http.StatusNoContent)
 			return nil
+		}),
+		"PUT " + webapi.SecretPath: c.only("the machine's console", c.Console, func(w http.ResponseWriter, r *http.Request) error {
+			var p webapi.Password
+			if err := answer.Read(w, r, &p); err != nil {
+				return err
+			}
+			if c.SetPassword == nil {
+				return answer.Refuse(http.StatusConflict, "not_in_rescue", "A password is set like this in rescue mode alone. Ask for a reset, and set it in the browser.")
+			}
+			name, err := c.SetPassword(r.Context(), p.Password)
+			if err == nil {
+				answer.JSON(w, http.StatusOK, webapi.Password{Username: name})
+			}
+			return err
 		}),
 		"POST " + webapi.LoginPath: login(true),
 		"POST " + webapi.AdminPath: login(false),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -79,6 +80,33 @@ func (s *Server) BeginReset() (*Reset, error) {
 	s.Log.Warn("password reset", "result", "asked for on the console", "user", user.Username)
 	s.note(logins.Console, logins.Person, logins.Reset, user.Username, netip.Addr{})
 	return p, nil
+}
+
+// SetPassword sets the administrator's password, for whoever stands at a machine in rescue mode, where no browser reaches it. It is
+// on a disk when this returns, if there is one. It returns his name.
+func (s *Server) SetPassword(ctx context.Context, secret string) (string, error) {
+	store := s.accounts.Load()
+	if store == nil {
+		return "", waiting()
+	}
+	user, err := store.First()
+	if err != nil {
+		return "", err
+	}
+	if user.Username == "" {
+		return "", answer.Refuse(http.StatusConflict, "no_administrator", "There is no administrator on the volumes that are mounted. Mount the others, or set one up in the browser after a restart.")
+	}
+	hash, err := s.hashNew(ctx, user.Username, secret)
+	if err != nil {
+		return "", err
+	}
+	if err := store.ResetHash(user.Username, hash, time.Now()); err != nil {
+		return "", err
+	}
+	s.Sessions.EndAll()
+	s.Log.Warn("password reset", "result", "ok, in rescue mode", "user", user.Username)
+	s.note(logins.Console, logins.Person, logins.Reset, user.Username, netip.Addr{})
+	return user.Username, nil
 }
 
 func (s *Server) postReset(w http.ResponseWriter, r *http.Request, _ *sessions.Session) error {

@@ -3259,7 +3259,7 @@ export interface components {
             version: string;
             kernel?: string;
             /** @enum {string} */
-            bootMode: "live" | "installed" | "observe";
+            bootMode: "live" | "installed" | "observe" | "rescue";
             /** @enum {string} */
             firmware?: "bios" | "uefi";
             /**
@@ -4648,7 +4648,7 @@ export interface components {
         };
         Installation: {
             /** @enum {string} */
-            bootMode: "live" | "installed" | "observe";
+            bootMode: "live" | "installed" | "observe" | "rescue";
             /**
              * @description installed: the slot that was started
              * @enum {string}

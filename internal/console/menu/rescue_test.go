@@ -1,0 +1,186 @@
+package menu
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/internal/console/machine"
+	"vigie/internal/console/terminal"
+	"vigie/internal/console/terminaltest"
+	"vigie/services/web/webapi"
+)
+
+// patientFake is a machine in rescue mode with two disks, whose volumes do as they are told.
+type patientFake struct {
+	fake
+	hangs string // the id of a volume that is never mounted
+
+	running sync.Mutex
+	ran     []string
+	failing error
+}
+
+func (f *patientFake) ChangeVolume(_ context.Context, id string, r api.VolumeChange) error {
+	if err := f.act(string(r.Action) + "-" + id + r.ConfirmSerial); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := *f.state.System
+	s.Volumes = append([]api.Volume(nil), s.Volumes...)
+	for i := range s.Volumes {
+		if v := &s.Volumes[i]; v.ID == id && id != f.hangs {
+			switch r.Action {
+			case api.VolumeChangeActionMount:
+				v.Status = api.VolumeStatusMounted
+			case api.VolumeChangeActionCheck:
+				v.Operation = api.Operation{Name: api.OperationNameCheck, Status: api.OperationStatusDone, Message: "It was checked, and nothing is wrong."}
+			}
+		}
+	}
+	f.state.System = &s
+	return nil
+}
+
+func (f *patientFake) StartWeb(context.Context) error {
+	f.mu.Lock()
+	f.state.Web = &webapi.Console{Opened: true}
+	f.mu.Unlock()
+	return f.act("web")
+}
+
+func (f *patientFake) SetPassword(_ context.Context, password string) (string, error) {
+	if len(password) < 8 {
+		return "", machine.Refusal("The password is too short.")
+	}
+	return "owner", f.act("password=" + password)
+}
+
+func (f *patientFake) run(_ context.Context, command ...string) error {
+	f.running.Lock()
+	defer f.running.Unlock()
+	f.ran = append(f.ran, strings.Join(command, " "))
+	return f.failing
+}
+
+func (f *patientFake) hasRun() string {
+	f.running.Lock()
+	defer f.running.Unlock()
+	return strings.Join(f.ran, "; ")
+}
+
+func inRescue(t *testing.T) (*patientFake, *terminaltest.Person) {
+	t.Helper()
+	f := &patientFake{fake: fake{state: machine.State{System: &api.Status{Version: "1.0", BootMode: api.StatusBootModeRescue,
+		Disks: []api.Disk{{ID: "id-a", Serial: "S-A", Model: "One", SizeBytes: 4e12, Use: api.DiskUseSystem}, {ID: "id-b", Serial: "S-B", Model: "Two\x1b[31m", SizeBytes: 8e12, Use: api.DiskUseVolume}},
+		Volumes: []api.Volume{{ID: "v1", Name: "Settings", Disk: "id-a", Use: api.VolumeUseState, Status: api.VolumeStatusUnmounted},
+			{ID: "v2", Name: "films", Disk: "id-b", Status: api.VolumeStatusUnmounted}},
+		Media: []api.Medium{{ID: "usb-1", Name: "STICK", Filesystem: "exFAT", Status: api.MediumStatusPresent}}}}}}
+	p := terminaltest.Sit(t)
+	term, err := terminal.Open(p.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		m := New(Config{Terminal: term, Machine: f, Said: func(string) {}, Rescue: &Rescue{Mender: f, Run: f.run}})
+		m.quiet = time.Second
+		done <- m.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the menu ended: %v", err)
+		}
+		term.Close()
+	})
+	p.Read(`Rescue mode: nothing is recorded\. Press any key`)
+	p.Type("\r")
+	p.Read(`Rescue mode: nothing is recorded\. The network is off`)
+	p.Read(`disk S-A, 4 TB, One: system\s+disk S-B, 8 TB, Two\?\[31m: volume\s+volume Settings on S-A: unmounted`)
+	p.Read(`Choice: $`)
+	return f, p
+}
+
+// talk waits for each even text and types the odd one after it.
+func talk(p *terminaltest.Person, steps ...string) {
+	for n := 0; n+1 < len(steps); n += 2 {
+		p.Read(steps[n])
+		p.Type(steps[n+1])
+	}
+}
+
+func TestRescueModeRunsItsPrograms(t *testing.T) {
+	f, p := inRescue(t)
+	p.Type("1")
+	talk(p, `Type exit`, "", `Choice: $`, "2", `Choice: $`, "2", `go back`, " ", `Choice: $`, "3", `go back`, " ", `Choice: $`, "8", `1  STICK, exFAT`, "", `Choice: $`, "1", `go back`, " ",
+		`Choice: $`, "7", `boot loader|Of which disk`, "", `Choice: $`, "1", `disk S-A is written anew`, "", `goes back: $`, "no\r", `Nothing was done`, "",
+		`Choice: $`, "7", `Choice: $`, "1", `goes back: $`, "yes\r", `go back`, " ", `Choice: $`, "2", `Choice: $`, "x", `Choice: $`, "")
+	want := "; /bin/vigie rescue read id-b; /bin/vigie rescue memory; /bin/vigie rescue logs usb-1; /bin/vigie rescue loader id-a"
+	if got := f.hasRun(); got != want {
+		t.Errorf("ran %q", got)
+	}
+	f.running.Lock()
+	f.failing = errors.New("no such socket")
+	f.running.Unlock()
+	p.Type("1")
+	talk(p, `That did not work: no such socket\.`, " ", `Choice: $`, "")
+	if got := f.did(); got != "" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestThePasswordIsSetWithAllVolumesMounted(t *testing.T) {
+	f, p := inRescue(t)
+	p.Type("6")
+	talk(p, `are mounted for this`, "", `not shown\): $`, "brief\r", `once more: $`, "brief\r", `too short`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 2\r",
+		`The two differ`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 1\r", `Done\. owner logs in`, " ", `Choice: $`, "")
+	if got := f.did(); got != "mount-v1 mount-v2 web password=long enough 1" {
+		t.Errorf("done: %q", got)
+	}
+	if strings.Contains(p.All(), "enough") {
+		t.Error("the password is on the screen")
+	}
+	p.Type("5") // they are mounted: nothing is asked
+	p.Read(`Choice: $`)
+}
+
+func TestWithoutAVolumeSettingsAreChangedOnAPersonsWordOnly(t *testing.T) {
+	f, p := inRescue(t)
+	f.hangs = "v2"
+	p.Type("6")
+	talk(p, `are mounted for this`, " ", // nobody waits a minute for a disk that hangs
+		`volume films on S-B: unmounted`, "", `takes\s+their\s+place`, "", `goes back: $`, "\r", `Nothing was done`, "", `Choice: $`, "9")
+	talk(p, `are mounted for this`, " ", `goes back: $`, "yes\r", `All settings go`, "\x1b", `Choice: $`, "")
+	if got := f.did(); strings.Contains(got, "web") || strings.Contains(got, "factory") {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestAVolumeIsCheckedFromRescueModesMenu(t *testing.T) {
+	f, p := inRescue(t)
+	p.Type("4")
+	talk(p, `2  volume films on S-B: unmounted`, "", `Choice: $`, "2", `1  Check: nothing is changed`, "", `Choice: $`, "1", `checked, and nothing is wrong`, " ",
+		`Choice: $`, "4", `Choice: $`, "2", `Choice: $`, "2", `lost\+found`, "", `goes back: $`, "no\r", `Choice: $`, "r", `goes back: $`, "no\r", `Choice: $`, "")
+	if got := f.did(); got != "check-v2" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestRescueModesMenuWorksWithoutTheSystemService(t *testing.T) {
+	f, p := inRescue(t)
+	f.mu.Lock()
+	f.state.System = nil
+	f.mu.Unlock()
+	p.Type("\r")
+	talk(p, `does not answer\. The shell and the tests work all the same`, "", `Choice: $`, "2", `does not answer`, " ", `Choice: $`, "1", `Type exit`, "", `Choice: $`, "")
+	if got := f.hasRun(); got != "" { // one shell, which has no command
+		t.Errorf("ran %q", got)
+	}
+}

@@ -1,0 +1,243 @@
+package menu
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"vigie/internal/api"
+	"vigie/internal/console/machine"
+	"vigie/internal/console/screen"
+)
+
+const (
+	mountsWithin = time.Minute      // and what has not come by then hangs
+	opensWithin  = 30 * time.Second // the accounts, once the volumes are there
+	watchEvery   = time.Second
+)
+
+// volumes has one mounted, checked or repaired.
+func (m *Menu) volumes(ctx context.Context) error {
+	s, err := m.system(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := pick(ctx, m, "Which volume?", "No volume is found.", s.Volumes, func(v api.Volume) string { return volumeLine(s, v) })
+	if err != nil {
+		return err
+	}
+	choices := []choice{
+		{'1', "Check: nothing is changed", func(ctx context.Context) error {
+			return m.work(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionCheck})
+		}},
+		{'2', "Repair what a check has found", func(ctx context.Context) error { return m.repair(ctx, s, v) }},
+		{'3', "Mount", func(ctx context.Context) error {
+			return m.work(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionMount})
+		}},
+		{'4', "Unmount", func(ctx context.Context) error {
+			return m.work(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionUnmount})
+		}},
+		{'x', "Back", func(context.Context) error { return errBack }},
+	}
+	chosen, err := m.choose(ctx, func() []string { return []string{clipped(volumeLine(s, v))} }, choices)
+	if err != nil {
+		return err
+	}
+	return chosen.run(ctx)
+}
+
+// repair repairs a volume; without the file system's log where nothing else helps.
+func (m *Menu) repair(ctx context.Context, s *api.Status, v api.Volume) error {
+	r := api.VolumeChange{Action: api.VolumeChangeActionRepair, ConfirmSerial: serialOf(s, v.Disk), DropLog: v.Check.LogPending}
+	text := "The file system is repaired. What cannot be put back in its place is in the folder lost+found afterwards."
+	if r.DropLog {
+		text = "The file system is repaired without its log, whose changes cannot be carried out: what was written last is lost."
+	}
+	if err := m.confirm(ctx, text); err != nil {
+		return err
+	}
+	return m.work(ctx, v.ID, r)
+}
+
+// work has something done with a volume, and shows how it goes. A key leaves it to itself.
+func (m *Menu) work(ctx context.Context, id string, r api.VolumeChange) error {
+	m.Said(string(r.Action) + " volume " + id)
+	if err := m.Rescue.ChangeVolume(ctx, id, r); err != nil {
+		return m.done(ctx, err, "")
+	}
+	if err := m.say("A key leaves it to itself."); err != nil {
+		return err
+	}
+	told := ""
+	for began := time.Now(); ; {
+		v, known := m.volume(ctx, id)
+		line, over := progress(v, r.Action)
+		if r.Action == api.VolumeChangeActionMount && !over && time.Since(began) > mountsWithin {
+			line, over = "It is not mounted yet: the disk does not answer, or its file system is damaged. Leave it out.", true
+		}
+		if !known {
+			line, over = "The volume is gone: its disk was pulled, or has died.", true
+		}
+		if over {
+			return m.done(ctx, nil, line)
+		}
+		if line != told {
+			told = line
+			if err := m.say(line); err != nil {
+				return err
+			}
+		}
+		if _, pressed, err := m.key(ctx, watchEvery); err != nil || pressed {
+			return err
+		}
+	}
+}
+
+// progress is what there is to say of a volume with which something is done.
+func progress(v api.Volume, action api.VolumeChangeAction) (line string, over bool) {
+	switch op := v.Operation; {
+	case op.Status == api.OperationStatusRunning && op.Percent > 0:
+		return fmt.Sprintf("%d %%. %s", op.Percent, op.Message), false
+	case op.Status == api.OperationStatusRunning:
+		return op.Message, false
+	case action != api.VolumeChangeActionMount && op.Status != "":
+		return orSay(op.Message, "Done."), true
+	case v.Status == api.VolumeStatusMounted:
+		return "It is mounted.", true
+	case v.Status == api.VolumeStatusReadonly, v.Status == api.VolumeStatusFailed:
+		return v.Reason, true
+	}
+	return "It is being mounted.", false
+}
+
+func orSay(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func (m *Menu) volume(ctx context.Context, id string) (api.Volume, bool) {
+	s := m.Machine.State(ctx).System
+	if s == nil {
+		return api.Volume{ID: id, Operation: api.Operation{Status: api.OperationStatusRunning, Message: "The system service does not answer."}}, true
+	}
+	i := slices.IndexFunc(s.Volumes, func(v api.Volume) bool { return v.ID == id })
+	if i < 0 {
+		return api.Volume{}, false
+	}
+	return s.Volumes[i], true
+}
+
+// mountAll mounts what is not mounted: settings lie on every volume, and the newest of them count. Who leaves one out that cannot
+// be mounted says so.
+func (m *Menu) mountAll(ctx context.Context) error {
+	s, err := m.system(ctx)
+	if err != nil {
+		return err
+	}
+	waiting := map[string]bool{}
+	for _, v := range s.Volumes {
+		if v.Status != api.VolumeStatusUnmounted || v.Operation.Status == api.OperationStatusRunning {
+			continue
+		}
+		if err := m.Rescue.ChangeVolume(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionMount}); err == nil {
+			waiting[v.ID] = true
+		}
+	}
+	if len(waiting) > 0 {
+		if err := m.say("The settings lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
+			return err
+		}
+	}
+	for began := time.Now(); len(waiting) > 0 && time.Since(began) < mountsWithin; {
+		for id := range waiting {
+			if v, known := m.volume(ctx, id); !known || v.Status != api.VolumeStatusUnmounted {
+				delete(waiting, id)
+			}
+		}
+		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil {
+			return err
+		} else if pressed {
+			break
+		}
+	}
+	if s, err = m.system(ctx); err != nil {
+		return err
+	}
+	mounted, out := 0, []string{}
+	for _, v := range s.Volumes {
+		if v.Status == api.VolumeStatusMounted {
+			mounted++
+		} else {
+			out = append(out, screen.Printable(volumeLine(s, v)))
+		}
+	}
+	if mounted == 0 {
+		return m.back(ctx, "No volume is mounted, and so there are no settings. Have the volumes checked.")
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, line := range out {
+		if err := m.say(line); err != nil {
+			return err
+		}
+	}
+	return m.confirm(ctx, "The newest settings may lie on what is not mounted; what is changed without it takes their place.")
+}
+
+// back says why a dialog cannot go on.
+func (m *Menu) back(ctx context.Context, text string) error {
+	if err := m.done(ctx, nil, text); err != nil {
+		return err
+	}
+	return errBack
+}
+
+// setPassword sets the administrator's password.
+func (m *Menu) setPassword(ctx context.Context) error {
+	if err := m.mountAll(ctx); err != nil {
+		return err
+	}
+	m.Said("password")
+	if err := m.Rescue.StartWeb(ctx); err != nil {
+		return m.done(ctx, err, "")
+	}
+	if err := m.say("The accounts are being read."); err != nil {
+		return err
+	}
+	for began := time.Now(); ; {
+		if s := m.Machine.State(ctx); s.Web != nil && s.Web.Opened {
+			break
+		}
+		if time.Since(began) > opensWithin {
+			return m.done(ctx, machine.Refusal("The accounts cannot be read. What it is about is in the log of the service web."), "")
+		}
+		if _, _, err := m.key(ctx, watchEvery/2); err != nil {
+			return err
+		}
+	}
+	for {
+		first, err := m.secret(ctx, "New password of the administrator (it is not shown):")
+		if err != nil {
+			return err
+		}
+		second, err := m.secret(ctx, "The same once more:")
+		if err != nil {
+			return err
+		}
+		why := ""
+		if first != second {
+			why = "The two differ. Type it again, or press Esc to go back."
+		} else if name, err := m.Rescue.SetPassword(ctx, first); err != nil {
+			why = err.Error()
+		} else {
+			return m.done(ctx, nil, fmt.Sprintf("Done. %s logs in with it after the restart.", screen.Printable(name)))
+		}
+		if err := m.say(why); err != nil {
+			return err
+		}
+	}
+}

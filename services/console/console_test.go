@@ -1,0 +1,73 @@
+package console
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"vigie/internal/console/terminaltest"
+	"vigie/services/shell"
+)
+
+// run runs a service until the test ends.
+func run(t *testing.T, service func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- service(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestInRescueModeTheConsoleHasAShell: a real shell, on the console's own terminal, from which one comes back to the menu, however
+// it ends; and no other service is there.
+func TestInRescueModeTheConsoleHasAShell(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "shell")
+	run(t, func(ctx context.Context) error {
+		return shell.Run(ctx, []string{"-rescue", "-socket", socket, "-system", filepath.Join(dir, "none"), "-home", t.TempDir(), "-user", strconv.Itoa(os.Geteuid())}, t.Output(), t.Output())
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(socket); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	p := terminaltest.Sit(t)
+	p.Resize(100, 30)
+	run(t, func(ctx context.Context) error {
+		return Run(ctx, []string{"-terminal", p.Device, "-shell", socket, "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+	})
+	p.Read(`Rescue mode: nothing is recorded\. Press any key`)
+	p.Type("\r")
+	p.Read(`Choice: $`)
+	for _, end := range []string{"exit\r", "exec false\r", "kill -9 $$\r", "sleep 2 & exit\r", "\x04"} {
+		p.Type("1")
+		p.Read(`Type exit`)
+		p.Type("tty; stty size; echo $TERM $((6*7))\r")
+		p.Read(`/dev/pts/\d+\s+30 100\s+vt100 42`)
+		p.Type("sh -c 'echo up $((1+1)); exec sleep 1000'\r")
+		p.Read(`up 2`)
+		p.Type("\x03") // ends what runs in it, and not the shell
+		p.Type("echo still $((2+3))\r")
+		p.Read(`still 5`)
+		p.Type(end)
+		p.Read(`Choice: $`)
+	}
+	p.Type("3") // the memory test; there is no /bin/vigie here, and it is told
+	p.Read(`That did not work: .*/bin/vigie`)
+	p.Type(" ")
+	p.Read(`Choice: $`)
+	if strings.Contains(p.All(), "not permitted") {
+		t.Error(p.All())
+	}
+}
