@@ -42,6 +42,9 @@ func rights(rescue bool) []callers.Right {
 		{User: engineUserID, Method: http.MethodPut, Path: "/v1/arrays/pace"},    // how far recording is behind
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/power"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/factory-reset"},
+		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/installation"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/disks/*/install"},
+		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/clock"}, // the time zone, when it installs
 		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},

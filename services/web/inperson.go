@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vigie/internal/answer"
+	"vigie/internal/api"
 	"vigie/services/engine/engineapi"
 	"vigie/services/web/internal/console"
 	"vigie/services/web/internal/server"
@@ -60,8 +61,26 @@ func (p *inPerson) state(ctx context.Context) webapi.Console {
 	}
 	if recording, err := p.engine.Recording(ctx); err == nil {
 		out.Warnings = append(out.Warnings, recording.Warnings...)
+		out.Past = past(recording)
 	}
 	return out
+}
+
+// past is what there is of recordings, nil if there are none.
+func past(r api.Recording) *webapi.Past {
+	var p webapi.Past
+	for _, v := range r.Volumes {
+		if v.OldestMs > 0 && (p.OldestMs == 0 || v.OldestMs < p.OldestMs) {
+			p.OldestMs = v.OldestMs
+		}
+	}
+	for _, c := range r.IndexCopies {
+		p.CopyMs = max(p.CopyMs, c.SnapshotMs)
+	}
+	if p.OldestMs == 0 {
+		return nil
+	}
+	return &p
 }
 
 func (p *inPerson) reset(context.Context) (webapi.Reset, error) {

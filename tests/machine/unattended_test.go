@@ -47,6 +47,18 @@ func stick(t *testing.T, text string) string {
 	return image
 }
 
+// reads waits for what the machine writes to its serial line.
+func (b *bench) reads(t *testing.T, limit time.Duration, pattern string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	got, err := b.VM.Console().Expect(ctx, regexp.MustCompile(pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 // tells waits until the machine has written something to its serial line since it was switched on, and returns its groups.
 func (b *bench) tells(t *testing.T, limit time.Duration, pattern string) (groups []string) {
 	t.Helper()
@@ -117,4 +129,48 @@ func (b *bench) toldNobody(t *testing.T) {
 	if err != nil || len(text) == 0 || strings.Contains(string(text), password) {
 		t.Errorf("the console tells the password (%v)", err)
 	}
+}
+
+// TestMachineIsInstalledAtItsSerialLine starts from a CD, with a stick whose answer file has a mistake: the machine says where, and goes
+// on. It is installed by who types on the serial line, and starts from the disk.
+func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
+	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
+	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password)
+	b.Stick = stick(t, strings.Replace(text, "Europe/Lisbon", "Lisboa", 1))
+	b.boot(t)
+	b.tells(t, time.Minute, `answer file: not used \(disk STICK[^)]*\): line 6: "Lisboa" is no time zone`)
+	if b.greeting.SetupCode == "" {
+		t.Error("the machine does not wait to be set up")
+	}
+	type step struct{ until, keys string }
+	dialog := func(steps ...step) {
+		t.Helper()
+		for _, s := range steps {
+			b.reads(t, time.Minute, s.until)
+			if err := b.VM.Console().Send(s.keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.tells(t, time.Minute, `Press any key for the menu`)
+	dialog(step{``, "\r"}, step{`I  Install on a disk`, ""}, step{`Choice: $`, "i"},
+		step{`-  [^\n]*serial[^\n]*\n?[^\n]*Vigie was started`, ""}, step{`1  [^\n]*serial DATA0, 4\.3 GB`, ""}, step{`Choice: $`, "1"},
+		step{`data volume\? yes$`, "\r"}, step{`Name of the machine: \S*$`, "\x15yard\r"}, step{`Paris: UTC$`, "\x15Europe/Lisbon\r"},
+		step{`user name: $`, owner + "\r"}, step{`Password: $`, password + "\r"}, step{`again: $`, password + "\r"}, step{`which is blank`, ""}, step{`back: $`, "yes\r"})
+	took := b.reads(t, 4*time.Minute, `Vigie is installed on disk DATA0\. It took (\d+) s`)[1]
+	t.Logf("installing at the serial line took %s s", took)
+	dialog(step{`Take the medium out`, ""}, step{`back: $`, "no\r"})
+	b.toldNobody(t)
+	b.powerOff(t)
+
+	b.FromDisk, b.Stick = true, ""
+	b.boot(t)
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Status(t.Context())
+	if err != nil || s.BootMode != api.StatusBootModeInstalled || s.Hostname != "yard" || s.Clock.TimeZone != "Europe/Lisbon" || len(s.Volumes) != 2 {
+		t.Errorf("it is %s, called %s, in %s, with %d volumes (%v)", s.BootMode, s.Hostname, s.Clock.TimeZone, len(s.Volumes), err)
+	}
+	b.powerOff(t)
 }

@@ -111,6 +111,36 @@ func (m *Machine) SetPassword(ctx context.Context, password string) (username st
 	return username, err
 }
 
+// SetUp makes the first account, or says whether it could be made. An error is a Refusal.
+func (m *Machine) SetUp(ctx context.Context, a webapi.FirstAccount) error {
+	return do(ctx, "web", func(ctx context.Context) error { return m.web.SetUp(ctx, a) })
+}
+
+// SetTimeZone chooses the machine's time zone. An error is a Refusal.
+func (m *Machine) SetTimeZone(ctx context.Context, zone string) error {
+	return do(ctx, "system", func(ctx context.Context) error {
+		s, err := m.system.Status(ctx)
+		if err != nil {
+			return err
+		}
+		return m.system.PutClock(ctx, api.ClockRequest{NtpServers: s.Clock.ConfiguredServers, TimeZone: &zone})
+	})
+}
+
+// Installation says on which disks the machine can be installed. An error is a Refusal.
+func (m *Machine) Installation(ctx context.Context) (i api.Installation, err error) {
+	err = do(ctx, "system", func(ctx context.Context) (err error) {
+		i, err = m.system.Installation(ctx)
+		return err
+	})
+	return i, err
+}
+
+// Install begins to install the machine on a disk, whose operation tells how far it is. An error is a Refusal.
+func (m *Machine) Install(ctx context.Context, disk string, r api.InstallRequest) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.Install(ctx, disk, r) })
+}
+
 // Network returns how the interfaces are set. An error is a Refusal.
 func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
 	err = do(ctx, "system", func(ctx context.Context) (err error) {

@@ -9,6 +9,8 @@
 // serial line nor a hand on the keyboard does it. A dialog that is left alone is given up. Standing at the console is the
 // authorisation: nothing here asks who it is.
 //
+// A machine that was started from the installation medium can be installed here; only by who stands there.
+//
 // Who came by the network (Config.Remote) could lose his way with it: what he does to the network is on trial until he says,
 // still there, that it works. Neither the password nor the machine is his to reset, and when he leaves, or says nothing for long, the menu ends.
 //
@@ -38,6 +40,7 @@ const (
 	firstWord    = 40 * time.Second // and this is how long it waits for them at most
 	nonsense     = 5                // keys in a row that mean nothing: nobody is there
 	quietTime    = 5 * time.Second  // during which keys are dropped then
+	followEvery  = time.Second      // between two looks at an installation
 )
 
 // Hint is what a terminal says while nobody uses it.
@@ -63,6 +66,10 @@ type Machine interface {
 	TryNetwork(ctx context.Context, n api.Network) error
 	ConfirmNetwork(ctx context.Context) error
 	MoveWeb(ctx context.Context, port int) error
+	SetUp(ctx context.Context, a webapi.FirstAccount) error
+	SetTimeZone(ctx context.Context, zone string) error
+	Installation(ctx context.Context) (api.Installation, error)
+	Install(ctx context.Context, disk string, r api.InstallRequest) error
 }
 
 // Config is what a Menu is made of.
@@ -82,6 +89,7 @@ type Menu struct {
 	Config
 	odd            int // keys in a row that meant nothing
 	refresh, quiet time.Duration
+	follow         time.Duration // between two looks at an installation
 }
 
 var (
@@ -90,7 +98,9 @@ var (
 )
 
 // New returns a Menu that has said nothing.
-func New(c Config) *Menu { return &Menu{Config: c, refresh: refreshEvery, quiet: quietTime} }
+func New(c Config) *Menu {
+	return &Menu{Config: c, refresh: refreshEvery, quiet: quietTime, follow: followEvery}
+}
 
 // Run talks until ctx ends (nil) or the terminal fails; with who is not here, until he leaves (nil).
 func (m *Menu) Run(ctx context.Context) error {
@@ -177,6 +187,9 @@ func (m *Menu) home(ctx context.Context) error {
 	}
 	if m.Remote {
 		choices = slices.DeleteFunc(choices, func(c choice) bool { return c.key == '2' || c.key == '5' })
+	}
+	if title := m.installable(ctx); title != "" {
+		choices = slices.Insert(choices, 0, choice{'i', title, m.install})
 	}
 	if m.Command != nil {
 		choices = slices.Insert(choices, len(choices)-1, choice{'c', "Commands: ping, logs and others", m.commands})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,11 +28,24 @@ type fake struct {
 	refuse  error
 	network api.Network
 	done    []string
+
+	installation api.Installation
+	installing   string          // disk
+	steps        []api.Operation // of the installation; each is seen once, the last stays
+	ends         api.Operation
 }
 
 func (f *fake) State(context.Context) machine.State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.steps) > 0 {
+		system := *f.state.System
+		system.Disks = slices.Clone(system.Disks)
+		system.Disks[slices.IndexFunc(system.Disks, func(d api.Disk) bool { return d.ID == f.installing })].Operation = f.steps[0]
+		if f.state.System = &system; len(f.steps) > 1 {
+			f.steps = f.steps[1:]
+		}
+	}
 	return f.state
 }
 
@@ -118,7 +132,7 @@ func sit(t *testing.T, f *fake, screen bool) *terminaltest.Person {
 	done := make(chan error, 1)
 	go func() {
 		m := New(Config{Terminal: term, Machine: f, Screen: screen, Said: func(string) {}})
-		m.refresh, m.quiet = 100*time.Millisecond, time.Second
+		m.refresh, m.quiet, m.follow = 100*time.Millisecond, time.Second, 10*time.Millisecond
 		done <- m.Run(ctx)
 	}()
 	t.Cleanup(func() {

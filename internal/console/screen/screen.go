@@ -206,6 +206,9 @@ func (b *builder) warnings(s machine.State) {
 func Bytes(n int64) string { return size(n) }
 
 // size is a number of bytes as disks are sold.
+// Size is a number of bytes as people say it.
+func Size(n int64) string { return size(n) }
+
 func size(n int64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
 	v, u := float64(n), 0

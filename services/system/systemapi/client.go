@@ -81,6 +81,18 @@ func (c *Client) FormatDisk(ctx context.Context, disk string, r api.FormatReques
 	return c.ask.Call(ctx, http.MethodPost, "/v1/disks/"+url.PathEscape(disk)+"/format", r, nil)
 }
 
+// Installation says on which disks the machine can be installed.
+func (c *Client) Installation(ctx context.Context) (api.Installation, error) {
+	var out api.Installation
+	err := c.ask.Call(ctx, http.MethodGet, "/v1/installation", nil, &out)
+	return out, err
+}
+
+// Install starts installing the machine on a disk; the progress is in the disk's operation.
+func (c *Client) Install(ctx context.Context, disk string, r api.InstallRequest) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/disks/"+url.PathEscape(disk)+"/install", r, nil)
+}
+
 // MountMedium makes a removable disk ready to be written to; where is in the state then.
 func (c *Client) MountMedium(ctx context.Context, medium string) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/media/"+url.PathEscape(medium)+"/mount", nil, nil)

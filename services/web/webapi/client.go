@@ -32,7 +32,14 @@ type Console struct {
 	SetupCode   string   `json:"setupCode,omitempty"` // absent once there is an administrator
 	Reset       *Reset   `json:"reset,omitempty"`     // the reset of a password that waits for its code to be used
 	Cameras     *Cameras `json:"cameras,omitempty"`   // absent while the engine does not answer
+	Past        *Past    `json:"past,omitempty"`      // absent while the engine does not answer, or has no recordings
 	Warnings    []string `json:"warnings"`
+}
+
+// Past is what there is of recordings. Times are UTC in ms since the Unix epoch.
+type Past struct {
+	OldestMs int64 `json:"oldestMs"`         // start of the oldest
+	CopyMs   int64 `json:"copyMs,omitempty"` // when the newest snapshot of their index was made; absent: there is none, or it is not known
 }
 
 // Cameras counts them.
