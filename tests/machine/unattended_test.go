@@ -154,7 +154,7 @@ func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
 	}
 	b.tells(t, time.Minute, `Press any key for the menu`)
 	dialog(step{``, "\r"}, step{`I  Install on a disk`, ""}, step{`Choice: $`, "i"},
-		step{`-  [^\n]*serial[^\n]*\n?[^\n]*Vigie was started`, ""}, step{`1  [^\n]*serial DATA0, 4\.3 GB`, ""}, step{`Choice: $`, "1"},
+		step{`-  [^\n]*serial STICK`, ""}, step{`Vigie was started from this disk`, ""}, step{`1  [^\n]*serial DATA0, 4\.3 GB: nothing`, ""}, step{`Choice: $`, "1"},
 		step{`data volume\? yes$`, "\r"}, step{`Name of the machine: \S*$`, "\x15yard\r"}, step{`Paris: UTC$`, "\x15Europe/Lisbon\r"},
 		step{`user name: $`, owner + "\r"}, step{`Password: $`, password + "\r"}, step{`again: $`, password + "\r"}, step{`which is blank`, ""}, step{`back: $`, "yes\r"})
 	took := b.reads(t, 4*time.Minute, `Vigie is installed on disk DATA0\. It took (\d+) s`)[1]
