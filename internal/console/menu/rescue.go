@@ -192,7 +192,7 @@ func (m *Menu) mendLoader(ctx context.Context) error {
 	// Its volumes are found in a moment, and the settings on them.
 	for began := time.Now(); failed == nil && time.Since(began) < foundWithin; {
 		s := m.Machine.State(ctx).System
-		if s == nil || slices.ContainsFunc(s.Disks, func(x api.Disk) bool { return x.ID == d.ID && x.Use == api.DiskUseSystem }) {
+		if s == nil || slices.ContainsFunc(s.Volumes, func(v api.Volume) bool { return v.Disk == d.ID }) {
 			break
 		}
 		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil {

@@ -18,7 +18,8 @@ import (
 // patientFake is a machine in rescue mode with two disks, whose volumes do as they are told.
 type patientFake struct {
 	fake
-	hangs string // the id of a volume that is never mounted
+	hangs string     // the id of a volume that is never mounted
+	late  api.Volume // one that shows when another one is mounted
 
 	running sync.Mutex
 	ran     []string
@@ -38,6 +39,9 @@ func (f *patientFake) ChangeVolume(_ context.Context, id string, r api.VolumeCha
 			switch r.Action {
 			case api.VolumeChangeActionMount:
 				v.Status = api.VolumeStatusMounted
+				if f.late.ID != "" {
+					s.Volumes, f.late = append(s.Volumes, f.late), api.Volume{}
+				}
 			case api.VolumeChangeActionCheck:
 				v.Operation = api.Operation{Name: api.OperationNameCheck, Status: api.OperationStatusDone, Message: "It was checked, and nothing is wrong."}
 			}
@@ -138,10 +142,11 @@ func TestRescueModeRunsItsPrograms(t *testing.T) {
 
 func TestThePasswordIsSetWithAllVolumesMounted(t *testing.T) {
 	f, p := inRescue(t)
+	f.late = api.Volume{ID: "v3", Name: "more", Disk: "id-b", Status: api.VolumeStatusUnmounted}
 	p.Type("6")
 	talk(p, `are mounted for this`, "", `not shown\): $`, "brief\r", `once more: $`, "brief\r", `too short`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 2\r",
 		`The two differ`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 1\r", `Done\. owner logs in`, " ", `Choice: $`, "")
-	if got := f.did(); got != "mount-v1 mount-v2 web password=long enough 1" {
+	if got := f.did(); got != "mount-v1 mount-v2 mount-v3 web password=long enough 1" {
 		t.Errorf("done: %q", got)
 	}
 	if strings.Contains(p.All(), "enough") {

@@ -15,6 +15,7 @@ const (
 	mountsWithin = time.Minute      // and what has not come by then hangs
 	opensWithin  = 30 * time.Second // the accounts, once the volumes are there
 	watchEvery   = time.Second
+	quietWithin  = 3 * time.Second // without another volume, until all are there
 )
 
 // volumes has one mounted, checked or repaired.
@@ -137,30 +138,31 @@ func (m *Menu) mountAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	waiting := map[string]bool{}
-	for _, v := range s.Volumes {
-		if v.Status != api.VolumeStatusUnmounted || v.Operation.Status == api.OperationStatusRunning {
-			continue
-		}
-		if err := m.Rescue.ChangeVolume(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionMount}); err == nil {
-			waiting[v.ID] = true
-		}
-	}
-	if len(waiting) > 0 {
-		if err := m.say("The settings lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
-			return err
-		}
-	}
-	for began := time.Now(); len(waiting) > 0 && time.Since(began) < mountsWithin; {
-		for id := range waiting {
-			if v, known := m.volume(ctx, id); !known || v.Status != api.VolumeStatusUnmounted {
-				delete(waiting, id)
+	wanted, asked, waiting := false, map[string]bool{}, map[string]bool{}
+	for began, newest := time.Now(), time.Now(); time.Since(began) < mountsWithin; {
+		for _, v := range s.Volumes { // a disk that was just mended, or plugged in, shows its volumes one after the other
+			if v.Status == api.VolumeStatusUnmounted && v.Operation.Status != api.OperationStatusRunning && !asked[v.ID] {
+				if !wanted {
+					if err := m.say("The settings lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
+						return err
+					}
+				}
+				wanted, newest, waiting[v.ID] = true, time.Now(), true
+				asked[v.ID] = m.Rescue.ChangeVolume(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionMount}) == nil // else again: it is busy
+			} else if v.Status != api.VolumeStatusUnmounted {
+				delete(waiting, v.ID)
 			}
+		}
+		if !wanted || len(waiting) == 0 && time.Since(newest) >= quietWithin {
+			break
 		}
 		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil {
 			return err
 		} else if pressed {
 			break
+		}
+		if now := m.Machine.State(ctx).System; now != nil {
+			s = now
 		}
 	}
 	if s, err = m.system(ctx); err != nil {
