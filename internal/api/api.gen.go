@@ -5253,7 +5253,7 @@ type VolumeCheck struct {
 	// Result failed: it could not do its work
 	Result VolumeCheckResult `json:"result"`
 
-	// Strays Files and folders whose names were lost; they are in the volume's folder lost+found
+	// Strays Files and folders whose names were lost. Recordings among them are put back where they were; what is none stays in the volume's folder lost+found
 	Strays int   `json:"strays,omitempty,omitzero"`
 	TookMs int64 `json:"tookMs"`
 }

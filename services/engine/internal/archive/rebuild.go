@@ -70,21 +70,21 @@ func (v *volume) progress(fn func(r *rebuild)) {
 }
 
 // reconcile brings the index in step with the folders, camera by camera: unknown files are taken up by their names, rows
-// without a file become gaps. What is to be looked into is left to check.
+// without a file become gaps. What a repair has taken the name of is put back before. What is to be looked into is left to check.
 func (v *volume) reconcile() {
+	v.progress(func(r *rebuild) { *r = rebuild{phase: byNames, since: time.Now(), runs: r.runs + 1} })
+	v.returnLost()
 	cameras, ok := v.cameras()
 	indexed, err := v.arch.idx.Cameras()
 	if !ok || err != nil {
 		v.arch.log.Error("recordings cannot be compared with the index", "volume", v.id, "err", err)
-		v.progress(func(r *rebuild) { *r = rebuild{runs: r.runs + 1, failed: true} })
+		v.progress(func(r *rebuild) { *r = rebuild{runs: r.runs, failed: true} })
 		return
 	}
 	cameras = append(cameras, indexed...)
 	slices.Sort(cameras)
 	cameras = slices.Compact(cameras)
-	v.progress(func(r *rebuild) {
-		*r = rebuild{phase: byNames, since: time.Now(), cameras: len(cameras), runs: r.runs + 1}
-	})
+	v.progress(func(r *rebuild) { r.cameras = len(cameras) })
 	looked := time.Now()
 	breathe := func() { // with the index lost this takes long, and the disk fills meanwhile
 		if time.Since(looked) < v.arch.cfg.KeepEvery {

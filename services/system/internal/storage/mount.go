@@ -95,17 +95,19 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		if err == nil {
 			err = volume.Mount(node, path, bytes, readonly)
 		}
-		var strays int
+		var lost nameless
 		if err == nil {
 			if mended {
 				err = volume.Restore(path, fresh)
-				strays = volume.Strays(path)
 			}
 			if err == nil {
 				who, err = m.welcome(path, fresh)
 			}
 			if err == nil {
 				use, err = volume.Check(path)
+			}
+			if err == nil && !use.ReadOnly { // whenever it comes: the power may have gone just after the repair
+				lost = m.handOver(path)
 			}
 			if err != nil {
 				err = errors.Join(err, volume.Unmount(path))
@@ -117,7 +119,7 @@ func (m *Manager) mount(ctx context.Context, d *disk, id string, part *probe.Par
 		return func() {
 			m.mounted(ctx, d, v, who, use, err)
 			if mended && err == nil {
-				m.noteStrays(v, strays)
+				m.noteStrays(v, lost)
 			}
 		}
 	})

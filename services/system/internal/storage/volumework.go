@@ -231,15 +231,33 @@ func reportOf(kind string, mode volume.Mode, f volume.Findings, failed error) di
 	return r
 }
 
+// nameless is what a repair has taken the name of: what the engine puts back, and what lies in lost+found.
+type nameless struct{ handed, left int }
+
+// handOver gives the engine what lost its name and may be a recording.
+func (m *Manager) handOver(path string) nameless {
+	handed, err := volume.HandOver(path, true)
+	if err != nil {
+		m.cfg.Log.Error("what lost its name cannot be handed over", "path", path, "err", err)
+	}
+	return nameless{handed, volume.Strays(path)}
+}
+
 // noteStrays completes the report of a repair, once the volume is mounted again.
-func (m *Manager) noteStrays(v *vol, strays int) {
+func (m *Manager) noteStrays(v *vol, lost nameless) {
 	v.mended = false
 	r, ok := m.cfg.Book.LastReport(v.id)
-	if !ok || strays == 0 {
+	if !ok || lost.handed+lost.left == 0 {
 		return
 	}
-	r.Strays = strays
-	r.Message += fmt.Sprintf(" %d files or folders have lost their names, and do not show; they are in the volume's folder lost+found.", strays)
+	r.Strays = lost.handed + lost.left
+	r.Message += fmt.Sprintf(" %d files or folders have lost their names.", r.Strays)
+	if lost.handed > 0 {
+		r.Message += " Recordings among them say themselves what they were called, and are put back now."
+	}
+	if lost.left > 0 {
+		r.Message += fmt.Sprintf(" %d are none, and lie in the volume's folder lost+found.", lost.left)
+	}
 	m.cfg.Book.NoteReport(v.id, r)
 	v.op.Message = r.Message
 }

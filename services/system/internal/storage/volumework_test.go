@@ -1,11 +1,14 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"vigie/internal/api"
@@ -142,10 +145,20 @@ func TestADamagedVolumeIsRepairedOnTheAdminsWord(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(day, "1000-60000-standard-main.mkv"), make([]byte, mib), 0o640); err != nil {
 		t.Fatal(err)
 	}
+	another := filepath.Join(filepath.Dir(day), "20261127") // whose folder is lost
+	stray := filepath.Join(another, "61000-60000-standard-main.mkv")
+	if err := errors.Join(os.Mkdir(another, 0o750), os.WriteFile(stray, make([]byte, mib), 0o640), os.Chown(stray, 901, 900)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(another)
+	if err != nil {
+		t.Fatal(err)
+	}
 	stop()
 	if out, err := exec.Command("umount", v.Path).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	damage(t, node, fmt.Sprint("inode ", info.Sys().(*syscall.Stat_t).Ino), "write -d core.mode 0")
 	damage(t, node, "sb 0", "addr rootino", "write -d core.mode 0100644")
 	delete(l.attached, v.ID) // with the first service
 	l.start()
@@ -168,11 +181,14 @@ func TestADamagedVolumeIsRepairedOnTheAdminsWord(t *testing.T) {
 	repair.DropLog = false
 	l.eager(v.ID, repair, "")
 	got = l.ended(api.OperationNameRepair, api.VolumeStatusMounted)
-	if got.Check.Result != api.VolumeCheckResultRepaired || got.Check.Kind != api.VolumeCheckKindRepair || got.Check.Strays != 0 || got.Operation.Status != api.OperationStatusDone {
+	if got.Check.Result != api.VolumeCheckResultRepaired || got.Check.Kind != api.VolumeCheckKindRepair || got.Check.Strays != 1 || !strings.Contains(got.Check.Message, "put back") || got.Operation.Status != api.OperationStatusDone {
 		t.Errorf("got %+v", got)
 	}
 	if entries, err := os.ReadDir(day); err != nil || len(entries) != 1 || got.Name != "Gate" {
 		t.Errorf("recordings of %q: %v, %v", got.Name, entries, err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(v.Path, "vigie/rec/.lost")); err != nil || len(entries) != 1 {
+		t.Errorf("for the engine: %v, %v", entries, err)
 	}
 	l.refused(v.ID, repair, "checked first")
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -300,6 +301,55 @@ func Restore(path string, who Identity) error {
 		}
 	}
 	return makeIdentity(root, path, who)
+}
+
+// handedOver is where the engine looks for what a repair has taken the name of: each recording says itself what it was called.
+// It is a contract with the engine's package archive.
+const handedOver = "vigie/rec/.lost"
+
+// HandOver gives the engine what is its own among what lost its name, and returns how many files and folders that were. It
+// says no more than that a user of that number made them: what is a recording, the engine finds out.
+func HandOver(path string, owners Owners) (n int, err error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	user := os.Getuid()
+	if owners {
+		user = engineUser
+	}
+	for _, name := range names(filepath.Join(path, lostFolder)) {
+		from := filepath.Join(lostFolder, name)
+		info, err := root.Lstat(from)
+		if err != nil {
+			return n, err
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || int(st.Uid) != user || !info.IsDir() && !info.Mode().IsRegular() {
+			continue
+		}
+		if n == 0 {
+			if err := mkdir(root, handedOver, engineUser, group, 0o750, bool(owners)); err != nil {
+				return n, err
+			}
+		}
+		to := filepath.Join(handedOver, name)
+		for again := 1; ; again++ { // an earlier repair's may be there still: numbers are used again
+			if _, err := root.Lstat(to); err != nil {
+				break
+			}
+			to = filepath.Join(handedOver, fmt.Sprintf("%s-%d", name, again))
+		}
+		if err := root.Rename(from, to); err != nil {
+			return n, err
+		}
+		n++
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, errors.Join(atomicfile.SyncDir(filepath.Join(path, handedOver)), atomicfile.SyncDir(filepath.Join(path, lostFolder)))
 }
 
 // Strays is how many files and folders a repair has put into lost+found, where they have numbers instead of names.

@@ -165,6 +165,62 @@ func TestWhatARepairHasTakenTheNameOfIsFoundAgain(t *testing.T) {
 	leave(t, node, path)
 }
 
+// TestRecordingsWithoutNamesGoToTheEngine: the folder of a day is lost, and what a stranger has put there lost its name too.
+func TestRecordingsWithoutNamesGoToTheEngine(t *testing.T) {
+	node, path := filled(t)
+	if err := Mount(node, path, MinSize, false); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := HandOver(path, true); n != 0 || err != nil || len(names(filepath.Join(path, handedOver))) != 0 {
+		t.Errorf("of a sound volume %d, %v", n, err)
+	}
+	day := filepath.Join(path, "vigie/rec/camera/20261126")
+	for _, name := range names(day) {
+		if err := os.Chown(filepath.Join(day, name), engineUser, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(day, "notes.txt"), []byte("a stranger's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(day, &st); err != nil {
+		t.Fatal(err)
+	}
+	leave(t, node, path)
+	damage(t, node, fmt.Sprint("inode ", st.Ino), "write -d core.mode 0")
+	examine(t, node, Mend)
+	if err := Mount(node, path, MinSize, false); err != nil {
+		t.Fatal(err)
+	}
+	lost := names(filepath.Join(path, lostFolder))
+	if len(lost) != 3 {
+		t.Fatalf("lost are %v", lost)
+	}
+	if n, err := HandOver(path, true); n != 2 || err != nil || Strays(path) != 1 {
+		t.Errorf("handed over %d, %v; left are %d", n, err, Strays(path))
+	}
+	if n, err := HandOver(path, true); n != 0 || err != nil {
+		t.Errorf("again %d, %v", n, err)
+	}
+	handed := filepath.Join(path, handedOver)
+	got := names(handed)
+	if len(got) != 2 || !slices.Contains(lost, got[0]) || !slices.Contains(lost, got[1]) {
+		t.Fatalf("handed over are %v of %v", got, lost)
+	}
+	// The next repair uses a number again.
+	if err := os.Link(filepath.Join(handed, got[0]), filepath.Join(path, lostFolder, got[0])); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := HandOver(path, true); n != 1 || err != nil || len(names(handed)) != 3 {
+		t.Errorf("one more: %d, %v, %v", n, err, names(handed))
+	}
+	if err := unix.Stat(handed, &st); err != nil || st.Uid != engineUser || st.Mode&0o777 != 0o750 {
+		t.Errorf("the folder is %+v, %v", st, err)
+	}
+	leave(t, node, path)
+}
+
 // TestALogThatWasNotCarriedOutIsNotThrownAwayUnasked: the power went while it was mounted.
 func TestALogThatWasNotCarriedOutIsNotThrownAwayUnasked(t *testing.T) {
 	node, path := filled(t)

@@ -4424,7 +4424,7 @@ export interface components {
             findings: number;
             /** @description The file system's log holds changes that were not carried out: it is repaired only without the log, which loses them */
             logPending?: boolean;
-            /** @description Files and folders whose names were lost; they are in the volume's folder lost+found */
+            /** @description Files and folders whose names were lost. Recordings among them are put back where they were; what is none stays in the volume's folder lost+found */
             strays?: number;
             /** @description What that means, for people */
             message?: string;
