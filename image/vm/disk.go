@@ -98,3 +98,18 @@ func (v *VM) FailWrites(ctx context.Context, disk string, fail bool) error {
 	}
 	return v.Execute(ctx, "blockdev-del", map[string]any{"node-name": d.faultyNode()}, nil)
 }
+
+// SlowDisk has a disk read and write no more than so many bytes a second from now on; 0: as fast as it can.
+func (v *VM) SlowDisk(ctx context.Context, disk string, bytesPerSecond int64) error {
+	d, err := v.disk(disk)
+	if err != nil {
+		return err
+	}
+	device := d.ID
+	if d.Bus == Virtio { // its part on the PCI bus is not the disk
+		device = "/machine/peripheral/" + d.ID + "/virtio-backend"
+	}
+	return v.Execute(ctx, "block_set_io_throttle", map[string]any{
+		"id": device, "bps": bytesPerSecond, "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+	}, nil)
+}

@@ -44,7 +44,7 @@ func TestArraysOfDisks(t *testing.T) {
 	b.setUp(t)
 	b.disks(t, "DATA0", "DATA1", "DATA2", "DATA3", "DATA4", "DATA5", "DATA6")
 
-	for _, c := range []struct{ level, disks, survives int }{{0, 2, 0}, {6, 4, 2}, {10, 4, 1}} {
+	for _, c := range []struct{ level, disks, survives int }{{0, 2, 0}, {1, 2, 1}, {6, 4, 2}, {10, 4, 1}} {
 		serials := []string{"DATA0", "DATA1", "DATA2", "DATA3"}[:c.disks]
 		plan := b.planArray(t, c.level, serials...)
 		if plan.Survives != c.survives || plan.CapacityBytes <= 0 || plan.Problem != "" {
@@ -57,7 +57,8 @@ func TestArraysOfDisks(t *testing.T) {
 		if a.SizeBytes < plan.CapacityBytes || len(a.Members) != c.disks {
 			t.Errorf("RAID %d: %+v, planned %+v", c.level, a, plan)
 		}
-		b.deleteArray(t, a)
+		b.mended(t, a, serials[:c.survives]...)
+		b.deleteArray(t, b.array(t, name, said, "there", func(api.Array) bool { return true }))
 	}
 
 	// RAID 5 with a spare, as a volume.
@@ -89,6 +90,7 @@ func TestArraysOfDisks(t *testing.T) {
 	filling := films("filling its spare", time.Minute, func(a api.Array) bool { return a.Sync.Action == "recover" && a.Sync.KBps > 0 && a.Sync.LeftMs > 0 })
 	t.Logf("filling: %s, %+v", states(filling), filling.Sync)
 	b.goesOn(t, 2*time.Second)
+	b.yields(t, "films", "data0", "data2", "data3")
 	if got := states(films("whole by its spare", 2*time.Minute, whole)); got != "DATA0 good, DATA3 good, DATA2 good" {
 		t.Errorf("by its spare: %s", got)
 	}
@@ -154,6 +156,63 @@ func TestArraysOfDisks(t *testing.T) {
 	b.array(t, "pair", 30*time.Second, "taken over", func(a api.Array) bool { return a.Status == api.ArrayStatusRunning && a.Disk != "" })
 	films("still another machine's", said, foreign)
 	b.powerOff(t)
+}
+
+// mended has as many disks of a whole array break as it bears, takes them out and puts them in again.
+func (b *bench) mended(t *testing.T, a api.Array, broken ...string) {
+	t.Helper()
+	if len(broken) == 0 {
+		return
+	}
+	whole := func(a api.Array) bool { return a.Status == api.ArrayStatusRunning && a.Sync.Action == "" }
+	b.array(t, a.Name, 2*time.Minute, "in order", whole)
+	began := time.Now()
+	for _, step := range []api.ArrayChangeAction{api.ArrayChangeActionFail, api.ArrayChangeActionRemove, api.ArrayChangeActionAdd} {
+		for _, serial := range broken {
+			b.until(t, 30*time.Second, fmt.Sprintf("%s of %s: %s", serial, a.Name, step), func(ctx context.Context) (bool, error) {
+				err := b.Call(ctx, http.MethodPost, "/arrays/"+a.ID+"/change", api.ArrayChange{Action: step, Disk: b.meant(t, serial)}, nil)
+				return err == nil, err
+			})
+		}
+		if step != api.ArrayChangeActionAdd {
+			b.array(t, a.Name, said, "degraded", func(a api.Array) bool { return a.Status == api.ArrayStatusDegraded && a.Disk != "" })
+		}
+	}
+	b.array(t, a.Name, 2*time.Minute, "in order again", whole)
+	t.Logf("%s lost %d of %d disks, and was whole again after %.1f s", a.Level, len(broken), len(a.Members), time.Since(began).Seconds())
+}
+
+// yields makes disks slow on which an array brings itself in order: that then takes what recording leaves it.
+func (b *bench) yields(t *testing.T, name string, disks ...string) {
+	t.Helper()
+	const bytesPerSecond = 4 << 20
+	slow := func(rate int64) {
+		for _, d := range disks {
+			if err := b.VM.SlowDisk(t.Context(), d, rate); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slow(bytesPerSecond)
+	var speeds []int64
+	worst := time.Duration(0)
+	for range 20 {
+		use, err := b.Recording(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range use.Volumes {
+			worst = max(worst, time.Duration(v.WriteLatencyMaxUs)*time.Microsecond)
+		}
+		a := b.array(t, name, said, "there", func(api.Array) bool { return true })
+		speeds = append(speeds, a.Sync.KBps)
+		time.Sleep(time.Second)
+	}
+	slow(0)
+	t.Logf("on disks of %d kB/s %s brings itself in order at %v kB/s, and the slowest round of recording took %v", bytesPerSecond>>10, name, speeds, worst)
+	if worst > 2*time.Second {
+		t.Errorf("a round of recording took %v while %s brought itself in order", worst, name)
+	}
 }
 
 // sizeOf is how large the volume on a disk is.

@@ -32,7 +32,9 @@ var (
 )
 
 const (
-	cameras    = 4
+	cameras = 5
+	// second is a camera of which there are duplicates alone, so that its timeline shows what became of them.
+	second     = "k3f9x2a4"
 	frameEvery = 100 * time.Millisecond
 	gopFrames  = 10
 	runFor     = 30 * time.Second
@@ -322,6 +324,10 @@ func (w *world) camera(ctx context.Context, t *testing.T, id string, r *rand.Ran
 	src := &source{run: newRun(id, time.Now())}
 	var seg *archive.Segment
 	left := 0
+	create := w.arch.Create
+	if id == second {
+		create = w.arch.CreateDuplicate
+	}
 	time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
 	for ctx.Err() == nil {
 		f := src.next(100 + r.IntN(900))
@@ -330,9 +336,9 @@ func (w *world) camera(ctx context.Context, t *testing.T, id string, r *rand.Ran
 				seg.Close()
 			}
 			var err error
-			for seg, err = w.arch.Create(src.run, index.Standard, f.TimeNs()); err != nil && ctx.Err() == nil; {
+			for seg, err = create(src.run, index.Standard, f.TimeNs()); err != nil && ctx.Err() == nil; {
 				time.Sleep(50 * time.Millisecond) // no room for a moment
-				seg, err = w.arch.Create(src.run, index.Standard, f.TimeNs())
+				seg, err = create(src.run, index.Standard, f.TimeNs())
 			}
 			if err != nil {
 				return
@@ -356,12 +362,13 @@ func (w *world) camera(ctx context.Context, t *testing.T, id string, r *rand.Ran
 	}
 }
 
-// deletes is a person who has footage of the last seconds deleted, again and again, of one camera or another.
+// deletes is a person who has footage of the last seconds deleted, again and again, of one camera or another. Where a duplicate
+// was deleted no gap tells of it: of the second one nothing is.
 func (w *world) deletes(ctx context.Context, t *testing.T, r *rand.Rand) {
 	for ctx.Err() == nil {
 		time.Sleep(time.Duration(2000+r.IntN(1000)) * time.Millisecond)
 		now := time.Now().UnixMilli()
-		p, err := w.arch.PlanDeletion(api.DeletionRequest{Cameras: []string{fmt.Sprintf("k3f9x2a%d", r.IntN(cameras))}, Kinds: []api.DeletionRequestKinds{"standard"}, FromMs: now - 9000, ToMs: now - 1000}, "ann")
+		p, err := w.arch.PlanDeletion(api.DeletionRequest{Cameras: []string{fmt.Sprintf("k3f9x2a%d", r.IntN(cameras-1))}, Kinds: []api.DeletionRequestKinds{"standard"}, FromMs: now - 9000, ToMs: now - 1000}, "ann")
 		if err != nil {
 			t.Error(err)
 			return
