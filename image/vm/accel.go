@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -24,34 +25,34 @@ func (a Accel) arguments() []string {
 	return []string{"-accel", "tcg,thread=multi", "-cpu", "max"}
 }
 
-// Probe tells whether KVM really runs a guest here: the device may exist, open, and then hang. It starts an empty
-// machine and waits, for 10 s at most, until its BIOS has gone through all of its start-up and says that there is
-// nothing to boot. Anything else means TCG.
-func Probe(ctx context.Context) Accel {
+// Probe tells whether KVM really runs a guest here. The device may exist, open, and then hang; or it runs a BIOS and
+// stops at the first instruction that its host must emulate and does not know. So it starts a kernel, the one that is to be
+// run, and waits, for 20 s at most, until that has come to the end of its start-up, where it finds nothing to go on with.
+// Anything else means TCG.
+func Probe(ctx context.Context, kernel string) Accel {
 	node, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return TCG
 	}
 	node.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "64",
-		// The port on which SeaBIOS tells what it does.
-		"-chardev", "stdio,id=bios,signal=off", "-device", "isa-debugcon,iobase=0x402,chardev=bios"}, KVM.arguments()...)
+	args := append([]string{"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "q35", "-m", "256", "-smp", "2",
+		"-kernel", kernel, "-append", "console=ttyS0 panic=-1", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"}, KVM.arguments()...)
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", args...)
 	cmd.WaitDelay = time.Second
-	bios := newConsole(nil)
-	cmd.Stdout = bios
+	serial := newConsole(nil)
+	cmd.Stdout, cmd.Stderr = serial, serial
 	if err := cmd.Start(); err != nil {
 		return TCG
 	}
 	go func() {
 		// A hung process may be past killing; whoever asked must not hang with it, so nobody waits for this.
 		_ = cmd.Wait()
-		bios.close()
+		serial.close()
 	}()
-	_, err = bios.Expect(ctx, regexp.MustCompile(`No bootable device`))
-	if err != nil {
+	found, err := serial.Expect(ctx, regexp.MustCompile(`Unable to mount root fs|KVM internal error`))
+	if err != nil || strings.HasPrefix(found[0], "KVM") {
 		return TCG
 	}
 	return KVM

@@ -4,7 +4,7 @@
 // [Config.Dir]: serial.log (all the guest wrote, raw), qemu.log (what QEMU itself complained of), uefi-vars.fd (the
 // machine's UEFI variables, kept from one start to the next), and disk files that did not exist yet.
 //
-//	m, err := vm.Start(ctx, vm.Config{Dir: t.TempDir(), Image: "build/vigie.iso", Accel: vm.Probe(ctx),
+//	m, err := vm.Start(ctx, vm.Config{Dir: t.TempDir(), Image: "build/vigie.iso", Accel: vm.Probe(ctx, "build/vmlinuz"),
 //		Disks: []vm.Disk{{ID: "data0", SizeBytes: 4 << 30, Serial: "DATA0"}},
 //		OEMStrings: []string{"vigie.format=blank"},
 //		Netns: "lab", NICs: []vm.NIC{{ID: "net0", MAC: "52:54:00:00:00:01", Tap: "tap0"}}})

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ const (
 	owner    = "owner"
 	password = "correct horse battery"
 )
+
+// accel is how the machines of these tests are run.
+var accel = sync.OnceValue(func() vm.Accel { return vm.Probe(context.Background(), "../../build/vmlinuz") })
 
 // bench is a site under test, with what the test knows of it.
 type bench struct {
@@ -64,7 +68,7 @@ func openAsIs(t *testing.T, cfg site.Config) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	cfg.Dir, cfg.Image, cfg.Accel, cfg.Book = dir, image, vm.Probe(t.Context()), ledger.New(nil)
+	cfg.Dir, cfg.Image, cfg.Accel, cfg.Book = dir, image, accel(), ledger.New(nil)
 	if cfg.Cameras == nil {
 		cfg.Cameras = []rtspcam.Config{
 			{ID: "avc", Video: video(content.H264, 1, 500_000), Audio: &content.Audio{Codec: content.AAC, SampleRate: 48000, Channels: 1}, User: "viewer", Pass: "geheim"},

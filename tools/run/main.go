@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	say := func(format string, a ...any) {
 		fmt.Fprintf(stdout, "[%5.1f s] %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, a...))
 	}
-	accel := vm.Probe(ctx)
+	accel := vm.Probe(ctx, filepath.Join(filepath.Dir(*image), "vmlinuz"))
 	cameras := site.DemoCameras()
 	say("switching on four simulated cameras (the first time ever, their pictures are made: a minute or two)")
 	s, err := site.Open(ctx, slog.New(slog.DiscardHandler), site.Config{
