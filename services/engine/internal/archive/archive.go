@@ -43,8 +43,8 @@ type Config struct {
 	// SystemDisk tells whether an id is that of a system disk's partition for settings; nil: there are none.
 	SystemDisk func(id string) bool
 
-	StallAfter time.Duration // a disk operation that takes longer fails the volume; 0: 10 s
-	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min; 0: 15 s
+	StallAfter time.Duration // a disk operation that takes longer fails the volume, see patience; 0: 5 s
+	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min, see heal; 0: 15 s
 	KeepEvery  time.Duration // between looks at space; 0: 2 s. What looks less often does so in multiples of it
 	TrustAfter time.Duration // how long a clock that nobody synchronises must have run evenly to delete by age; 0: 15 min
 }
@@ -109,7 +109,7 @@ func New(cfg Config) (*Archive, error) {
 		cfg.FS = filesys.OS
 	}
 	if cfg.StallAfter == 0 {
-		cfg.StallAfter = 10 * time.Second
+		cfg.StallAfter = 5 * time.Second
 	}
 	if cfg.ProbeAfter == 0 {
 		cfg.ProbeAfter = 15 * time.Second
@@ -401,13 +401,14 @@ func (a *Archive) createOn(v *volume, run *media.Run, key index.Key, meta mkv.Me
 		s, err := v.create(run, key, meta)
 		made <- result{s, err}
 	}()
-	t := time.NewTimer(a.cfg.StallAfter)
+	within := a.patience(v)
+	t := time.NewTimer(within)
 	defer t.Stop()
 	select {
 	case r := <-made:
 		return r.s, r.err
 	case <-t.C:
-		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", a.cfg.StallAfter))
+		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", within))
 		go func() { // if it comes to life again, nobody wants the file any more
 			if r := <-made; r.err == nil {
 				r.s.Close()

@@ -59,6 +59,7 @@
 //	readonly  mounted so, or turned so by the kernel; read from only
 //	degraded  a write or sync failed or took longer than StallAfter: its open segments are given up as suspect, their
 //	          recorders go elsewhere; tried again from time to time with a new file, never with the same descriptor.
+//	          While no other volume takes recordings it is given up later, and tried again every few seconds.
 //	          Also one of which the system service says that it cannot be used although its disk is there
 //	absent    its disk is not there now; its rows are kept
 //

@@ -224,6 +224,45 @@ func TestHangingDiskHoldsUpNobody(t *testing.T) {
 	consecutive(t, r.frames(seg.Key().ID()), 0, 20)
 }
 
+// TestTheOnlyDiskIsWaitedForAndTriedAgainSoon: nothing is recorded without it.
+func TestTheOnlyDiskIsWaitedForAndTriedAgainSoon(t *testing.T) {
+	r := newRig(t)
+	r.stop()
+	r.cfg.ProbeAfter = 300 * time.Millisecond
+	r.open()
+	a, b := loop(t, r, "a", "mkfs.xfs"), r.volume("b")
+	r.use(a)
+	src := newSource(camera, r.start)
+	seg := r.record(src, 20)
+	await(t, "frames are on disk", func() bool { return seg.Durable() == 20 })
+	ioctl(t, a.Path, fiFreeze)
+	thaw := time.AfterFunc(2*r.cfg.StallAfter, func() { ioctl(t, a.Path, fiThaw) })
+	defer thaw.Stop()
+	n := 20
+	for began := time.Now(); time.Since(began) < 2*r.cfg.StallAfter+200*time.Millisecond; n++ {
+		if err := seg.Write(t.Context(), src.next()); err != nil {
+			t.Fatalf("given up after %v: %v", time.Since(began), err)
+		}
+		time.Sleep(20 * time.Millisecond) // the camera's pace
+	}
+	await(t, "what waited in memory is on disk", func() bool { return seg.Durable() == n })
+	if st, reason := r.status("a"); st != OK {
+		t.Errorf("%s: %s", st, reason)
+	}
+	seg.Close()
+
+	v := r.arch.present()[0]
+	v.mu.Lock()
+	v.penalty = time.Hour // it has failed often
+	v.mu.Unlock()
+	v.degrade(Degraded, "a test")
+	await(t, "it is tried again", func() bool { st, _ := r.status("a"); return st == OK })
+	r.use(a, b)
+	if r.arch.isAlone(v) || r.arch.patience(v) != r.cfg.StallAfter {
+		t.Errorf("with another volume it is waited for %v", r.arch.patience(v))
+	}
+}
+
 // TestDiskErrorEndsTheSegmentsAsSuspect lets XFS shut down as it does after an I/O error: every write then fails.
 func TestDiskErrorEndsTheSegmentsAsSuspect(t *testing.T) {
 	r := newRig(t)

@@ -80,10 +80,12 @@ func (v *volume) fill() {
 	}
 }
 
-// heal finds out whether a volume that failed can be written again.
+// heal finds out whether a volume that failed can be written again: from time to time, and often while nothing is recorded
+// because of it.
 func (v *volume) heal() {
+	only := v.arch.isAlone(v)
 	v.mu.Lock()
-	status, due := v.status, time.Now().After(v.retryAt)
+	status, due := v.status, time.Now().After(v.retryAt) || only && time.Since(v.failedAt) > v.arch.cfg.ProbeAfter/alone
 	full := status == Full && v.free > v.reserve()
 	v.mu.Unlock()
 	switch {
@@ -96,7 +98,7 @@ func (v *volume) heal() {
 	if err := v.disk(v.probe); err != nil {
 		v.mu.Lock()
 		v.penalty = min(2*v.penalty, 10*time.Minute)
-		v.retryAt = time.Now().Add(v.penalty)
+		v.failedAt, v.retryAt = time.Now(), time.Now().Add(v.penalty)
 		v.mu.Unlock()
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

@@ -65,7 +65,8 @@ type volume struct {
 	readOnly  bool // as told
 	status    Status
 	reason    string
-	retryAt   time.Time // of a degraded volume
+	failedAt  time.Time // when a degraded volume was last found so
+	retryAt   time.Time // when it is looked at again
 	penalty   time.Duration
 	wellSince time.Time // when status became OK
 
@@ -152,14 +153,39 @@ func (v *volume) disk(op func() error) error {
 // tick is called several times a second by the archive: it must not touch the disk.
 func (v *volume) tick(now time.Time) {
 	v.mu.Lock()
-	stalled := false
+	longest := time.Duration(0)
 	for _, began := range v.ops {
-		stalled = stalled || now.Sub(began) > v.arch.cfg.StallAfter
+		longest = max(longest, now.Sub(began))
 	}
 	v.mu.Unlock()
-	if stalled {
-		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", v.arch.cfg.StallAfter))
+	if longest > v.arch.cfg.StallAfter && longest > v.arch.patience(v) {
+		v.degrade(Degraded, fmt.Sprintf("The disk has not answered for %v.", longest.Round(time.Second)))
 	}
+}
+
+// alone is how much longer a disk is waited for, and how much sooner tried again, while no other volume takes recordings.
+const alone = 3
+
+// patience is how long a volume's disk may take for an operation. While no other volume takes recordings, giving it up
+// early gains nothing: what comes meanwhile waits in memory, and is written should the disk go on.
+func (a *Archive) patience(v *volume) time.Duration {
+	if a.isAlone(v) {
+		return alone * a.cfg.StallAfter
+	}
+	return a.cfg.StallAfter
+}
+
+// isAlone tells whether no other volume takes recordings.
+func (a *Archive) isAlone(v *volume) bool {
+	for _, o := range a.present() {
+		o.mu.Lock()
+		takes := o != v && o.usable()
+		o.mu.Unlock()
+		if takes {
+			return false
+		}
+	}
+	return true
 }
 
 // ioError notes what a failed disk operation says about the volume.
@@ -186,7 +212,7 @@ func (v *volume) degrade(to Status, reason string) {
 			if time.Since(v.wellSince) > wellAfter {
 				v.penalty = v.arch.cfg.ProbeAfter
 			}
-			v.retryAt = time.Now().Add(v.penalty)
+			v.failedAt, v.retryAt = time.Now(), time.Now().Add(v.penalty)
 			v.penalty = min(2*v.penalty, 10*time.Minute)
 		}
 		v.status, v.reason = to, reason
