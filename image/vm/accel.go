@@ -51,6 +51,7 @@ func Probe(ctx context.Context, kernel string) Accel {
 		_ = cmd.Wait()
 		serial.close()
 	}()
+	defer func() { _ = cmd.Process.Kill() }() // it may have ended by itself
 	found, err := serial.Expect(ctx, regexp.MustCompile(`Unable to mount root fs|KVM internal error`))
 	if err != nil || strings.HasPrefix(found[0], "KVM") {
 		return TCG

@@ -212,7 +212,7 @@ func TestTheLedgerTellsWhatDisksDidToTheSecond(t *testing.T) {
 		}, api.GapCauseDisk, 2 * time.Second},
 		"it does not answer, for long": {4 << 20, func(_ *machineRoom, d *disk, _ string) {
 			d.freeze()
-			time.Sleep(14 * time.Second)
+			time.Sleep(19 * time.Second) // the only disk is waited for 15
 			d.thaw()
 		}, api.GapCauseDisk, 2 * time.Second},
 		"it is too slow": {5 << 20, func(_ *machineRoom, d *disk, _ string) {
