@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
@@ -26,9 +27,8 @@ func (a Accel) arguments() []string {
 }
 
 // Probe tells whether KVM really runs a guest here. The device may exist, open, and then hang; or it runs a BIOS and
-// stops at the first instruction that its host must emulate and does not know. So it starts a kernel, the one that is to be
-// run, and waits, for 20 s at most, until that has come to the end of its start-up, where it finds nothing to go on with.
-// Anything else means TCG.
+// stops at the first instruction that its host must emulate and does not know. So it starts the kernel that is to be
+// run, and gives it 20 s. Anything else means TCG.
 func Probe(ctx context.Context, kernel string) Accel {
 	node, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
@@ -37,14 +37,24 @@ func Probe(ctx context.Context, kernel string) Accel {
 	node.Close()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	args := append([]string{"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "q35", "-m", "256", "-smp", "2",
-		"-kernel", kernel, "-append", "console=ttyS0 panic=-1", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"}, KVM.arguments()...)
+	if _, err := BareKernel(ctx, KVM, kernel); err != nil {
+		return TCG
+	}
+	return KVM
+}
+
+// BareKernel starts a kernel with nothing to go on with, and returns how long it takes from power-on until it has come to the
+// end of its own start-up and says so: what no start of a system with this kernel can be quicker than.
+func BareKernel(ctx context.Context, accel Accel, kernel string) (time.Duration, error) {
+	args := append([]string{"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", string(Q35), "-m", "256", "-smp", "2",
+		"-kernel", kernel, "-append", "console=ttyS0 panic=-1", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"}, accel.arguments()...)
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", args...)
 	cmd.WaitDelay = time.Second
 	serial := newConsole(nil)
 	cmd.Stdout, cmd.Stderr = serial, serial
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return TCG
+		return 0, err
 	}
 	go func() {
 		// A hung process may be past killing; whoever asked must not hang with it, so nobody waits for this.
@@ -53,8 +63,11 @@ func Probe(ctx context.Context, kernel string) Accel {
 	}()
 	defer func() { _ = cmd.Process.Kill() }() // it may have ended by itself
 	found, err := serial.Expect(ctx, regexp.MustCompile(`Unable to mount root fs|KVM internal error`))
-	if err != nil || strings.HasPrefix(found[0], "KVM") {
-		return TCG
+	if err != nil {
+		return 0, err
 	}
-	return KVM
+	if strings.HasPrefix(found[0], "KVM") {
+		return 0, errors.New("the accelerator has given up")
+	}
+	return time.Since(began), nil
 }

@@ -52,7 +52,7 @@ func (c *Config) firmwareArguments() []string {
 		args = append(args, pflash(0, ovmf+"OVMF_CODE_4M.secboot.fd", "on")...)
 		return append(args, pflash(1, c.uefiVars(), "off")...)
 	default:
-		return []string{"-machine", "q35"}
+		return []string{"-machine", string(c.Chipset)}
 	}
 }
 
@@ -81,12 +81,16 @@ func (c *Config) bootArguments() []string {
 	if c.Medium == USB {
 		return []string{"-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}
 	}
-	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=ide.5,drive=medium,bootindex=0"}
+	bus := "ide.5"
+	if c.Chipset == I440FX {
+		bus = "ide.1"
+	}
+	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=" + bus + ",drive=medium,bootindex=0"}
 }
 
 func (c *Config) diskArguments() []string {
 	var args []string
-	ahciPorts, scsi := 0, false
+	used := map[Bus]int{}
 	for i, d := range c.Disks {
 		source := "driver=file,filename=" + quote(d.Path)
 		if d.Socket != "" {
@@ -95,21 +99,26 @@ func (c *Config) diskArguments() []string {
 		args = append(args,
 			"-blockdev", fmt.Sprintf("%s,node-name=%s,discard=unmap", source, d.fileNode()),
 			"-blockdev", fmt.Sprintf("driver=%s,node-name=%s,discard=unmap,file=%s", d.Format, d.node(), d.fileNode()))
+		if adapter := c.adapter(d.Bus); adapter != "" && used[d.Bus] == 0 {
+			args = append(args, "-device", adapter)
+		}
 		switch {
+		case d.Bus == AHCI && c.Chipset == Q35:
+			d.slot = fmt.Sprintf("ide.%d", used[AHCI])
 		case d.Bus == AHCI:
-			d.slot = fmt.Sprintf("ide.%d", ahciPorts)
-			ahciPorts++
-		case d.Bus == SCSI:
-			d.slot = "scsi.0"
-			if !scsi {
-				args = append(args, "-device", "virtio-scsi-pci,id=scsi")
-				scsi = true
-			}
+			d.slot = fmt.Sprintf("ahci.%d", used[AHCI])
+		case d.Bus == IDE:
+			d.slot = "ide.0"
+		case d.Bus == SCSI, d.Bus == PVSCSI:
+			d.slot = string(d.Bus) + ".0"
+		case c.Chipset == I440FX:
+			d.slot = "pci.0"
 		default:
 			// A root port of its own is the slot out of which the disk can be pulled.
 			d.slot = "slot-" + d.ID
 			args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", d.slot, i+1))
 		}
+		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
 		if c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
@@ -118,6 +127,19 @@ func (c *Config) diskArguments() []string {
 		args = append(args, "-device", device)
 	}
 	return args
+}
+
+// adapter is the QEMU device that disks of a bus are behind, where the board has none of its own.
+func (c *Config) adapter(b Bus) string {
+	switch {
+	case b == AHCI && c.Chipset == I440FX:
+		return "ahci,id=ahci"
+	case b == SCSI:
+		return "virtio-scsi-pci,id=scsi"
+	case b == PVSCSI:
+		return "pvscsi,id=pvscsi"
+	}
+	return ""
 }
 
 func (c *Config) nicArguments() []string {

@@ -39,7 +39,18 @@ const (
 	AHCI   Bus = "ahci"
 	Virtio Bus = "virtio"
 	NVMe   Bus = "nvme"
-	SCSI   Bus = "scsi" // behind a virtio SCSI controller
+	SCSI   Bus = "scsi"   // behind a virtio SCSI controller
+	IDE    Bus = "ide"    // of the older chipset
+	PVSCSI Bus = "pvscsi" // VMware's paravirtual SCSI adapter
+)
+
+// Chipset is what the machine's board is made around.
+type Chipset string
+
+// The chipsets.
+const (
+	Q35    Chipset = "q35"
+	I440FX Chipset = "pc" // with IDE: what VMware, VirtualBox and Hyper-V's generation 1 look like; BIOS only
 )
 
 // Config describes a machine. The zero value of every field but Dir and one of Image, Kernel and FromDisk is usable.
@@ -54,6 +65,7 @@ type Config struct {
 	FromDisk bool // neither: there is a system on the disks
 
 	Firmware  Firmware // BIOS unless set
+	Chipset   Chipset  // Q35 unless set
 	Accel     Accel    // TCG unless set; see Probe
 	CPUs      int      // 2 unless set
 	MemoryMiB int      // 1024 unless set
@@ -117,6 +129,10 @@ func (c *Config) prepare() error {
 	}
 	c.Medium = orElse(c.Medium, CD)
 	c.Firmware = orElse(c.Firmware, BIOS)
+	c.Chipset = orElse(c.Chipset, Q35)
+	if c.Chipset == I440FX && c.Firmware != BIOS {
+		return errors.New("the older chipset is started by BIOS alone")
+	}
 	c.Accel = orElse(c.Accel, TCG)
 	c.CPUs = orElse(c.CPUs, 2)
 	c.MemoryMiB = orElse(c.MemoryMiB, 1024)

@@ -15,9 +15,9 @@ func (d *Disk) faultyNode() string { return d.ID + "-faulty" }
 // driver is the QEMU device of the disk.
 func (d *Disk) driver() string {
 	switch d.Bus {
-	case AHCI:
+	case AHCI, IDE:
 		return "ide-hd"
-	case SCSI:
+	case SCSI, PVSCSI:
 		return "scsi-hd"
 	case NVMe:
 		return "nvme"

@@ -41,7 +41,7 @@ func TestArraysOfDisks(t *testing.T) {
 	b := open(t, cfg)
 	b.Board = ownBoard
 	b.boot(t)
-	b.setUp(t)
+	b.makeOwner(t)
 	b.disks(t, "DATA0", "DATA1", "DATA2", "DATA3", "DATA4", "DATA5", "DATA6")
 
 	for _, c := range []struct{ level, disks, survives int }{{0, 2, 0}, {1, 2, 1}, {6, 4, 2}, {10, 4, 1}} {
@@ -71,6 +71,7 @@ func TestArraysOfDisks(t *testing.T) {
 		err := b.Call(ctx, http.MethodPost, "/disks/"+a.Disk+"/format", ask, nil)
 		return err == nil, err
 	})
+	b.addCameras(t)
 	b.recording(t)
 	b.footage(t, b.cameras["gate"], time.Now())
 	b.healthy(t, "DATA4", "DATA5")

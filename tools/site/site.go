@@ -5,6 +5,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Config struct {
 	Initrd    string
 	Medium    vm.Medium
 	Firmware  vm.Firmware
+	Chipset   vm.Chipset
 	Accel     vm.Accel
 	MemoryMiB int
 	DiskBytes []int64  // sizes of the blank data disks; QEMU knows them as data0, data1, …, the machine as DATA0, …
@@ -42,6 +44,7 @@ type Config struct {
 	Sockets   []string // of block servers that have data disks, instead of files; they come after those of DiskBytes
 	Options   []string
 	NICs      int      // of the machine, all on the lab's bridge: net0, net1, …; 0 means one
+	NIC       string   // QEMU's name of those cards' model; virtio unless set
 	Cables    []vm.NIC // of the machine, that lead elsewhere than to the bridge of the lab
 	Cameras   []rtspcam.Config
 	Book      *ledger.Book // what the cameras sent; nil: no note is taken
@@ -145,14 +148,14 @@ func (s *Site) Boot(ctx context.Context) (appliance.Greeting, error) {
 // SwitchOn switches the machine on, and waits for nothing.
 func (s *Site) SwitchOn(ctx context.Context) error {
 	cfg := vm.Config{
-		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware,
+		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware, Chipset: s.cfg.Chipset,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
 		Netns: s.Lab.Name(), Stick: s.Stick,
 	}
 	for i := range max(s.cfg.NICs, 1) {
 		m := lab.MachineAt(i)
 		// A speed is what cards have; without one no LACP works.
-		cfg.NICs = append(cfg.NICs, vm.NIC{ID: fmt.Sprintf("net%d", i), MAC: m.MAC, Tap: m.Tap, Model: "virtio-net-pci,speed=1000,duplex=full"})
+		cfg.NICs = append(cfg.NICs, vm.NIC{ID: fmt.Sprintf("net%d", i), MAC: m.MAC, Tap: m.Tap, Model: cmp.Or(s.cfg.NIC, "virtio-net-pci,speed=1000,duplex=full")})
 	}
 	cfg.NICs = append(cfg.NICs, s.cfg.Cables...)
 	if s.cfg.Island {
