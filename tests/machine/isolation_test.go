@@ -186,4 +186,5 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 		return err == nil && now[0].Limit.Kbps == 20_000 && now[0].SentBps > 0, err
 	})
 	b.byPage(t)
+	b.bitten(t, here.Addr)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +138,32 @@ func (b *bench) byTechnician(t *testing.T, at netip.Addr) {
 		t.Error("a shell goes on without permission")
 	}
 	b.until(t, 20*time.Second, "the shell's service has ended", asleep)
+}
+
+// bitten has PID 1 stand still, as if init itself hung: nobody feeds the hardware watchdog then, and it starts the machine anew.
+func (b *bench) bitten(t *testing.T, at netip.Addr) {
+	t.Helper()
+	p := b.technician(t, at)
+	if err := b.Call(t.Context(), http.MethodPut, "/ssh/shell", api.SSHShellRequest{Minutes: 15}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, 30*time.Second, "a shell", func(context.Context) (bool, error) {
+		_, _, err := p.does(t, "", "shell")
+		return err == nil, err
+	})
+	freeze := "cd /sys/fs/cgroup && mkdir still && echo 1 >still/cgroup.procs && echo 1 >still/cgroup.freeze\n"
+	if _, said, err := p.does(t, freeze, "shell"); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	if err := b.VM.WaitEvent(ctx, "WATCHDOG", nil); err != nil {
+		t.Fatal(err)
+	}
+	bite := time.Since(began)
+	if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(`first set-up: enter code`)); err != nil { // live mode: nothing was kept
+		t.Fatal(err)
+	}
+	t.Logf("the watchdog started a machine anew whose init hung after %.1f s; it greeted %.1f s after that", bite.Seconds(), (time.Since(began) - bite).Seconds())
 }
