@@ -22,6 +22,7 @@ import (
 	"vigie/internal/api"
 	"vigie/internal/sysconfig"
 	"vigie/services/system/internal/console"
+	"vigie/services/system/internal/netnstest"
 )
 
 // TestMain runs the manager itself when the test binary is started inside a namespace.
@@ -99,12 +100,7 @@ func run(t *testing.T, name string, args ...string) string {
 
 func newLab(t *testing.T, wires int) *lab {
 	t.Helper()
-	id := fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(t.Name()[len("Test"):][:12])) // the tests run side by side
-	l := &lab{t: t, servers: "vigie-s-" + id, machine: "vigie-m-" + id, resolv: filepath.Join(t.TempDir(), "resolv.conf"), leases: filepath.Join(t.TempDir(), "leases"), states: make(chan seen, 1024)}
-	for _, ns := range []string{l.servers, l.machine} {
-		run(t, "ip", "netns", "add", ns)
-		t.Cleanup(func() { run(t, "ip", "netns", "delete", ns) })
-	}
+	l := &lab{t: t, servers: netnstest.New(t, "servers").Name, machine: netnstest.New(t, "machine").Name, resolv: filepath.Join(t.TempDir(), "resolv.conf"), leases: filepath.Join(t.TempDir(), "leases"), states: make(chan seen, 1024)}
 	for i := range wires {
 		s, m := fmt.Sprintf("s%d", i), fmt.Sprintf("eth%d", i)
 		run(t, "ip", "-n", l.servers, "link", "add", s, "type", "veth", "peer", "name", m, "netns", l.machine)
