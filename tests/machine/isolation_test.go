@@ -185,6 +185,6 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 		}
 		return err == nil && now[0].Limit.Kbps == 20_000 && now[0].SentBps > 0, err
 	})
-	b.byPage(t)
 	b.bitten(t, here.Addr)
+	b.byPage(t)
 }

@@ -162,8 +162,12 @@ func (b *bench) bitten(t *testing.T, at netip.Addr) {
 		t.Fatal(err)
 	}
 	bite := time.Since(began)
-	if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(`first set-up: enter code`)); err != nil { // live mode: nothing was kept
+	if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(`administrator is set`)); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("the watchdog started a machine anew whose init hung after %.1f s; it greeted %.1f s after that", bite.Seconds(), (time.Since(began) - bite).Seconds())
+	b.connect(ctx, t)
+	if err := b.Login(ctx, owner, password); err != nil {
+		t.Fatal(err)
+	}
 }
