@@ -162,8 +162,10 @@ func (b *bench) bitten(t *testing.T, at netip.Addr) {
 		t.Fatal(err)
 	}
 	bite := time.Since(began)
-	if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(`administrator is set`)); err != nil {
-		t.Fatal(err)
+	for _, text := range []string{`Vigie \(Esc`, `administrator is set`} {
+		if _, err := b.VM.Console().Expect(ctx, regexp.MustCompile(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Logf("the watchdog started a machine anew whose init hung after %.1f s; it greeted %.1f s after that", bite.Seconds(), (time.Since(began) - bite).Seconds())
 	b.connect(ctx, t)
