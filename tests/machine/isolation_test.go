@@ -164,6 +164,7 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 	}
 
 	b.byTechnician(t, here.Addr)
+	b.bitten(t, here.Addr)
 	b.servicesStopAndStart(t)
 
 	// Under this kernel a limit has fq_codel below it, too.
@@ -185,6 +186,5 @@ func TestMachineKeepsTwoNetworksApart(t *testing.T) {
 		}
 		return err == nil && now[0].Limit.Kbps == 20_000 && now[0].SentBps > 0, err
 	})
-	b.bitten(t, here.Addr)
 	b.byPage(t)
 }

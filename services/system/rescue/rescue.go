@@ -50,7 +50,7 @@ func (m *machine) run(ctx context.Context, args []string) error {
 	case name == "logs" && len(rest) == 1:
 		return m.logs(ctx, rest[0])
 	}
-	return errors.New("usage:\n" + usage)
+	return errors.New("usage:\n" + strings.TrimSuffix(usage, "\n"))
 }
 
 func first(args []string) (name string, rest []string) {
