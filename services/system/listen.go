@@ -45,6 +45,11 @@ func rights(rescue bool) []callers.Right {
 		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/installation"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/disks/*/install"},
 		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/clock"}, // the time zone, when it installs
+		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/update"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/update/media/*"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/update/offers/*/copy"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/update/try"},
+		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/media/*/eject"}, // the USB disk that it was on
 		{User: consoleUserID, Method: http.MethodGet, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPut, Path: "/v1/network"},
 		{User: consoleUserID, Method: http.MethodPost, Path: "/v1/network/confirm"},

@@ -34,15 +34,22 @@ const answered = `{
 }
 `
 
-// stick makes a USB stick with an answer file, as FAT.
+// stick makes a USB stick with an answer file.
 func stick(t *testing.T, text string) string {
 	t.Helper()
-	file, image := filepath.Join(t.TempDir(), "vigie-answer.json"), filepath.Join(t.TempDir(), "stick.img")
+	file := filepath.Join(t.TempDir(), "vigie-answer.json")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "truncate", "-s", "64M", image)
-	run(t, "mkfs.vfat", "-F", "32", "-n", "VIGIEANSWER", image)
+	return fatWith(t, "VIGIEANSWER", file)
+}
+
+// fatWith makes a USB stick with a file, as FAT.
+func fatWith(t *testing.T, label, file string) string {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "stick.img")
+	run(t, "truncate", "-s", "128M", image)
+	run(t, "mkfs.vfat", "-F", "32", "-n", label, image)
 	run(t, "mcopy", "-i", image, file, "::")
 	return image
 }
@@ -171,6 +178,28 @@ func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
 	s, err := b.Status(t.Context())
 	if err != nil || s.BootMode != api.StatusBootModeInstalled || s.Hostname != "yard" || s.Clock.TimeZone != "Europe/Lisbon" || len(s.Volumes) != 2 {
 		t.Errorf("it is %s, called %s, in %s, with %d volumes (%v)", s.BootMode, s.Hostname, s.Clock.TimeZone, len(s.Volumes), err)
+	}
+
+	// Another version comes by a USB stick, and is written and started at the serial line too.
+	const version = "2099.1.1"
+	image := variant(t, version, "1h", "")
+	if err := b.VM.PlugStick(t.Context(), "update", fatWith(t, "UPDATE", image.Name()), 0); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, time.Minute, "the stick is seen", func(ctx context.Context) (bool, error) {
+		s, err := b.Status(ctx)
+		return len(s.Media) == 1, err
+	})
+	dialog(step{`Press any key for the menu`, "\r"}, step{`6  Versions and updates`, ""}, step{`Choice: $`, "6"}, step{`This machine runs version`, ""}, step{`Choice: $`, "1"},
+		step{`1  UPDATE, `, ""}, step{`Choice: $`, "1"}, step{`1  2099\.1\.1, in 2099\.1\.1\.img`, ""}, step{`Choice: $`, "1"},
+		step{`Version 2099\.1\.1, signed`, ""}, step{`back: $`, "yes\r"}, step{`was read back whole`, ""}, step{`can be pulled`, ""},
+		step{`restarts into version`, ""}, step{`back: $`, "yes\r"}, step{`Slot b is on trial, start 1 of 3`, ""}, step{`administrator is set`, ""})
+	b.connect(t.Context(), t)
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	if running, _, u := b.slots(t); running.Version != version || u.Trial.Version != version {
+		t.Errorf("it runs %+v; %+v", running, u)
 	}
 	b.powerOff(t)
 }

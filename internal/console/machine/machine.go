@@ -141,6 +141,39 @@ func (m *Machine) Install(ctx context.Context, disk string, r api.InstallRequest
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.Install(ctx, disk, r) })
 }
 
+// Update says which versions the machine has, and what is being done about another one. An error is a Refusal.
+func (m *Machine) Update(ctx context.Context) (u api.Update, err error) {
+	err = do(ctx, "system", func(ctx context.Context) (err error) {
+		u, err = m.system.Update(ctx)
+		return err
+	})
+	return u, err
+}
+
+// FindUpdates returns the updates on a USB disk that this machine can take, newest first. An error is a Refusal.
+func (m *Machine) FindUpdates(ctx context.Context, medium string) (list []api.UpdateOffer, err error) {
+	err = do(ctx, "system", func(ctx context.Context) (err error) {
+		list, err = m.system.FindUpdates(ctx, medium)
+		return err
+	})
+	return list, err
+}
+
+// CopyUpdate begins to write an update from a USB disk, of which Update tells. An error is a Refusal.
+func (m *Machine) CopyUpdate(ctx context.Context, offer string) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.CopyUpdate(ctx, offer) })
+}
+
+// TryUpdate restarts the machine into the version of its other slot, on trial. An error is a Refusal.
+func (m *Machine) TryUpdate(ctx context.Context, version string) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.TryUpdate(ctx, api.UpdateTry{Version: version}) })
+}
+
+// Eject lets go of a USB disk, which may be pulled then. An error is a Refusal.
+func (m *Machine) Eject(ctx context.Context, medium string) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.EjectMedium(ctx, medium) })
+}
+
 // Network returns how the interfaces are set. An error is a Refusal.
 func (m *Machine) Network(ctx context.Context) (n api.Network, err error) {
 	err = do(ctx, "system", func(ctx context.Context) (err error) {

@@ -70,6 +70,11 @@ type Machine interface {
 	SetTimeZone(ctx context.Context, zone string) error
 	Installation(ctx context.Context) (api.Installation, error)
 	Install(ctx context.Context, disk string, r api.InstallRequest) error
+	Update(ctx context.Context) (api.Update, error)
+	FindUpdates(ctx context.Context, medium string) ([]api.UpdateOffer, error)
+	CopyUpdate(ctx context.Context, offer string) error
+	TryUpdate(ctx context.Context, version string) error
+	Eject(ctx context.Context, medium string) error
 }
 
 // Config is what a Menu is made of.
@@ -190,6 +195,9 @@ func (m *Menu) home(ctx context.Context) error {
 	}
 	if title := m.installable(ctx); title != "" {
 		choices = slices.Insert(choices, 0, choice{'i', title, m.install})
+	}
+	if m.updatable(ctx) {
+		choices = slices.Insert(choices, len(choices)-2, choice{'6', "Versions and updates", m.update})
 	}
 	if m.Command != nil {
 		choices = slices.Insert(choices, len(choices)-1, choice{'c', "Commands: ping, logs and others", m.commands})

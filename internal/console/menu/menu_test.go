@@ -33,6 +33,10 @@ type fake struct {
 	installing   string          // disk
 	steps        []api.Operation // of the installation; each is seen once, the last stays
 	ends         api.Operation
+
+	update  api.Update
+	offers  []api.UpdateOffer
+	writing []api.UpdateWriting // as the update is asked for; each is seen once, the last stays
 }
 
 func (f *fake) State(context.Context) machine.State {

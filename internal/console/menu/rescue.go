@@ -147,6 +147,13 @@ func (m *Menu) system(ctx context.Context) (*api.Status, error) {
 	return nil, errors.Join(errBack, m.done(ctx, nil, "The system service does not answer. Wait a moment and try again; the shell works all the same."))
 }
 
+// pickMedium has one of the USB disks chosen that are plugged in.
+func (m *Menu) pickMedium(ctx context.Context, s *api.Status, question string) (api.Medium, error) {
+	media := slices.DeleteFunc(slices.Clone(s.Media), func(x api.Medium) bool { return x.Status == api.MediumStatusEjected })
+	return pick(ctx, m, question, "Plug in a USB disk with a file system (FAT, exFAT, NTFS, ext4, XFS), and try again in a moment.", media,
+		func(x api.Medium) string { return x.Name + ", " + x.Filesystem })
+}
+
 func (m *Menu) showDisks(ctx context.Context) error {
 	s, err := m.system(ctx)
 	if err != nil {
@@ -209,9 +216,7 @@ func (m *Menu) copyLogs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	media := slices.DeleteFunc(slices.Clone(s.Media), func(x api.Medium) bool { return x.Status == api.MediumStatusEjected })
-	x, err := pick(ctx, m, "To which USB disk?", "Plug in a USB disk with a file system (FAT, exFAT, NTFS, ext4, XFS), and try again in a moment.", media,
-		func(x api.Medium) string { return x.Name + ", " + x.Filesystem })
+	x, err := m.pickMedium(ctx, s, "To which USB disk?")
 	if err != nil {
 		return err
 	}

@@ -128,6 +128,28 @@ func (c *Client) EjectMedium(ctx context.Context, medium string) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/media/"+url.PathEscape(medium)+"/eject", nil, nil)
 }
 
+// Update says which versions the machine has, and what is being done about another one.
+func (c *Client) Update(ctx context.Context) (u api.Update, err error) {
+	err = c.ask.Call(ctx, http.MethodGet, "/v1/update", nil, &u)
+	return u, err
+}
+
+// FindUpdates mounts a USB disk and returns the updates on it that this machine can take, newest first.
+func (c *Client) FindUpdates(ctx context.Context, medium string) (list []api.UpdateOffer, err error) {
+	err = c.ask.Call(ctx, http.MethodPost, "/v1/update/media/"+url.PathEscape(medium), nil, &list)
+	return list, err
+}
+
+// CopyUpdate begins to write an update from a USB disk to the slot that does not run.
+func (c *Client) CopyUpdate(ctx context.Context, offer string) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/update/offers/"+url.PathEscape(offer)+"/copy", nil, nil)
+}
+
+// TryUpdate restarts the machine into the other slot, on trial.
+func (c *Client) TryUpdate(ctx context.Context, r api.UpdateTry) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/update/try", r, nil)
+}
+
 // FactoryReset takes the machine back to how it came, and restarts it.
 func (c *Client) FactoryReset(ctx context.Context, r api.FactoryReset) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/factory-reset", r, nil)
