@@ -75,6 +75,11 @@ func rights(rescue bool) []callers.Right {
 	return list
 }
 
+// askers are what logs and histories call services that ask for themselves.
+func askers() map[uint32]string {
+	return map[uint32]string{consoleUserID: "the text console", sshUserID: "SSH"}
+}
+
 // listen makes the socket and gives it to the group. One left by a killed predecessor is replaced, a live one is not.
 func listen(path string) (net.Listener, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {

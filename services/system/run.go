@@ -200,7 +200,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan blockdev.Event)
-	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(given.Rescue), 0, webUserID, uint32(os.Geteuid()))
+	handler := callers.Limit(httpapi.New(b, m, time.Now, ctx.Done()), rights(given.Rescue), askers(), 0, webUserID, uint32(os.Geteuid()))
 	handler = callers.Reserve(handler, systemapi.HostKeyPath, 0, sshUserID, uint32(os.Geteuid()))
 	g.Go(func() error { return serve(ctx, l, handler) })
 	g.Go(func() error { return link.Run(ctx) })

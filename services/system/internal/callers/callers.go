@@ -21,9 +21,12 @@ type Right struct {
 	Path   string // a pattern of path.Match
 }
 
+// userHeader says for which person a service asks.
+const userHeader = "Vigie-User"
+
 // Limit lets the users given as trusted ask anything of next, others what their rights say, and all of them for the
-// machine's state.
-func Limit(next http.Handler, rights []Right, trusted ...uint32) http.Handler {
+// machine's state. Only who is trusted says for whom it asks; the others are called by their own names.
+func Limit(next http.Handler, rights []Right, names map[uint32]string, trusted ...uint32) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, known := peer.User(r.Context())
 		state := r.Method == http.MethodGet && r.URL.Path == "/v1/status"
@@ -31,7 +34,11 @@ func Limit(next http.Handler, rights []Right, trusted ...uint32) http.Handler {
 			fits, _ := path.Match(o.Path, r.URL.Path)
 			return fits && o.User == user && o.Method == r.Method
 		})
-		if known && (state || right || slices.Contains(trusted, user)) {
+		trust := known && slices.Contains(trusted, user)
+		if !trust {
+			r.Header.Set(userHeader, names[user])
+		}
+		if trust || known && (state || right) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -15,12 +15,20 @@ import (
 // status asks over a unix socket, as this process' user, of a server that trusts the given ones.
 func status(t *testing.T, method, path string, rights []Right, trusted ...uint32) int {
 	t.Helper()
+	code, _ := asked(t, method, path, rights, trusted...)
+	return code
+}
+
+// asked is status, and for whom the server then thinks that it was asked. The request says that it is for ann.
+func asked(t *testing.T, method, path string, rights []Right, trusted ...uint32) (code int, user string) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), rights, trusted...))
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { user = r.Header.Get(userHeader) }),
+		rights, map[uint32]string{uint32(os.Getuid()): "the text console"}, trusted...))
 	s.Listener.Close()
 	s.Listener, s.Config.ConnContext = l, peer.Remember
 	s.Start()
@@ -30,12 +38,23 @@ func status(t *testing.T, method, path string, rights []Right, trusted ...uint32
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set(userHeader, "ann")
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	return resp.StatusCode
+	return resp.StatusCode, user
+}
+
+func TestOnlyTheTrustedSayForWhomTheyAsk(t *testing.T) {
+	me := uint32(os.Getuid())
+	if code, user := asked(t, "POST", "/v1/update/try", nil, me); code != 200 || user != "ann" {
+		t.Errorf("trusted: %d, %q", code, user)
+	}
+	if code, user := asked(t, "POST", "/v1/update/try", []Right{{me, "POST", "/v1/update/try"}}); code != 200 || user != "the text console" {
+		t.Errorf("with a right: %d, %q", code, user)
+	}
 }
 
 func TestOnlyTheTrustedMayAskForMoreThanTheState(t *testing.T) {
@@ -84,7 +103,7 @@ func TestARightIsForOneThing(t *testing.T) {
 }
 
 func TestAPeerThatIsNotKnownIsNobody(t *testing.T) {
-	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, 0, uint32(os.Getuid())))
+	s := httptest.NewUnstartedServer(Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, nil, 0, uint32(os.Getuid())))
 	s.Config.ConnContext = peer.Remember
 	s.Start() // TCP
 	defer s.Close()
