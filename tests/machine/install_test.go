@@ -171,14 +171,13 @@ func (b *bench) installed(t *testing.T, fingerprint, zone, slot, system string) 
 	}
 }
 
-// tear leaves a slot as an update leaves it that was cut short: its first block is gone, and half of the rest is another's.
-func tear(t *testing.T, disk string, slot layout.Role) {
+// openSystem opens a system disk of a machine that is off.
+func openSystem(t *testing.T, disk string) (*os.File, layout.Table) {
 	t.Helper()
 	f, err := os.OpenFile(disk, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +186,14 @@ func tear(t *testing.T, disk string, slot layout.Role) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f, table
+}
+
+// tear leaves a slot as an update leaves it that was cut short: its first block is gone, and half of the rest is another's.
+func tear(t *testing.T, disk string, slot layout.Role) {
+	t.Helper()
+	f, table := openSystem(t, disk)
+	defer f.Close()
 	p, _ := table.Part(slot)
 	if _, err := f.WriteAt(make([]byte, 20<<20), p.Start); err != nil {
 		t.Fatal(err)

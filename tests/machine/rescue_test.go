@@ -5,7 +5,6 @@ package machine
 import (
 	"bytes"
 	"context"
-	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -94,19 +93,8 @@ func (b *bench) back(ctx context.Context, t *testing.T) {
 // tables.
 func destroyLoader(t *testing.T, disk string) {
 	t.Helper()
-	f, err := os.OpenFile(disk, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, table := openSystem(t, disk)
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := layout.Read(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
 	noise := bytes.Repeat([]byte{0xa5}, 1<<20)
 	bios, _ := table.Part(layout.BIOS)
 	efi, _ := table.Part(layout.EFI)

@@ -127,6 +127,12 @@ func ready() machine.State {
 // sit runs a menu on a terminal until the test ends.
 func sit(t *testing.T, f *fake, screen bool) *terminaltest.Person {
 	t.Helper()
+	return sitBefore(t, Config{Machine: f, Screen: screen})
+}
+
+// sitBefore has somebody sit before a menu, which ends with the test.
+func sitBefore(t *testing.T, c Config) *terminaltest.Person {
+	t.Helper()
 	p := terminaltest.Sit(t)
 	term, err := terminal.Open(p.Device)
 	if err != nil {
@@ -135,7 +141,8 @@ func sit(t *testing.T, f *fake, screen bool) *terminaltest.Person {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		m := New(Config{Terminal: term, Machine: f, Screen: screen, Said: func(string) {}})
+		c.Terminal, c.Said = term, func(string) {}
+		m := New(c)
 		m.refresh, m.quiet, m.follow = 100*time.Millisecond, time.Second, 10*time.Millisecond
 		done <- m.Run(ctx)
 	}()

@@ -6,11 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"vigie/internal/api"
 	"vigie/internal/console/machine"
-	"vigie/internal/console/terminal"
 	"vigie/internal/console/terminaltest"
 	"vigie/services/web/webapi"
 )
@@ -85,25 +83,7 @@ func inRescue(t *testing.T) (*patientFake, *terminaltest.Person) {
 		Volumes: []api.Volume{{ID: "v1", Name: "Settings", Disk: "id-a", Use: api.VolumeUseState, Status: api.VolumeStatusUnmounted},
 			{ID: "v2", Name: "films", Disk: "id-b", Status: api.VolumeStatusUnmounted}},
 		Media: []api.Medium{{ID: "usb-1", Name: "STICK", Filesystem: "exFAT", Status: api.MediumStatusPresent}}}}}}
-	p := terminaltest.Sit(t)
-	term, err := terminal.Open(p.Device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		m := New(Config{Terminal: term, Machine: f, Said: func(string) {}, Rescue: &Rescue{Mender: f, Run: f.run}})
-		m.quiet = time.Second
-		done <- m.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the menu ended: %v", err)
-		}
-		term.Close()
-	})
+	p := sitBefore(t, Config{Machine: f, Rescue: &Rescue{Mender: f, Run: f.run}})
 	p.Read(`Rescue mode: nothing is recorded\. Press any key`)
 	p.Type("\r")
 	p.Read(`Rescue mode: nothing is recorded\. The network is off`)
