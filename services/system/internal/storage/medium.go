@@ -17,14 +17,15 @@ import (
 
 // med is a removable disk that exports can go to. It belongs to Run.
 type med struct {
-	disk    *disk
-	found   medium.Found
-	status  api.MediumStatus
-	reason  string
-	folder  string // mounted: for exports
-	use     volume.Use
-	checked time.Time
-	waiting []chan error // who asked for it to be mounted or ejected
+	disk     *disk
+	found    medium.Found
+	status   api.MediumStatus
+	reason   string
+	folder   string // mounted: for exports
+	use      volume.Use
+	checked  time.Time
+	stopping bool         // it is unmounted, and its disk is being stopped
+	waiting  []chan error // who asked for it to be mounted or ejected
 }
 
 // used tells whether a medium is mounted, or about to be. It may be called on nil.
@@ -76,9 +77,8 @@ func (m *Manager) pulled(ctx context.Context, d *disk) {
 		return
 	}
 	delete(m.media, d.key)
-	if x.status == api.MediumStatusEjected { // its port has no power any more
-		x.reply(nil)
-		return
+	if x.stopping || x.status == api.MediumStatusEjected {
+		return // its port loses its power; whoever asked for that is told when it has: the kernel bears no pulling meanwhile
 	}
 	x.reply(answer.Refuse(http.StatusConflict, "gone", "The USB disk was pulled."))
 	if x.used() {
@@ -187,10 +187,11 @@ func (m *Manager) eject(ctx context.Context, x *med) {
 				m.notEjected(x, was, err)
 				return
 			}
-			x.status, x.folder = api.MediumStatusEjected, ""
+			x.stopping, x.folder = true, ""
 			m.job(ctx, func() func() {
 				err := m.cfg.PowerOff(node, name)
 				return func() {
+					x.stopping, x.status = false, api.MediumStatusEjected
 					m.cfg.Log.Info("medium", "disk", serial, "status", "ejected", "stopped", err == nil)
 					x.reply(nil)
 				}

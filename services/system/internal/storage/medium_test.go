@@ -112,6 +112,36 @@ func TestAMediumIsMountedOnDemandAndEjected(t *testing.T) {
 	l.until("its mount is let go of", func(api.Status) bool { _, err := os.Stat(m.Path); return err != nil })
 }
 
+// TestADiskMayBePulledOnceItIsStopped: stopping it has it vanish, which is not the end of that.
+func TestADiskMayBePulledOnceItIsStopped(t *testing.T) {
+	l := lab(t)
+	l.plug("sdx", l.stick(), 64*mib, removable)
+	begun, ends := make(chan bool), make(chan bool)
+	l.start(func(c *Config) {
+		c.PowerOff = func(string, string) error { begun <- true; <-ends; return nil }
+	})
+	m := medium1(l.until("it is there", mediumIs(api.MediumStatusPresent)))
+	if err := l.m.MountMedium(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	go func() { told <- l.m.EjectMedium(t.Context(), m.ID) }()
+	<-begun
+	l.until("it is being ejected", mediumIs(api.MediumStatusEjecting))
+	l.pull("sdx")
+	l.poke()
+	l.until("it is gone", func(s api.Status) bool { return len(s.Media) == 0 })
+	select {
+	case err := <-told:
+		t.Errorf("it may be pulled, it was said, while it was being stopped: %v", err)
+	default:
+	}
+	ends <- true
+	if err := <-told; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOnlyWhatPeoplePluggedInIsAMedium: nothing that the machine or another appliance lives on.
 func TestOnlyWhatPeoplePluggedInIsAMedium(t *testing.T) {
 	l := lab(t)
