@@ -56,6 +56,7 @@ func TestEngineKilledAgainAndAgainRecordsAgainAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		said = append(said, r.untilRecording(t, killed))
+		r.untilShown(t, added, killed)
 		ends := map[string]int64{}
 		newest := map[string]int64{}
 		for _, c := range added {
@@ -120,6 +121,16 @@ func (r *recorder) untilRecording(t *testing.T, since time.Time) time.Duration {
 		return len(list) > 0 && !slices.ContainsFunc(list, func(c api.Camera) bool { return !c.State.Recording }), err
 	})
 	return time.Since(since)
+}
+
+// untilShown waits until of each camera something shows that was recorded after an instant.
+func (r *recorder) untilShown(t *testing.T, cameras []api.Camera, since time.Time) {
+	t.Helper()
+	until(t, 20*time.Second, "all cameras show what is recorded", func(context.Context) (bool, error) {
+		return !slices.ContainsFunc(cameras, func(c api.Camera) bool {
+			return !slices.ContainsFunc(r.all(t, c.ID), func(s api.Segment) bool { return s.StartMs > since.UnixMilli() })
+		}), nil
+	})
 }
 
 // holds checks a segment that a kill left against what the camera sent.

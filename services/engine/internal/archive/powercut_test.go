@@ -38,8 +38,8 @@ const (
 	frameEvery = 100 * time.Millisecond
 	gopFrames  = 10
 	runFor     = 30 * time.Second
-	roomBytes  = 800 << 10 // of a volume, half of it for recordings: the oldest go in the second half of a run
-	every      = 20        // operations for each cut, about a thousand in a run
+	roomBytes  = 1000 << 10 // of a volume, half of it for recordings: the oldest go in the second half of a run
+	every      = 20         // operations for each cut, about a thousand in a run
 	// lossBound is the age from which a frame must be on disk.
 	lossBound = time.Second
 )
