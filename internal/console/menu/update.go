@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"vigie/internal/api"
 	"vigie/internal/console/machine"
@@ -83,7 +84,7 @@ func versions(u api.Update) []string {
 	for _, t := range text {
 		lines = append(lines, screen.Wrap(screen.Printable(strings.TrimSpace(t)), screen.Columns-1)...)
 	}
-	return append(lines, "")
+	return lines
 }
 
 // updateFromMedium has an update from a USB disk judged and written, and offers to start it.
@@ -184,6 +185,11 @@ func (m *Menu) startOther(ctx context.Context, version string) error {
 		return err
 	}
 	if err := m.Machine.TryUpdate(ctx, version); err != nil {
+		select {
+		case <-ctx.Done(): // all services are being stopped, that which was to answer among them
+			return ctx.Err()
+		case <-time.After(3 * m.follow):
+		}
 		return m.done(ctx, err, "")
 	}
 	<-ctx.Done() // init ends this service with the others
