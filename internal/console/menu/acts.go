@@ -29,7 +29,12 @@ func (m *Menu) power(ctx context.Context, action api.PowerRequestAction, warning
 	if err := m.Machine.Power(ctx, action); err != nil {
 		return m.done(ctx, err, "")
 	}
-	<-ctx.Done() // init ends this service with the others
+	return ended(ctx)
+}
+
+// ended waits until init ends this service with the others, as it does when the machine goes.
+func ended(ctx context.Context) error {
+	<-ctx.Done()
 	return ctx.Err()
 }
 

@@ -58,8 +58,7 @@ func (m *Menu) factoryReset(ctx context.Context) error {
 	if err := m.say("The machine is reset, and restarts."); err != nil {
 		return err
 	}
-	<-ctx.Done() // init ends this service with the others
-	return ctx.Err()
+	return ended(ctx)
 }
 
 // eraseToo asks whether a volume's recordings are to go: then it returns the serial of its disk, which was typed.

@@ -192,6 +192,5 @@ func (m *Menu) startOther(ctx context.Context, version string) error {
 		}
 		return m.done(ctx, err, "")
 	}
-	<-ctx.Done() // init ends this service with the others
-	return ctx.Err()
+	return ended(ctx)
 }

@@ -83,11 +83,11 @@ func (v *volume) fill() {
 // heal finds out whether a volume that failed can be written again: from time to time, and often while nothing is recorded
 // because of it.
 func (v *volume) heal() {
-	only := v.arch.isAlone(v)
 	v.mu.Lock()
-	status, due := v.status, time.Now().After(v.retryAt) || only && time.Since(v.failedAt) > v.arch.cfg.ProbeAfter/alone
+	status, due, soon := v.status, time.Now().After(v.retryAt), time.Since(v.failedAt) > v.arch.cfg.ProbeAfter/alone
 	full := status == Full && v.free > v.reserve()
 	v.mu.Unlock()
+	due = due || status != OK && soon && v.arch.isAlone(v)
 	switch {
 	case status == OK, status == Full && !full, status != Full && !due:
 		return
