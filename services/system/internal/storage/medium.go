@@ -80,7 +80,7 @@ func (m *Manager) pulled(ctx context.Context, d *disk) {
 	if x.stopping || x.status == api.MediumStatusEjected {
 		return // its port loses its power; whoever asked for that is told when it has: the kernel bears no pulling meanwhile
 	}
-	x.reply(answer.Refuse(http.StatusConflict, "gone", "The USB disk was pulled."))
+	m.reply(x, answer.Refuse(http.StatusConflict, "gone", "The USB disk was pulled."))
 	if x.used() {
 		m.cfg.Log.Warn("medium was pulled while it was mounted", "disk", d.dev.Serial)
 		m.letGo(ctx, m.mediumPath(d))
@@ -109,15 +109,15 @@ func (m *Manager) answerMedium(ctx context.Context, a mediumAsk) {
 			x = each
 		}
 	}
-	refuse := func(code, text string) { a.reply <- answer.Refuse(http.StatusConflict, code, text) }
+	refuse := func(code, text string) { m.respond(a.reply, answer.Refuse(http.StatusConflict, code, text)) }
 	switch {
 	case m.cfg.Observe:
 		refuse("observe", "Vigie only observes this machine; nothing is mounted.")
 	case x == nil:
-		a.reply <- answer.Refuse(http.StatusNotFound, "no_medium", "There is no such USB disk; it may have been pulled. Plug it in again.")
+		m.respond(a.reply, answer.Refuse(http.StatusNotFound, "no_medium", "There is no such USB disk; it may have been pulled. Plug it in again."))
 	case x.status == api.MediumStatusEjected:
 		if a.eject {
-			a.reply <- nil
+			m.respond(a.reply, nil)
 		} else {
 			refuse("ejected", "This USB disk was ejected. Pull it and plug it in again to use it.")
 		}
@@ -126,7 +126,7 @@ func (m *Manager) answerMedium(ctx context.Context, a mediumAsk) {
 	case a.eject && x.status == api.MediumStatusMounting, !a.eject && x.status == api.MediumStatusEjecting:
 		refuse("busy", "The disk is being mounted or ejected. Try again in a moment.")
 	case !a.eject && x.status == api.MediumStatusMounted:
-		a.reply <- nil
+		m.respond(a.reply, nil)
 	case !a.eject && x.disk.dev.ReadOnly:
 		refuse("readonly", "The USB disk is write-protected.")
 	default:
@@ -167,12 +167,12 @@ func (m *Manager) mediumMounted(ctx context.Context, x *med, folder string, use 
 	if err != nil {
 		x.status, x.reason = api.MediumStatusFailed, "It cannot be used: "+firstLine(err)+"."
 		m.cfg.Log.Warn("medium cannot be mounted", "disk", x.disk.dev.Serial, "err", err)
-		x.reply(answer.Refuse(http.StatusConflict, "unusable", x.reason))
+		m.reply(x, answer.Refuse(http.StatusConflict, "unusable", x.reason))
 		return
 	}
 	x.status, x.folder, x.use, x.checked = api.MediumStatusMounted, folder, use, m.cfg.Now()
 	m.cfg.Log.Info("medium", "disk", x.disk.dev.Serial, "filesystem", x.found.System, "status", "mounted")
-	x.reply(nil)
+	m.reply(x, nil)
 }
 
 // eject unmounts a medium and stops its disk.
@@ -193,7 +193,7 @@ func (m *Manager) eject(ctx context.Context, x *med) {
 				return func() {
 					x.stopping, x.status = false, api.MediumStatusEjected
 					m.cfg.Log.Info("medium", "disk", serial, "status", "ejected", "stopped", err == nil)
-					x.reply(nil)
+					m.reply(x, nil)
 				}
 			})
 		}
@@ -203,16 +203,16 @@ func (m *Manager) eject(ctx context.Context, x *med) {
 func (m *Manager) notEjected(x *med, was api.MediumStatus, err error) {
 	x.status = was
 	if errors.Is(err, medium.ErrBusy) {
-		x.reply(answer.Refuse(http.StatusConflict, "in_use", "An export is being written to this USB disk. Wait for its end, or stop it first."))
+		m.reply(x, answer.Refuse(http.StatusConflict, "in_use", "An export is being written to this USB disk. Wait for its end, or stop it first."))
 		return
 	}
 	m.cfg.Log.Error("medium cannot be ejected", "disk", x.disk.dev.Serial, "err", err)
-	x.reply(answer.Refuse(http.StatusConflict, "unusable", "The USB disk cannot be ejected: "+firstLine(err)+"."))
+	m.reply(x, answer.Refuse(http.StatusConflict, "unusable", "The USB disk cannot be ejected: "+firstLine(err)+"."))
 }
 
-func (x *med) reply(err error) {
+func (m *Manager) reply(x *med, err error) {
 	for _, w := range x.waiting {
-		w <- err
+		m.respond(w, err)
 	}
 	x.waiting = nil
 }

@@ -126,7 +126,8 @@ type Manager struct {
 	began   time.Time
 	newest  time.Time // when a disk was last added
 	settled bool
-	sick    bool // the inventory cannot be read
+	sick    bool     // the inventory cannot be read
+	answers []func() // given after this round is published
 }
 
 // key names one appearance of a disk.
@@ -173,13 +174,13 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 		case result := <-m.results:
 			result()
 		case a := <-m.asks:
-			a.reply <- m.format(ctx, a)
+			m.respond(a.reply, m.format(ctx, a))
 		case a := <-m.mediaAsks:
 			m.answerMedium(ctx, a)
 		case a := <-m.installAsks:
-			a.reply <- m.install(ctx, a)
+			m.respond(a.reply, m.install(ctx, a))
 		case a := <-m.workAsks:
-			a.reply <- a.work(ctx)
+			m.respond(a.reply, a.work(ctx))
 		case <-tick.C:
 			if m.cfg.Now().Sub(scanned) >= m.pace.rescan {
 				m.scan(ctx, "")
@@ -192,8 +193,17 @@ func (m *Manager) Run(ctx context.Context, events <-chan blockdev.Event) error {
 		}
 		m.notePlaces()
 		m.publish()
+		for _, answer := range m.answers {
+			answer()
+		}
+		m.answers = nil
 		m.settle(ctx) // last: whoever sees it sees the volumes too
 	}
+}
+
+// respond answers somebody once this round's changes are published: who has got the answer finds them in the state.
+func (m *Manager) respond(to chan<- error, err error) {
+	m.answers = append(m.answers, func() { to <- err })
 }
 
 // Turns counts the rounds that Run has made: it grows for as long as no disk holds up the others.
