@@ -3,6 +3,7 @@
 package machine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -370,7 +371,8 @@ func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 }
 
 func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: []int64{2 << 30}})
+	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: []int64{2 << 30, 4 << 30}})
+	b.isUsed(t, "data1.raw")
 	b.RTC = deadBattery
 	b.boot(t)
 	b.RTC = ""
@@ -407,6 +409,52 @@ func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
 		if got, want := time.UnixMilli(end), acknowledged[own]; got.Before(want.Add(-100 * time.Millisecond)) {
 			t.Errorf("%s: footage up to %v after the power cut, but the timeline had shown it up to %v", own, got.UTC(), want.UTC())
 		}
+	}
+	b.restored(t, firstMs)
+}
+
+// isUsed has a disk hold something that is not Vigie's: it is left as it is until somebody says otherwise.
+func (b *bench) isUsed(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(b.ConsoleLog()), file), os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(bytes.Repeat([]byte("in use "), 1000), 0)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restored has the recorder, whose system disk may have died as far as the machine knows, installed on a new disk beside its
+// data volume: with its account, cameras, recordings and protections as before it starts from there, without the medium.
+func (b *bench) restored(t *testing.T, firstMs map[string]int64) {
+	t.Helper()
+	now := time.Now().UnixMilli()
+	request := api.ProtectionRequest{Camera: b.cameras["avc"], FromMs: firstMs["avc"], ToMs: now, Reason: "accident"}
+	if err := b.Call(t.Context(), http.MethodPost, "/protections", request, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.install(t, "DATA1", "DATA0", func(string) { b.browse(t, "restore.mjs", password, map[string]string{"serial": "DATA1"}) })
+	var before, after api.Recording
+	if err := b.Call(t.Context(), http.MethodGet, "/recording", nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	b.powerOff(t)
+
+	b.FromDisk = true
+	b.boot(t)
+	b.again(t, firstMs)
+	s, err := b.Status(t.Context())
+	if err != nil || s.BootMode != api.StatusBootModeInstalled {
+		t.Errorf("it started %s (%v)", s.BootMode, err)
+	}
+	if err := b.Call(t.Context(), http.MethodGet, "/recording", nil, &after); err != nil || after.TotalSegments < before.TotalSegments || before.TotalSegments == 0 {
+		t.Errorf("%d segments, were %d (%v)", after.TotalSegments, before.TotalSegments, err)
+	}
+	var kept []api.Protection
+	if err := b.Call(t.Context(), http.MethodGet, "/protections", nil, &kept); err != nil || len(kept) != 1 || kept[0].Reason != request.Reason || kept[0].FromMs != request.FromMs || kept[0].ToMs != request.ToMs {
+		t.Errorf("protections are %+v (%v)", kept, err)
 	}
 	b.powerOff(t)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NetInterface } from '../api/model';
-import { interfaceVerdict, offsetText, serverList, volumeVerdict } from './words';
+import type { IndexCopy, NetInterface, RecordingVolume, Status } from '../api/model';
+import { interfaceVerdict, offsetText, serverList, takenUp, volumeVerdict } from './words';
 
 it.each([
   [0.123, '+0.12 ms'],
@@ -40,3 +40,15 @@ it.each([
   ['10.0.0.1', ['10.0.0.1']],
   [' a.example,b.example\n a.example ', ['a.example', 'b.example']],
 ])('servers %j', (text, list) => expect(serverList(text)).toEqual(list));
+
+describe('takenUp', () => {
+  const day = 86_400_000;
+  const volume = (oldestMs?: number) => ({ oldestMs }) as RecordingVolume;
+  const status = { bootMode: 'live', startedMs: 100 * day, clock: { nowMs: 100 * day + 1 } } as Pick<Status, 'bootMode' | 'startedMs' | 'clock'>;
+  const found = { volumes: [volume(), volume(98 * day), volume(99 * day)], indexCopies: [{ snapshotMs: 5 }, { snapshotMs: 7 }, {}] as IndexCopy[] };
+  it('counts from the oldest, begun days too, and knows the newest copy', () => expect(takenUp(status, found)).toEqual({ days: 3, copyMs: 7 }));
+  it('is nothing once installed', () => expect(takenUp({ ...status, bootMode: 'installed' }, found)).toBeUndefined());
+  it('is nothing of what it recorded itself', () => expect(takenUp(status, { ...found, volumes: [volume(100 * day)] })).toBeUndefined());
+  it('is nothing without recordings', () => expect(takenUp(status, { volumes: [volume()], indexCopies: [] })).toBeUndefined());
+  it('counts a day that has only begun', () => expect(takenUp(status, { volumes: [volume(100 * day - 1)], indexCopies: [] })).toEqual({ days: 1, copyMs: 0 }));
+});

@@ -1,4 +1,4 @@
-import type { Clock, IndexCopy, NetInterface, RecordingVolume, Service, Volume } from '../api/model';
+import type { Clock, IndexCopy, NetInterface, Recording, RecordingVolume, Service, Status, Volume } from '../api/model';
 
 export type Verdict = { kind: 'quiet' | 'good' | 'warn' | 'bad' | 'busy'; word: string };
 
@@ -46,6 +46,17 @@ export function volumeVerdict(recording: RecordingVolume | undefined, mounted: V
   };
   if (recording.retired && recording.status === 'ok') return { kind: 'quiet', word: 'Retired' };
   return words[recording.status];
+}
+
+/**
+ * What a machine that runs from a medium has found of a recorder that was there before it started: how many days ago its recordings
+ * begin, begun days too, and when the newest snapshot of their index was made. Undefined: nothing.
+ */
+export function takenUp(status: Pick<Status, 'bootMode' | 'startedMs' | 'clock'>, recording: Pick<Recording, 'volumes' | 'indexCopies'>): { days: number; copyMs: number } | undefined {
+  const oldest = Math.min(...recording.volumes.map((one) => one.oldestMs || Infinity));
+  if (status.bootMode !== 'live' || !(oldest < status.startedMs)) return undefined;
+  const day = 24 * 3_600_000;
+  return { days: Math.max(1, Math.ceil((status.clock.nowMs - oldest) / day)), copyMs: Math.max(0, ...recording.indexCopies.map((one) => one.snapshotMs ?? 0)) };
 }
 
 export function copyVerdict(copy: IndexCopy): Verdict {
