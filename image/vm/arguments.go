@@ -121,7 +121,9 @@ func (c *Config) diskArguments() []string {
 		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
-		if c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
+		// Nothing starts from the stick, though firmware might try it first; and OVMF would put a disk that it saw after its
+		// first start behind its own shell.
+		if c.FromDisk && (c.Stick != "" || c.Firmware != BIOS) {
 			device += fmt.Sprintf(",bootindex=%d", i)
 		}
 		args = append(args, "-device", device)

@@ -371,8 +371,9 @@ func TestBIOSMachineRecordsThroughAKilledEngineAndAPowerOff(t *testing.T) {
 }
 
 func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
-	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: []int64{2 << 30, 4 << 30}})
-	b.isUsed(t, "data1.raw")
+	disks := []int64{2 << 30, 4 << 30}
+	b := open(t, site.Config{Firmware: vm.UEFI, Medium: vm.USB, DiskBytes: disks})
+	b.isUsed(t, 1, disks[1])
 	b.RTC = deadBattery
 	b.boot(t)
 	b.RTC = ""
@@ -413,15 +414,12 @@ func TestUEFIMachineFindsItsRecordingsAfterAPowerCut(t *testing.T) {
 	b.restored(t, firstMs)
 }
 
-// isUsed has a disk hold something that is not Vigie's: it is left as it is until somebody says otherwise.
-func (b *bench) isUsed(t *testing.T, file string) {
+// isUsed makes the n-th disk, before the first boot, and has it hold something that is not Vigie's: it is left as it is until
+// somebody says otherwise.
+func (b *bench) isUsed(t *testing.T, n int, size int64) {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(filepath.Dir(b.ConsoleLog()), file), os.O_WRONLY, 0)
-	if err == nil {
-		_, err = f.WriteAt(bytes.Repeat([]byte("in use "), 1000), 0)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
+	path := filepath.Join(filepath.Dir(b.ConsoleLog()), fmt.Sprintf("data%d.raw", n))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, bytes.Repeat([]byte("in use "), 1000), 0o600), os.Truncate(path, size)); err != nil {
 		t.Fatal(err)
 	}
 }
