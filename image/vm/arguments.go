@@ -121,9 +121,7 @@ func (c *Config) diskArguments() []string {
 		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
-		// Nothing starts from the stick, though firmware might try it first; and OVMF would put a disk that it saw after its
-		// first start behind its own shell.
-		if c.FromDisk && (c.Stick != "" || c.Firmware != BIOS) {
+		if c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
 			device += fmt.Sprintf(",bootindex=%d", i)
 		}
 		args = append(args, "-device", device)

@@ -68,7 +68,7 @@ func (t Table) header(own, other, arrayAt uint64, array []byte) []byte {
 	le.PutUint64(b[32:], other)
 	le.PutUint64(b[40:], 2+arrayBytes/Sector)
 	le.PutUint64(b[48:], t.last()-arrayBytes/Sector-1)
-	putGUID(b[56:], t.Disk)
+	PutGUID(b[56:], t.Disk)
 	le.PutUint64(b[72:], arrayAt)
 	le.PutUint32(b[80:], entries)
 	le.PutUint32(b[84:], entryBytes)
@@ -83,8 +83,8 @@ func (t Table) array() []byte {
 	for i, p := range t.Parts {
 		k := kinds()[i]
 		e := b[i*entryBytes:]
-		putGUID(e, k.code)
-		putGUID(e[16:], p.ID)
+		PutGUID(e, k.code)
+		PutGUID(e[16:], p.ID)
 		le.PutUint64(e[32:], uint64(p.Start/Sector))
 		le.PutUint64(e[40:], uint64((p.Start+p.Size)/Sector-1))
 		for n, c := range utf16.Encode([]rune(k.name)) {
@@ -94,14 +94,14 @@ func (t Table) array() []byte {
 	return b
 }
 
-// putGUID writes an id as GPT has it: its first three fields are little-endian.
-func putGUID(b []byte, id uuid.UUID) {
+// PutGUID writes an id as GPT and UEFI have it, 16 bytes: its first three fields are little-endian.
+func PutGUID(b []byte, id uuid.UUID) {
 	copy(b, []byte{id[3], id[2], id[1], id[0], id[5], id[4], id[7], id[6]})
 	copy(b[8:], id[8:])
 }
 
 func guid(b []byte) (id uuid.UUID) {
-	putGUID(id[:], uuid.UUID(b[:16]))
+	PutGUID(id[:], uuid.UUID(b[:16]))
 	return id
 }
 

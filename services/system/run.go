@@ -20,6 +20,7 @@ import (
 	"vigie/internal/version"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
+	"vigie/services/system/internal/bootentry"
 	"vigie/services/system/internal/callers"
 	"vigie/services/system/internal/clock"
 	"vigie/services/system/internal/config"
@@ -126,7 +127,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	book.Open(log)
 	care := newDiskcare(o, book, b.SetRaidCards, time.Now, log)
 	identity := hostkey.New(o.runDir, time.Now, log)
-	installer := install.New(install.Config{Root: "/", Scratch: o.runDir, Version: version.Version, Log: log})
+	installer := install.New(install.Config{
+		Root: "/", Scratch: o.runDir, Version: version.Version, Log: log,
+		// A machine that runs from a system disk goes on starting from it.
+		Offer: func(d bootentry.Disk) error { return bootentry.Machine().Offer(d, given.Slot == "") },
+	})
 	around := newUpdating(o, b, given.System)
 	slot := given.Slot
 	if given.Rescue {

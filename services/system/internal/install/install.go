@@ -23,6 +23,7 @@ import (
 	"vigie/installer/layout"
 	"vigie/installer/loader"
 	"vigie/installer/systemimage"
+	"vigie/services/system/internal/bootentry"
 	"vigie/services/system/internal/volume"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	Scratch string // folder for mount points
 	Version string // of this machine
 	Log     *slog.Logger
+	// Offer has UEFI firmware start a disk that was installed; nil: it finds the disk by itself. Where it cannot, that is noted.
+	Offer func(bootentry.Disk) error
 }
 
 // Installer installs.
@@ -43,6 +46,7 @@ func New(cfg Config) *Installer { return &Installer{cfg} }
 // Target is the disk that is overwritten.
 type Target struct {
 	Node       string
+	Serial     string
 	Seq        uint64 // the kernel's number of the disk that is meant
 	Bytes      int64
 	Rotational bool
@@ -94,8 +98,21 @@ func (i *Installer) Install(ctx context.Context, t Target, sources []Source, ste
 		if err != nil {
 			return err
 		}
-		return errors.Join(installer.New(d, table).Activate(loaders), d.Close())
+		if err := errors.Join(installer.New(d, table).Activate(loaders), d.Close()); err != nil {
+			return err
+		}
+		i.offer(bootentry.Disk{Serial: t.Serial, Table: table})
+		return nil
 	}, nil
+}
+
+func (i *Installer) offer(d bootentry.Disk) {
+	if i.cfg.Offer == nil {
+		return
+	}
+	if err := i.cfg.Offer(d); err != nil {
+		i.cfg.Log.Warn("the firmware got no entry for the disk; it has to find it by itself", "disk", d.Serial, "err", err)
+	}
 }
 
 // write is all that goes to the disk as a whole.

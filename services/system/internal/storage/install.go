@@ -134,7 +134,7 @@ func (m *Manager) install(ctx context.Context, a installAsk) error {
 	}
 	name := d.name
 	target := install.Target{
-		Node: m.cfg.Node(name), Seq: d.dev.Seq, Bytes: d.dev.SizeBytes, Rotational: d.dev.Rotational, Data: a.data,
+		Node: m.cfg.Node(name), Serial: d.dev.Serial, Seq: d.dev.Seq, Bytes: d.dev.SizeBytes, Rotational: d.dev.Rotational, Data: a.data,
 		Part: func(number int) string { return m.cfg.Node(partName(name, number)) },
 	}
 	var sources []install.Source
