@@ -23,12 +23,34 @@ type Disk struct {
 	left   int
 	stats  Stats
 	end    int64 // of the last write
+	log    *Log  // nil: nobody wants it
 }
 
 // write is one write in the cache; without data it is zeros.
 type write struct {
 	off, size int64
 	data      []byte
+}
+
+// part is its bytes from one up to another one.
+func (w write) part(from, to int64) write {
+	p := write{off: w.off + from, size: to - from}
+	if w.data != nil {
+		p.data = w.data[from:to]
+	}
+	return p
+}
+
+// onto brings what of it lies in the bytes b, which begin at off.
+func (w write) onto(b []byte, off int64) {
+	from, to := max(w.off, off), min(w.off+w.size, off+int64(len(b)))
+	switch {
+	case from >= to:
+	case w.data == nil:
+		clear(b[from-off : to-off])
+	default:
+		copy(b[from-off:to-off], w.data[from-w.off:to-w.off])
+	}
 }
 
 // Stats is what a disk was asked to do.
@@ -82,6 +104,18 @@ func (d *Disk) Cut(r *rand.Rand) (unflushed, lost int64, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.off, d.armed = true, nil
+	parts, unflushed, lost := d.survivors(r)
+	for _, w := range parts {
+		if err := d.put(w); err != nil {
+			return unflushed, lost, err
+		}
+	}
+	d.cache = nil
+	return unflushed, lost, nil
+}
+
+// survivors is what of the cache comes onto the medium by a cut, in order.
+func (d *Disk) survivors(r *rand.Rand) (parts []write, unflushed, lost int64) {
 	var survives func(i, at int) bool // sector number at of write i
 	n := len(d.cache)
 	switch r.IntN(5) {
@@ -103,21 +137,24 @@ func (d *Disk) Cut(r *rand.Rand) (unflushed, lost int64, err error) {
 		survives = func(int, int) bool { return r.Float64() < odds }
 	}
 	for i, w := range d.cache {
+		unflushed += w.size
+		kept := int64(0) // where the part ends that goes on
 		for at := int64(0); at < w.size; at += sector {
-			part := write{off: w.off + at, size: min(sector, w.size-at)}
-			if w.data != nil {
-				part.data = w.data[at : at+part.size]
-			}
-			unflushed += part.size
+			size := min(sector, w.size-at)
 			if !survives(i, int(at/sector)) {
-				lost += part.size
-			} else if err := d.put(part); err != nil {
-				return unflushed, lost, err
+				lost += size
+				continue
 			}
+			from := at
+			if kept == at && at > 0 {
+				from = parts[len(parts)-1].off - w.off
+				parts = parts[:len(parts)-1]
+			}
+			kept = at + size
+			parts = append(parts, w.part(from, kept))
 		}
 	}
-	d.cache = nil
-	return unflushed, lost, nil
+	return parts, unflushed, lost
 }
 
 // Arm takes the power away, as the first part of Cut, at the moment when n more writes have come into the cache, before
@@ -164,15 +201,7 @@ func (d *Disk) Read(b []byte, off int64) error {
 		return err
 	}
 	for _, w := range d.cache {
-		from, to := max(w.off, off), min(w.off+w.size, off+int64(len(b)))
-		if from >= to {
-			continue
-		}
-		if w.data == nil {
-			clear(b[from-off : to-off])
-		} else {
-			copy(b[from-off:to-off], w.data[from-w.off:to-w.off])
-		}
+		w.onto(b, off)
 	}
 	return nil
 }
@@ -191,6 +220,9 @@ func (d *Disk) Write(data []byte, off, size int64, through bool) error {
 		d.stats.Elsewhere++
 	}
 	d.end = off + size
+	if d.log != nil && size > 0 {
+		d.log.add(Op{Off: off, Size: size, Through: through, data: data})
+	}
 	d.cache = append(d.cache, write{off, size, data})
 	if !through {
 		if d.armed != nil && !d.off {
@@ -208,11 +240,7 @@ func (d *Disk) Write(data []byte, off, size int64, through bool) error {
 		if from >= to {
 			continue
 		}
-		part := write{off: from, size: to - from}
-		if w.data != nil {
-			part.data = w.data[from-w.off : to-w.off]
-		}
-		if err := d.put(part); err != nil {
+		if err := d.put(w.part(from-w.off, to-w.off)); err != nil {
 			return err
 		}
 	}
@@ -231,11 +259,7 @@ func (d *Disk) forget(from, to int64) {
 		}
 		keep := func(a, b int64) {
 			if a < b {
-				part := write{off: a, size: b - a}
-				if w.data != nil {
-					part.data = w.data[a-w.off : b-w.off]
-				}
-				rest = append(rest, part)
+				rest = append(rest, w.part(a-w.off, b-w.off))
 			}
 		}
 		keep(w.off, from)
@@ -252,6 +276,9 @@ func (d *Disk) Flush() error {
 		return errOff
 	}
 	d.stats.Flushes++
+	if d.log != nil {
+		d.log.add(Op{})
+	}
 	return d.flush()
 }
 

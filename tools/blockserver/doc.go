@@ -9,5 +9,9 @@
 // Specification: the NBD protocol as QEMU speaks it: fixed newstyle handshake with NBD_OPT_GO or NBD_OPT_EXPORT_NAME,
 // simple replies, NBD_CMD_READ, WRITE, FLUSH, TRIM, WRITE_ZEROES and DISC.
 //
+// Record notes all that a disk is asked to do. From such a Log comes what a power cut at any moment of it leaves, as often as
+// one likes, while the machine ran once: Replay goes on to that moment, and its Cut is what Remains, to be looked into or to be
+// started from.
+//
 // Stats counts what a disk's arm would have to do: writes, and those that do not go on where the one before ended.
 package blockserver
