@@ -70,22 +70,26 @@ func (c *Config) bootArguments() []string {
 	if c.FromDisk {
 		return nil
 	}
+	index := "bootindex=0"
+	if c.DisksFirst {
+		index = fmt.Sprintf("bootindex=%d", len(c.Disks))
+	}
 	if c.Medium == Fixed {
 		format := strings.TrimPrefix(filepath.Ext(c.Image), ".")
 		if !slices.Contains([]string{"vmdk", "vdi", "vhdx"}, format) {
 			format = "raw"
 		}
-		return []string{"-drive", "if=none,id=medium,snapshot=on,format=" + format + ",file=" + quote(c.Image), "-device", "ide-hd,bus=ide.5,drive=medium,bootindex=0,serial=MEDIUM"}
+		return []string{"-drive", "if=none,id=medium,snapshot=on,format=" + format + ",file=" + quote(c.Image), "-device", "ide-hd,bus=ide.5,drive=medium,serial=MEDIUM," + index}
 	}
 	drive := "if=none,id=medium,format=raw,readonly=on,file=" + quote(c.Image)
 	if c.Medium == USB {
-		return []string{"-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0"}
+		return []string{"-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=medium,removable=on," + index}
 	}
 	bus := "ide.5"
 	if c.Chipset == I440FX {
 		bus = "ide.1"
 	}
-	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=" + bus + ",drive=medium,bootindex=0"}
+	return []string{"-drive", drive + ",media=cdrom", "-device", "ide-cd,bus=" + bus + ",drive=medium," + index}
 }
 
 func (c *Config) diskArguments() []string {
@@ -121,7 +125,7 @@ func (c *Config) diskArguments() []string {
 		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
-		if c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
+		if c.DisksFirst || c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
 			device += fmt.Sprintf(",bootindex=%d", i)
 		}
 		args = append(args, "-device", device)

@@ -64,6 +64,8 @@ type Config struct {
 
 	FromDisk bool // neither: there is a system on the disks
 
+	DisksFirst bool // the firmware tries the disks before Image
+
 	Firmware  Firmware // BIOS unless set
 	Chipset   Chipset  // Q35 unless set
 	Accel     Accel    // TCG unless set; see Probe

@@ -61,6 +61,8 @@ type Site struct {
 	Swapped bool
 	// FromDisk has the machine start without a medium, from its disks, from the next boot on.
 	FromDisk bool
+	// DisksFirst has the firmware try the disks before the medium, from the next boot on.
+	DisksFirst bool
 	// Firmware is that of the next boot; at first that of the Config.
 	Firmware vm.Firmware
 	// RTC is what the machine's battery clock says when it is switched on next, as 2019-03-01T12:00:00; empty: the time.
@@ -150,7 +152,7 @@ func (s *Site) SwitchOn(ctx context.Context) error {
 	cfg := vm.Config{
 		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware, Chipset: s.cfg.Chipset,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
-		Netns: s.Lab.Name(), Stick: s.Stick,
+		Netns: s.Lab.Name(), Stick: s.Stick, DisksFirst: s.DisksFirst,
 	}
 	for i := range max(s.cfg.NICs, 1) {
 		m := lab.MachineAt(i)
