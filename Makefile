@@ -26,10 +26,10 @@ test: setup ui image ## everything that CI runs: checks, unit, native, browser a
 	@tools/test
 
 .PHONY: powercuts
-powercuts: setup image ## many more of the tests that CI runs a few of: 50000 simulated power cuts, 50 of a whole machine (an hour), 1000 kills of the engine
+powercuts: setup image ## many more of the tests that CI runs a few of: 50000 simulated power cuts, 50 of a whole machine (an hour), 44 of its installation and updates (20 minutes), 1000 kills of the engine
 	go test -count=1 -timeout 60m -v -run '^TestPowerCuts$$' ./services/engine/internal/archive -args -cuts 50000
 	go test -tags whole -count=1 -timeout 120m -v -run Killed ./tests/native -args -kills 1000
-	go test -tags whole -count=1 -timeout 120m -v -run PowerCuts ./tests/machine -args -cuts 50
+	go test -tags whole -count=1 -timeout 120m -v -run PowerCuts ./tests/machine -args -cuts 50 -starts 44
 
 .PHONY: check
 check: setup generated ui ## formatting, vet, staticcheck, the house rules, types and lint of the web app

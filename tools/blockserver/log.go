@@ -62,6 +62,9 @@ func (l *Log) Ops() []Op {
 // Replay is a disk to which a log is done once more, as far as somebody wants, to see what a power cut there and then leaves. It
 // serves one goroutine.
 type Replay struct {
+	// Lies has flushes, and writes that ask for it, bring nothing onto the medium from now on: what judges its remains must notice.
+	Lies bool
+
 	log  *Log
 	disk *Disk
 	done int
@@ -92,11 +95,12 @@ func (p *Replay) To(n int) error {
 	}
 	for ; p.done < n; p.done++ {
 		o := ops[p.done]
-		err := error(nil)
-		if o.Flush() {
+		var err error
+		switch {
+		case !o.Flush():
+			err = p.disk.Write(o.data, o.Off, o.Size, o.Through && !p.Lies)
+		case !p.Lies:
 			err = p.disk.Flush()
-		} else {
-			err = p.disk.Write(o.data, o.Off, o.Size, o.Through)
 		}
 		if err != nil {
 			return fmt.Errorf("replay: %w", err)

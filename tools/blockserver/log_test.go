@@ -99,6 +99,24 @@ func TestWhatRemainsOfALogIsWhatACutDiskHas(t *testing.T) {
 	if lost == 0 {
 		t.Error("no cut lost a part of what was not flushed")
 	}
+	lying, err := log.Replay(filepath.Join(t.TempDir(), "lying"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lying.Lies = true
+	if err := lying.To(len(ops)); err != nil {
+		t.Fatal(err)
+	}
+	written := int64(0)
+	for _, o := range ops {
+		written += o.Size
+	}
+	if left := lying.Cut(r); left.Unflushed != written {
+		t.Errorf("of a disk that lies %d bytes are not flushed, of %d", left.Unflushed, written)
+	}
+	if err := lying.Close(); err != nil {
+		t.Error(err)
+	}
 	if err := replay.To(3); err == nil {
 		t.Error("a replay went back")
 	}
