@@ -505,27 +505,33 @@ func (c *systemCuts) afterInstallation(t *testing.T, log *blockserver.Log, done,
 		c.FromDisk, c.DisksFirst = false, true
 		c.boot(t)
 		c.outcomes["cut in the installation: "+expected]++
-		if expected == nothing && again > 0 {
+		c.owned(t)
+		c.runsAs(t, expected)
+		switch {
+		case expected == complete:
+			c.kept(t, 0)
+		case again > 0:
 			again--
-			c.owned(t)
 			c.installNow(t)
 			c.powerOff(t)
 			c.boot(t)
-			expected = complete
-		}
-		c.owned(t)
-		s, err := c.Status(t.Context())
-		if err != nil || (s.BootMode == api.StatusBootModeInstalled) != (expected == complete) {
-			t.Errorf("a disk that is %s was started in mode %s (%v)", expected, s.BootMode, err)
-		}
-		if expected == complete && (s.Hostname != hostname || c.greeting.SetupCode != "") {
-			t.Errorf("it is called %s, and has the set-up code %q", s.Hostname, c.greeting.SetupCode)
+			c.owned(t)
+			c.runsAs(t, complete)
 		}
 		if err := c.Cut(); err != nil {
 			t.Fatal(err)
 		}
 	})
 	c.DisksFirst = false
+}
+
+// runsAs checks that a machine was started from its disk, if that is complete, or else from the medium.
+func (c *systemCuts) runsAs(t *testing.T, disk string) {
+	t.Helper()
+	s, err := c.Status(t.Context())
+	if err != nil || (s.BootMode == api.StatusBootModeInstalled) != (disk == complete) {
+		t.Errorf("with a disk that is %s it was started in mode %s (%v)", disk, s.BootMode, err)
+	}
 }
 
 // owned logs in at a machine that may have been set up.
@@ -587,12 +593,7 @@ func (c *systemCuts) afterUpdates(t *testing.T, log *blockserver.Log, boots int)
 		t.Logf("cut after %d of %d, during %s: version %s must start", at, len(ops), e.name, expected)
 		c.plug(t, path)
 		c.boot(t)
-		if c.greeting.SetupCode != "" {
-			t.Error("it waits to be set up")
-		}
-		if err := c.Login(t.Context(), owner, password); err != nil {
-			t.Fatal(err)
-		}
+		c.owned(t)
 		if running, _, _ := c.slots(t); running.Version != expected {
 			t.Errorf("version %s is started, want %s", running.Version, expected)
 		}
@@ -647,8 +648,8 @@ func (c *systemCuts) kept(t *testing.T, at int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.BootMode != api.StatusBootModeInstalled || s.Hostname != hostname {
-		t.Errorf("it is %s, called %s", s.BootMode, s.Hostname)
+	if c.greeting.SetupCode != "" || s.Hostname != hostname {
+		t.Errorf("it has the set-up code %q, and is called %s", c.greeting.SetupCode, s.Hostname)
 	}
 	var users []api.User
 	if err := c.Call(t.Context(), http.MethodGet, "/users", nil, &users); err != nil {
