@@ -23,6 +23,13 @@ func (c *Config) arguments() []string {
 	if c.Stick != "" {
 		args = append(args, "-drive", "if=none,id=stick,format=raw,readonly=on,file="+quote(c.Stick), "-device", "usb-storage,bus=xhci.0,drive=stick,removable=on,serial=STICK")
 	}
+	if c.Disc != "" {
+		bus := "ide.4"
+		if c.Chipset == I440FX {
+			bus = "ide.1"
+		}
+		args = append(args, "-drive", "if=none,id=disc,format=raw,readonly=on,media=cdrom,file="+quote(c.Disc), "-device", "ide-cd,bus="+bus+",drive=disc,serial=DISC")
+	}
 	args = append(args, c.nicArguments()...)
 	for _, s := range c.OEMStrings {
 		args = append(args, "-smbios", "type=11,value="+quote(s))
@@ -125,7 +132,7 @@ func (c *Config) diskArguments() []string {
 		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
-		if c.DisksFirst || c.FromDisk && c.Stick != "" { // nothing starts from the stick, and firmware might try it first
+		if c.DisksFirst || c.FromDisk && (c.Stick != "" || c.Disc != "") { // nothing starts from them, and firmware might try them first
 			device += fmt.Sprintf(",bootindex=%d", i)
 		}
 		args = append(args, "-device", device)

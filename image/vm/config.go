@@ -74,6 +74,7 @@ type Config struct {
 
 	Disks []Disk
 	Stick string // file that is the content of a USB stick with the serial STICK, which is there from the start; "": none
+	Disc  string // ISO image that is in a CD drive of its own from the start; "": there is no such drive
 	Netns string // name of the network namespace that holds the taps of NICs
 	NICs  []NIC
 

@@ -44,6 +44,18 @@ func stick(t *testing.T, text string) string {
 	return fatWith(t, "VIGIEANSWER", file)
 }
 
+// disc makes a CD with an answer file.
+func disc(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file, image := filepath.Join(dir, "vigie-answer.json"), filepath.Join(dir, "answer.iso")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "VIGIE-ANSWER", "-o", image, file)
+	return image
+}
+
 // fatWith makes a USB stick with a file, as FAT.
 func fatWith(t *testing.T, label, file string) string {
 	t.Helper()
@@ -77,12 +89,14 @@ func (b *bench) tells(t *testing.T, limit time.Duration, pattern string) (groups
 	return groups
 }
 
-// TestMachineInstallsItselfByAnAnswerFile starts from a CD with a stick in it that has an answer file, and a blank disk. It switches
-// itself off when it is installed, starts from the disk, and is what the file says; the stick, which is still there, is refused.
+// TestMachineInstallsItselfByAnAnswerFile starts from a CD, with an answer file on a second one, and a blank disk. It switches itself off when
+// it is installed, starts from the disk, and is what the file says; a stick with the file, which is there now, is refused.
 func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.UEFI, Medium: vm.CD, DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
-	b.Stick = stick(t, fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password))
+	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password)
+	b.Disc = disc(t, text)
 	b.boot(t)
+	b.tells(t, time.Minute, `answer file: used, from disk DISC `)
 	took := b.tells(t, 4*time.Minute, `answer file: installed on disk DATA0 in (\d+) s`)[1]
 	t.Logf("installing with nobody there took %s s", took)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -95,7 +109,7 @@ func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	b.FromDisk = true
+	b.FromDisk, b.Disc, b.Stick = true, "", stick(t, text)
 	b.boot(t)
 	b.tells(t, time.Minute, `answer file: not used \(disk STICK[^)]*\): The machine was started from its own disk`)
 	if b.greeting.SetupCode != "" {

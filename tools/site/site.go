@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"vigie/image/vm"
@@ -34,6 +35,7 @@ type Config struct {
 	Image     string // the ISO
 	Kernel    string // with Initrd, booted directly instead of Image: quicker
 	Initrd    string
+	Line      string // what the kernel's command line has besides, then
 	Medium    vm.Medium
 	Firmware  vm.Firmware
 	Chipset   vm.Chipset
@@ -69,6 +71,8 @@ type Site struct {
 	RTC string
 	// Stick is a file that is the content of a USB stick, which is in the machine from the next boot on; empty: there is none.
 	Stick string
+	// Disc is an ISO image in a CD drive of its own, from the next boot on; empty: there is no such drive.
+	Disc string
 	// Board is the UUID of the machine's board, from the next boot on; empty: it has none.
 	Board string
 
@@ -152,7 +156,7 @@ func (s *Site) SwitchOn(ctx context.Context) error {
 	cfg := vm.Config{
 		Dir: filepath.Join(s.cfg.Dir, "vm"), Image: s.cfg.Image, Medium: s.cfg.Medium, Firmware: s.Firmware, Chipset: s.cfg.Chipset,
 		Accel: s.cfg.Accel, MemoryMiB: s.cfg.MemoryMiB, OEMStrings: s.cfg.Options, Watchdog: true,
-		Netns: s.Lab.Name(), Stick: s.Stick, DisksFirst: s.DisksFirst,
+		Netns: s.Lab.Name(), Stick: s.Stick, Disc: s.Disc, DisksFirst: s.DisksFirst,
 	}
 	for i := range max(s.cfg.NICs, 1) {
 		m := lab.MachineAt(i)
@@ -184,7 +188,7 @@ func (s *Site) SwitchOn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine = "", s.cfg.Kernel, s.cfg.Initrd, line
+		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine = "", s.cfg.Kernel, s.cfg.Initrd, strings.TrimSpace(line+" "+s.cfg.Line)
 	}
 	if s.FromDisk {
 		cfg.Image, cfg.Kernel, cfg.Initrd, cfg.CommandLine, cfg.FromDisk = "", "", "", "", true

@@ -304,8 +304,18 @@ func (m *Manager) settle(ctx context.Context) {
 	m.cfg.Settled()
 	m.board.SettleStorage()
 	if !m.cfg.Observe && !m.cfg.Rescue && !slices.ContainsFunc(m.volumeList(), func(v api.Volume) bool { return v.Status == api.VolumeStatusMounted && v.Use != api.VolumeUseState }) {
-		m.cfg.Console.Say("storage", "storage: no data volume; format a disk in the web admin")
+		m.cfg.Console.Say("storage", "%s", m.nowhere())
 	}
+}
+
+// nowhere says that there is no data volume, and what to do.
+func (m *Manager) nowhere() string {
+	for _, d := range m.disks {
+		if d.parent == nil && !d.hidden && !d.dev.Optical && d.use != api.DiskUseBoot {
+			return "storage: no data volume, so nothing can be recorded: format a disk in the web admin"
+		}
+	}
+	return "storage: no disk, so nothing can be recorded: put one in, at any time, and format it in the web admin"
 }
 
 func (m *Manager) path(id string) string { return filepath.Join(m.cfg.Root, id) }
