@@ -132,19 +132,22 @@ func serviceTable() []supervise.Service {
 }
 
 // rescueTable is what runs in rescue mode: the machine itself, the consoles, and a shell for them, with the right to keep memory
-// that it tests. Web has the accounts, and is started when somebody wants to set the administrator's password.
+// that it tests. Web has the accounts, and is started when somebody wants to set the administrator's password; the
+// engine has the index, and is when somebody wants it built anew.
 func rescueTable() []supervise.Service {
 	var table []supervise.Service
 	for _, s := range serviceTable() {
 		switch s.Name {
 		case "system", "smart", "raid":
+		case "engine":
+			s.Args, s.OnDemand, s.Recording = append(s.Args, "-rescue"), true, false
 		case "web":
 			s.Args, s.OnDemand = append(s.Args, "-rescue"), true
 		case "shell":
 			s.Args, s.OnDemand = append(s.Args, "-rescue"), false
 			s.Caps = append(s.Caps, unix.CAP_IPC_LOCK)
 		case "screen", "serial":
-			s.Args = append(s.Args, "-shell", runDir+"/shell/open.sock")
+			s.Args = append(s.Args, "-shell", runDir+"/shell/open.sock", "-engine", runDir+"/engine/api.sock")
 		default:
 			continue
 		}

@@ -100,7 +100,7 @@ func TestTheFiltersModulesAreInTheImage(t *testing.T) {
 	}
 }
 
-// TestInRescueModeOnlyWhatMendsRuns: no engine, nothing that listens to a network, and a shell for the consoles alone.
+// TestInRescueModeOnlyWhatMendsRuns: nothing records or listens to a network, and a shell for the consoles alone.
 func TestInRescueModeOnlyWhatMendsRuns(t *testing.T) {
 	usual := map[string]supervise.Service{}
 	for _, s := range serviceTable() {
@@ -115,12 +115,12 @@ func TestInRescueModeOnlyWhatMendsRuns(t *testing.T) {
 			t.Errorf("%s: %+v", s.Name, s)
 		}
 		switch flags := s.Args[len(was.Args):]; s.Name {
-		case "web", "shell":
+		case "web", "shell", "engine":
 			if !slices.Equal(flags, []string{"-rescue"}) {
 				t.Errorf("%s is started with %q", s.Name, flags)
 			}
 		case "screen", "serial":
-			if !slices.Equal(flags, []string{"-shell", usual["shell"].RuntimeDir + "/open.sock"}) {
+			if !slices.Equal(flags, []string{"-shell", usual["shell"].RuntimeDir + "/open.sock", "-engine", usual["engine"].RuntimeDir + "/api.sock"}) {
 				t.Errorf("%s is started with %q", s.Name, flags)
 			}
 		}
@@ -128,7 +128,7 @@ func TestInRescueModeOnlyWhatMendsRuns(t *testing.T) {
 			t.Errorf("%s has capabilities %v besides", s.Name, more)
 		}
 	}
-	want := map[string]bool{"system": true, "smart": true, "raid": true, "shell": true, "screen": true, "serial": true, "web": false}
+	want := map[string]bool{"system": true, "smart": true, "raid": true, "shell": true, "screen": true, "serial": true, "web": false, "engine": false}
 	if !maps.Equal(starts, want) {
 		t.Errorf("started are %v", starts)
 	}

@@ -44,6 +44,7 @@ type options struct {
 	system, web string
 	consoles    string
 	shell       string
+	engine      string
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -56,6 +57,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.web, "web", "/run/vigie/web/console.sock", "unix `socket` that web has for the console")
 	fs.StringVar(&o.consoles, "consoles", "", "`file` that lists the kernel's consoles; without -screen the terminal must be one of them; empty: any may be used")
 	fs.StringVar(&o.shell, "shell", "", "rescue mode: unix `socket` of the shell service")
+	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "rescue mode: unix `socket` of the engine")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -75,7 +77,7 @@ func Run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil)).With("terminal", o.terminal)
-	m := machine.New(o.system, o.web)
+	m := machine.InRescue(o.system, o.web, o.engine)
 	defer m.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	// There is nothing to count and nothing that could hang: waiting for a key is the work.

@@ -77,6 +77,7 @@ type options struct {
 	socket, system, state string
 	decoder               string
 	profile               string
+	rescue                bool
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -88,6 +89,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database")
 	fs.StringVar(&o.decoder, "decoder", "/usr/libexec/vigie/ffmpeg", "`program` that makes pictures of video for browsers that cannot; without it they are told so")
 	fs.StringVar(&o.profile, "cpuprofile", "", "`file` for a profile of where processor time went, from start to end, and beside it, with .heap, one of memory in use, made anew now and then; for measurements")
+	fs.BoolVar(&o.rescue, "rescue", false, "rescue mode: no camera is fetched, nothing recorded or deleted; the database may be repaired")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -131,7 +133,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	})
 	group.Go(func() error {
 		for {
-			switch err := work(ctx, o, m, system, well, log, stdout); {
+			do := work
+			if o.rescue {
+				do = mend
+			}
+			switch err := do(ctx, o, m, system, well, log, stdout); {
 			case errors.Is(err, errAdopted):
 				log.Info("a volume brought cameras and recordings; starting again with them")
 			case errors.Is(err, errImported):
@@ -279,7 +285,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		stopFollowing()
 		err = errors.Join(err, following.Wait())
 	}()
-	following.Go(func() error { follow(followCtx, m, db, arch, cameras); return nil })
+	following.Go(func() error { follow(followCtx, m, db, arch, cameras.MovePins); return nil })
 	following.Go(func() error { relaying.Run(followCtx); return nil })
 	following.Go(func() error { announce(followCtx, book.Settings, system.AnnounceRelay, log); return nil })
 	following.Go(func() error { tellLag(followCtx, m.get, arch.Behind, system.TellRecordingLag); return nil })
@@ -295,7 +301,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		}
 		return nil
 	})
-	return serve(ctx, o.socket, moving.handler(handler), viewers)
+	return serve(ctx, o.socket, moving.handler(handler), viewers.Close)
 }
 
 // verifyIndex looks through the index while everything else runs: what it says must be its rows.

@@ -14,7 +14,6 @@ import (
 	"vigie/internal/mirror"
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/calendar"
-	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/index"
 )
 
@@ -177,7 +176,7 @@ func durable(db *mirror.DB) bool {
 
 // follow tells archive and database of volumes as they come and go, until ctx ends. The database comes first: while it
 // is new it may be replaced by what a volume brings, and the archive writes into it.
-func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive, cameras *camera.Set) {
+func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archive, movePins func(from, to string)) {
 	var mirrored []mirror.Dir
 	for {
 		_, changed := m.get()
@@ -202,7 +201,7 @@ func follow(ctx context.Context, m *machine, db *mirror.DB, arch *archive.Archiv
 		for _, v := range volumes {
 			there := func(o archive.Volume) bool { return o.ID == v.Replaces }
 			if v.Replaces != "" && v.Unusable == "" && !slices.ContainsFunc(volumes, there) {
-				cameras.MovePins(v.Replaces, v.ID)
+				movePins(v.Replaces, v.ID)
 			}
 		}
 		select {

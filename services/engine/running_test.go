@@ -113,12 +113,23 @@ type running struct {
 
 func start(t *testing.T, room *machineRoom) *running {
 	t.Helper()
+	e := startAs(t, room)
+	e.eventually("the API answers", func() bool {
+		var r api.Recording
+		return e.ask.Call(t.Context(), "GET", "/v1/recording", nil, &r) == nil
+	})
+	return e
+}
+
+// startAs starts it with flags, and waits for nothing.
+func startAs(t *testing.T, room *machineRoom, flags ...string) *running {
+	t.Helper()
 	dir := t.TempDir()
 	e := &running{t: t, socket: filepath.Join(dir, "engine"), log: &bytes.Buffer{}, tried: map[string]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, []string{"-socket", e.socket, "-system", room.socket, "-state", dir}, io.Discard, e.log)
+		done <- Run(ctx, append([]string{"-socket", e.socket, "-system", room.socket, "-state", dir}, flags...), io.Discard, e.log)
 	}()
 	e.stop = sync.OnceFunc(func() {
 		cancel()
@@ -140,10 +151,6 @@ func start(t *testing.T, room *machineRoom) *running {
 	if e.router, err = legacy.NewRouter(e.spec); err != nil {
 		t.Fatal(err)
 	}
-	e.eventually("the API answers", func() bool {
-		var r api.Recording
-		return e.ask.Call(t.Context(), "GET", "/v1/recording", nil, &r) == nil
-	})
 	return e
 }
 

@@ -16,7 +16,6 @@ import (
 	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/export"
 	"vigie/services/engine/internal/index"
-	"vigie/services/engine/internal/live"
 	"vigie/services/engine/internal/media"
 	"vigie/services/engine/internal/playback"
 	"vigie/services/engine/internal/record"
@@ -246,7 +245,7 @@ func say(stdout io.Writer, cameras *camera.Set, arch *archive.Archive) {
 }
 
 // serve answers the API on a unix socket until ctx ends; then it lets running requests finish, but viewers go at once.
-func serve(ctx context.Context, socket string, handler http.Handler, viewers *live.Live) error {
+func serve(ctx context.Context, socket string, handler http.Handler, ending func()) error {
 	if err := os.Remove(socket); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("remove old socket: %w", err)
 	}
@@ -265,7 +264,7 @@ func serve(ctx context.Context, socket string, handler http.Handler, viewers *li
 		return fmt.Errorf("serve API: %w", err)
 	case <-ctx.Done():
 	}
-	viewers.Close()
+	ending()
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
 	defer cancel()
 	if err := srv.Shutdown(finish); err != nil {

@@ -70,6 +70,8 @@ func rights(rescue bool) []callers.Right {
 		list = append(list,
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/volumes/*/change"},
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/web/start"},
+			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/engine/start"},
+			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/engine/stop"},
 		)
 	}
 	return list

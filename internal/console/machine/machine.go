@@ -1,6 +1,6 @@
 // Package machine asks the services what the text console shows, and has them do what is chosen there.
 //
-// It speaks to the sockets of system and web only, each question with a limit of its own: a service that hangs costs
+// It speaks to the sockets of system and web, and in rescue mode of the engine, each question with a limit of its own: a service that hangs costs
 // its part of the screen and nothing else. A Machine keeps no state and may be used from many goroutines.
 package machine
 
@@ -12,6 +12,7 @@ import (
 
 	"vigie/internal/api"
 	"vigie/internal/ask"
+	"vigie/services/engine/engineapi"
 	"vigie/services/system/systemapi"
 	"vigie/services/web/webapi"
 )
@@ -32,6 +33,7 @@ type State struct {
 type Machine struct {
 	system *systemapi.Client
 	web    *webapi.Client
+	engine *engineapi.Client // nil but in rescue mode
 }
 
 // New returns a Machine that asks the services on the two sockets.
@@ -39,13 +41,25 @@ func New(system, web string) *Machine {
 	return &Machine{system: systemapi.New(system), web: webapi.New(web)}
 }
 
+// InRescue returns a Machine that asks the engine too, on its socket, for what rescue mode has it do.
+func InRescue(system, web, engine string) *Machine {
+	m := New(system, web)
+	m.engine = engineapi.New(engine)
+	return m
+}
+
 // As returns a Machine that asks the system service in the name of a user. It ends with the one that it comes from.
-func (m *Machine) As(user string) *Machine { return &Machine{system: m.system.As(user), web: m.web} }
+func (m *Machine) As(user string) *Machine {
+	return &Machine{system: m.system.As(user), web: m.web, engine: m.engine}
+}
 
 // Close drops idle connections.
 func (m *Machine) Close() {
 	m.system.Close()
 	m.web.Close()
+	if m.engine != nil {
+		m.engine.Close()
+	}
 }
 
 // State asks both services at once.
@@ -100,6 +114,33 @@ func (m *Machine) ChangeVolume(ctx context.Context, volume string, r api.VolumeC
 // StartWeb starts the web service, which has the accounts. For rescue mode. An error is a Refusal.
 func (m *Machine) StartWeb(ctx context.Context) error {
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartService(ctx, "web") })
+}
+
+// StartEngine starts the engine, which has the index. For rescue mode. An error is a Refusal.
+func (m *Machine) StartEngine(ctx context.Context) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartService(ctx, "engine") })
+}
+
+// StopEngine stops it again. For rescue mode. An error is a Refusal.
+func (m *Machine) StopEngine(ctx context.Context) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.StopService(ctx, "engine") })
+}
+
+// Repair tells how the repair of the database stands. For rescue mode. An error is a Refusal.
+func (m *Machine) Repair(ctx context.Context) (r api.Repair, err error) {
+	err = do(ctx, "engine", func(ctx context.Context) (err error) {
+		r, err = m.engine.Repair(ctx)
+		return err
+	})
+	return r, err
+}
+
+// RebuildIndex begins to build the index anew from the recordings, of which Repair tells. For rescue mode. An error is a Refusal.
+func (m *Machine) RebuildIndex(ctx context.Context) error {
+	return do(ctx, "engine", func(ctx context.Context) error {
+		_, err := m.engine.RepairDatabase(ctx, api.RepairRequest{Action: api.RepairRequestActionFiles})
+		return err
+	})
 }
 
 // SetPassword sets the administrator's password, and returns his name. For rescue mode. An error is a Refusal.

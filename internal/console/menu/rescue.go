@@ -29,6 +29,10 @@ type Rescue struct {
 type Mender interface {
 	ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error
 	StartWeb(ctx context.Context) error
+	StartEngine(ctx context.Context) error
+	StopEngine(ctx context.Context) error
+	RebuildIndex(ctx context.Context) error
+	Repair(ctx context.Context) (api.Repair, error)
 	SetPassword(ctx context.Context, password string) (username string, err error)
 }
 
@@ -44,6 +48,7 @@ func (m *Menu) mend(ctx context.Context) error {
 		{'7', "Write the boot loader anew", m.mendLoader},
 		{'8', "Copy logs to a USB disk", m.copyLogs},
 		{'9', "Factory reset", m.mendReset},
+		{'i', "Index anew from the recordings", m.rebuildIndex},
 		{'d', "Disks and what is on them", m.showDisks},
 		{'r', "Restart, to record again", m.restart},
 		{'p', "Power off", m.powerOff},

@@ -19,6 +19,10 @@ type patientFake struct {
 	hangs string     // the id of a volume that is never mounted
 	late  api.Volume // one that shows when another one is mounted
 
+	repair   api.Repair // what the engine says, a step further with each question
+	unready  int        // questions that it does not answer before
+	findings []api.RepairFinding
+
 	running sync.Mutex
 	ran     []string
 	failing error
@@ -61,6 +65,32 @@ func (f *patientFake) SetPassword(_ context.Context, password string) (string, e
 		return "", machine.Refusal("The password is too short.")
 	}
 	return "owner", f.act("password=" + password)
+}
+
+func (f *patientFake) StartEngine(context.Context) error { return f.act("start") }
+
+func (f *patientFake) StopEngine(context.Context) error { return f.act("stop") }
+
+func (f *patientFake) RebuildIndex(context.Context) error {
+	f.mu.Lock()
+	f.repair = api.Repair{Status: api.RepairStatusRunning, Step: "The files of all volumes are looked into.", Total: 40}
+	f.mu.Unlock()
+	return f.act("rebuild")
+}
+
+func (f *patientFake) Repair(context.Context) (api.Repair, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unready > 0 {
+		f.unready--
+		return api.Repair{}, machine.Refusal("The engine service does not answer. Wait a moment and try again.")
+	}
+	if f.repair.Status == api.RepairStatusRunning {
+		if f.repair.Done += 10; f.repair.Done > f.repair.Total {
+			f.repair = api.Repair{Status: api.RepairStatusDone, Findings: f.findings}
+		}
+	}
+	return f.repair, nil
 }
 
 func (f *patientFake) run(_ context.Context, command ...string) error {
@@ -167,5 +197,31 @@ func TestRescueModesMenuWorksWithoutTheSystemService(t *testing.T) {
 	talk(p, `does not answer\. The shell and the tests work all the same`, "", `Choice: $`, "2", `does not answer`, " ", `Choice: $`, "1", `Type exit`, "", `Choice: $`, "")
 	if got := f.hasRun(); got != "" { // one shell, which has no command
 		t.Errorf("ran %q", got)
+	}
+}
+
+func TestTheIndexIsBuiltAnewByTheEngineAlone(t *testing.T) {
+	f, p := inRescue(t)
+	f.unready, f.repair = 2, api.Repair{Status: api.RepairStatusNone}
+	f.findings = []api.RepairFinding{{Kind: api.RepairFindingKindGood, Text: "Volume films: looked into 40 files; the index was right."}, {Kind: api.RepairFindingKindBad, Text: "Volume\x1b[2J holds 1 file."}}
+	p.Type("i")
+	talk(p, `are mounted for this`, "", `neither changed nor deleted`, "", `goes back: $`, "no\r", `Nothing was done`, "", `Choice: $`, "i", `goes back: $`, "yes\r",
+		`The files of all volumes are looked into\.\s`, "", `50 %\s`, "", `- Volume films: looked into 40 files; the index was right\.`, "", `! Volume\?\[2J holds`, "", `Done: the index is built anew\.`, " ", `Choice: $`, "")
+	if got := f.did(); got != "mount-v1 mount-v2 start rebuild stop" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestAnIndexThatCannotBeBuiltIsSaid(t *testing.T) {
+	f, p := inRescue(t)
+	f.repair = api.Repair{Status: api.RepairStatusRunning, Step: "The rows of the index are read.", Total: 1000} // begun before
+	p.Type("i")
+	talk(p, `goes back: $`, "yes\r", `The rows of the index are read`, "")
+	f.mu.Lock()
+	f.repair = api.Repair{Status: api.RepairStatusFailed, Findings: []api.RepairFinding{{Kind: api.RepairFindingKindBad, Text: "It was broken off: there is no data volume."}}}
+	f.mu.Unlock()
+	talk(p, `! It was broken off: there is no data volume`, "", `It could not be finished\. What is right by now stays so\.`, " ", `Choice: $`, "")
+	if got := f.did(); got != "mount-v1 mount-v2 start stop" {
+		t.Errorf("done: %q", got)
 	}
 }

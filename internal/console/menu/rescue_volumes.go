@@ -143,7 +143,7 @@ func (m *Menu) mountAll(ctx context.Context) error {
 		for _, v := range s.Volumes { // a disk that was just mended, or plugged in, shows its volumes one after the other
 			if v.Status == api.VolumeStatusUnmounted && v.Operation.Status != api.OperationStatusRunning && !asked[v.ID] {
 				if !wanted {
-					if err := m.say("The settings lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
+					if err := m.say("Settings and index lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
 						return err
 					}
 				}

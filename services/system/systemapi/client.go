@@ -118,6 +118,11 @@ func (c *Client) ChangeVolume(ctx context.Context, volume string, r api.VolumeCh
 	return c.ask.Call(ctx, http.MethodPost, "/v1/volumes/"+url.PathEscape(volume)+"/change", r, nil)
 }
 
+// StopService stops a service until it is started.
+func (c *Client) StopService(ctx context.Context, service string) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/stop", nil, nil)
+}
+
 // StartService starts a service that does not run.
 func (c *Client) StartService(ctx context.Context, service string) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/start", nil, nil)

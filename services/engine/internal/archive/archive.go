@@ -43,6 +43,8 @@ type Config struct {
 	// SystemDisk tells whether an id is that of a system disk's partition for settings; nil: there are none.
 	SystemDisk func(id string) bool
 
+	KeepAll bool // nothing is deleted, neither what is old nor what people had deleted
+
 	StallAfter time.Duration // a disk operation that takes longer fails the volume, see patience; 0: 5 s
 	ProbeAfter time.Duration // first look at a failed volume, doubling to 10 min, see heal; 0: 15 s
 	KeepEvery  time.Duration // between looks at space; 0: 2 s. What looks less often does so in multiples of it

@@ -36,8 +36,10 @@ func (v *volume) keep() {
 			v.lookAgain()
 		}
 		v.space()
-		v.erase()
-		v.arch.giveUpDeletions(time.Now())
+		if !v.arch.cfg.KeepAll {
+			v.erase()
+			v.arch.giveUpDeletions(time.Now())
+		}
 		v.check(v.arch.cfg.KeepEvery / 2)
 		v.storeProtections()
 		now, n := time.Now(), v.written.Load()
@@ -59,7 +61,9 @@ func (v *volume) space() {
 		v.ioError(err)
 	}
 	if !v.isReadOnly() {
-		v.retain()
+		if !v.arch.cfg.KeepAll {
+			v.retain()
+		}
 		v.fill()
 	}
 }

@@ -165,7 +165,15 @@ func TestNothingIsKeptPastItsTarget(t *testing.T) {
 		t.Fatal("deleted because of a clock that nobody vouches for")
 	}
 	k.stop()
-	k.cfg.Clock = func() string { return "synchronised" }
+	k.cfg.Clock, k.cfg.KeepAll = func() string { return "synchronised" }, true
+	k.open()
+	k.use(a)
+	time.Sleep(3 * rarely * k.cfg.KeepEvery / 2)
+	if !k.has(old.Key) {
+		t.Fatal("deleted though nothing is to be")
+	}
+	k.stop()
+	k.cfg.KeepAll = false
 	k.open()
 	k.use(a)
 	await(t, "what is past its target goes", func() bool { return !k.has(old.Key) })

@@ -15,6 +15,15 @@ type Repair interface {
 	Begin(action api.RepairRequestAction, by string) (api.Repair, error)
 }
 
+// Mending is the API in rescue mode: the repair of the database, and nothing else.
+func Mending(r Repair) http.Handler {
+	s := &server{Parts{Repair: r}}
+	return answer.Mux("engine", answer.Routes{
+		"GET /v1/recording/repair":  s.getRepair,
+		"POST /v1/recording/repair": s.repairDatabase,
+	})
+}
+
 func (s *server) getRepair(w http.ResponseWriter, _ *http.Request) error {
 	answer.JSON(w, http.StatusOK, s.Repair.State())
 	return nil
