@@ -28,7 +28,7 @@ func (c *Config) arguments() []string {
 		if c.Chipset == I440FX {
 			bus = "ide.1"
 		}
-		args = append(args, "-drive", "if=none,id=disc,format=raw,readonly=on,media=cdrom,file="+quote(c.Disc), "-device", "ide-cd,bus="+bus+",drive=disc,serial=DISC")
+		args = append(args, "-drive", "if=none,id=disc,format=raw,readonly=on,media=cdrom,file="+quote(c.Disc), "-device", "ide-cd,bus="+bus+",drive=disc")
 	}
 	args = append(args, c.nicArguments()...)
 	for _, s := range c.OEMStrings {

@@ -45,7 +45,7 @@ func (u *unattendedMachine) Files(ctx context.Context) []unattended.File {
 		out = append(out, unattended.File{From: "boot option vigie.answer", Text: u.given.Answer, Logged: u.given.AnswerLogged})
 	}
 	for _, f := range u.disks.AnswerFiles(ctx, unattended.FileName, unattended.MaxBytes) {
-		out = append(out, unattended.File{From: "disk " + f.Disk, Text: f.Text, Err: f.Err})
+		out = append(out, unattended.File{From: f.Where, Text: f.Text, Err: f.Err})
 	}
 	return out
 }

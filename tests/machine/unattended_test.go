@@ -96,7 +96,7 @@ func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password)
 	b.Disc = disc(t, text)
 	b.boot(t)
-	b.tells(t, time.Minute, `answer file: used, from disk DISC `)
+	b.tells(t, time.Minute, `answer file: used, from the CD in QEMU DVD-ROM`)
 	took := b.tells(t, 4*time.Minute, `answer file: installed on disk DATA0 in (\d+) s`)[1]
 	t.Logf("installing with nobody there took %s s", took)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -197,7 +197,11 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 			return err
 		}
 	}
-	if err := m.confirm(ctx, "Viewers and other programs may lose their connection."); err != nil {
+	effect := "Viewers and other programs may lose their connection."
+	if m.Rescue != nil {
+		effect = "It counts from the restart on: in rescue mode the network is off."
+	}
+	if err := m.confirm(ctx, effect); err != nil {
 		return err
 	}
 	m.Said("network")
@@ -208,7 +212,7 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 		return m.done(ctx, err, "")
 	}
 	text := "Done."
-	if len(plan.Urls) > 0 {
+	if m.Rescue == nil && len(plan.Urls) > 0 {
 		text = fmt.Sprintf("Done. The web admin is at %s now.", strings.Join(plan.Urls, " or "))
 	}
 	return m.done(ctx, nil, text)

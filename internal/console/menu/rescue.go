@@ -48,7 +48,7 @@ func (m *Menu) mend(ctx context.Context) error {
 		{'7', "Write the boot loader anew", m.mendLoader},
 		{'8', "Copy logs to a USB disk", m.copyLogs},
 		{'9', "Factory reset", m.mendReset},
-		{'i', "Index anew from the recordings", m.rebuildIndex},
+		{'i', "Rebuild the index from the recordings", m.rebuildIndex},
 		{'d', "Disks and what is on them", m.showDisks},
 		{'r', "Restart, to record again", m.restart},
 		{'p', "Power off", m.powerOff},

@@ -23,10 +23,10 @@ func (m *Menu) rebuildIndex(ctx context.Context) error {
 	if err := m.say(text); err != nil {
 		return err
 	}
-	if err := m.confirm(ctx, "The index is built anew."); err != nil {
+	if err := m.confirm(ctx, "The index is rebuilt."); err != nil {
 		return err
 	}
-	m.Said("index anew")
+	m.Said("rebuild the index")
 	failed := m.lookInto(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -101,7 +101,7 @@ func (m *Menu) report(r api.Repair) error {
 	}
 	switch r.Status {
 	case api.RepairStatusDone:
-		return m.say("Done: the index is built anew.")
+		return m.say("Done: the index is rebuilt.")
 	case api.RepairStatusNone:
 		return machine.Refusal("The engine was started anew meanwhile, and has not finished. Try again; why is in its log.")
 	}

@@ -206,7 +206,7 @@ func TestTheIndexIsBuiltAnewByTheEngineAlone(t *testing.T) {
 	f.findings = []api.RepairFinding{{Kind: api.RepairFindingKindGood, Text: "Volume films: looked into 40 files; the index was right."}, {Kind: api.RepairFindingKindBad, Text: "Volume\x1b[2J holds 1 file."}}
 	p.Type("i")
 	talk(p, `are mounted for this`, "", `neither changed nor deleted`, "", `goes back: $`, "no\r", `Nothing was done`, "", `Choice: $`, "i", `goes back: $`, "yes\r",
-		`The files of all volumes are looked into\.\s`, "", `50 %\s`, "", `- Volume films: looked into 40 files; the index was right\.`, "", `! Volume\?\[2J holds`, "", `Done: the index is built anew\.`, " ", `Choice: $`, "")
+		`The files of all volumes are looked into\.\s`, "", `50 %\s`, "", `- Volume films: looked into 40 files; the index was right\.`, "", `! Volume\?\[2J holds`, "", `Done: the index is rebuilt\.`, " ", `Choice: $`, "")
 	if got := f.did(); got != "mount-v1 mount-v2 start rebuild stop" {
 		t.Errorf("done: %q", got)
 	}

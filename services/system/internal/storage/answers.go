@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,9 +14,9 @@ import (
 
 // AnswerFile is what was found on a medium that is labelled to have an answer file.
 type AnswerFile struct {
-	Disk string // its serial and model
-	Text []byte
-	Err  error // why it could not be read
+	Where string // a disk by its serial and model, a CD by the model of its drive, which rarely has a serial
+	Text  []byte
+	Err   error // why it could not be read
 }
 
 // isAnswers tells whether a disk has answers, and where.
@@ -53,7 +54,7 @@ func (m *Manager) AnswerFiles(ctx context.Context, name string, most int64) []An
 			}
 			device, err := d.device(part)
 			list = append(list, place{m.cfg.Node(device), m.path("answers-" + d.dev.ID), kind,
-				AnswerFile{Disk: strings.TrimSpace(d.dev.Serial + " " + d.dev.Model), Err: err}})
+				AnswerFile{Where: whereOf(d), Err: err}})
 		}
 		found <- list
 	}
@@ -69,8 +70,15 @@ func (m *Manager) AnswerFiles(ctx context.Context, name string, most int64) []An
 		}
 		out = append(out, p.file)
 	}
-	slices.SortFunc(out, func(a, b AnswerFile) int { return strings.Compare(a.Disk, b.Disk) })
+	slices.SortFunc(out, func(a, b AnswerFile) int { return strings.Compare(a.Where, b.Where) })
 	return out
+}
+
+func whereOf(d *disk) string {
+	if d.dev.Optical {
+		return "the CD in " + cmp.Or(d.dev.Model, d.dev.Serial)
+	}
+	return strings.TrimSpace("disk " + d.dev.Serial + " " + d.dev.Model)
 }
 
 // readWithin reads a file; a medium that does not answer is left to itself.

@@ -44,8 +44,8 @@ func (l *machine) answers(size int64, text string, make ...string) string {
 }
 
 func TestAnswerFilesAreReadFromLabelledMediaAndLeaveThemAsTheyAre(t *testing.T) {
-	want := map[string]string{"S-sda Lab": "of FAT", "S-sdb Lab": "of ext4", "S-sdc Lab": "of ISO 9660",
-		"S-sdd Lab": "vigie-answer.json on it is larger than 100 bytes", "S-sdf Lab": "there is no file vigie-answer.json on it"}
+	want := map[string]string{"disk S-sda Lab": "of FAT", "disk S-sdb Lab": "of ext4", "the CD in Lab": "of ISO 9660",
+		"disk S-sdd Lab": "vigie-answer.json on it is larger than 100 bytes", "disk S-sdf Lab": "there is no file vigie-answer.json on it"}
 	l := lab(t)
 	known, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
@@ -61,9 +61,13 @@ func TestAnswerFilesAreReadFromLabelledMediaAndLeaveThemAsTheyAre(t *testing.T) 
 		"sdd": {"ext4", strings.Repeat("x", 200), []string{"mkfs.ext2", "-q", "-L", "VIGIE-ANSWER"}}, // larger than is read below
 		"sde": {"ext4", "of another label", []string{"mkfs.ext4", "-q", "-L", "ANSWER"}},
 	} {
-		l.plug(name, l.answers(8*mib, c.text, c.make...), 8*mib, func(d *blockdev.Disk) { d.Removable = true })
+		l.plug(name, l.answers(8*mib, c.text, c.make...), 8*mib, func(d *blockdev.Disk) { d.Removable, d.Optical = true, name == "sdc" })
 		if !strings.Contains(string(known), "\t"+c.kernel+"\n") {
-			want["S-"+name+" Lab"] = "mount " + c.kernel + ": no such device" // the kernel here; tests/machine has the machine's
+			where := "disk S-" + name + " Lab"
+			if name == "sdc" {
+				where = "the CD in Lab"
+			}
+			want[where] = "mount " + c.kernel + ": no such device" // the kernel here; tests/machine has the machine's
 		}
 	}
 	empty := l.loop(8 * mib)
@@ -83,7 +87,7 @@ func TestAnswerFilesAreReadFromLabelledMediaAndLeaveThemAsTheyAre(t *testing.T) 
 		if f.Err != nil {
 			text = f.Err.Error()
 		}
-		got[f.Disk] = text
+		got[f.Where] = text
 	}
 	for disk, text := range want {
 		if got[disk] != text {
