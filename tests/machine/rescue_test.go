@@ -45,7 +45,7 @@ func (b *bench) mends(t *testing.T, past map[string]api.Segment) {
 	p.steps(`Choice: $`, p.read(`(\S)  disk DATA0,`)[1], `goes back: $`, "yes\r", `was written anew[^$]*Press a key`, " ")
 
 	p.steps(`Choice: $`, "4", `Which volume\?`, "", `Choice: $`, "1", `1  Check: nothing is changed`, "", `Choice: $`, "1", `It was checked, and nothing is wrong\.[^$]*Press a key`, " ",
-		`Choice: $`, "4", `Choice: $`, "1", `Choice: $`, "2", `goes back: $`, "yes\r", `The last check found nothing to repair\.\s+Press a key`, " ")
+		`Choice: $`, "4", `Choice: $`, "1", `Choice: $`, "2", `The last check found nothing to repair\.\s+Press a key`, " ")
 
 	address := lab.MachineAt(0).Addr.String()
 	p.steps(`Choice: $`, "5", `are mounted for this`, "", `Set an address by hand`, "", `Choice: $`, "1", `Address, for example [^\n]*: $`, address+"/24\r", `none\): $`, lab.Host().String()+"\r", `several with spaces\): $`, "\r",
@@ -60,8 +60,11 @@ func (b *bench) mends(t *testing.T, past map[string]api.Segment) {
 	if err := b.VM.PlugStick(ctx, "logs", stick, 0); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // the menu shows what there is when it is opened
-	p.steps(`Choice: $`, "8", `1  LOGS, FAT`, "", `Choice: $`, "1", `Done: they are in the folder "Vigie logs [^$]*Press a key`, " ")
+	p.steps(`Choice: $`, "8")
+	for p.read(`(Plug in a USB disk)[^$]*Press a key|1  LOGS, FAT`)[1] != "" { // the menu shows what there is when it is opened
+		p.steps("", " ", `Choice: $`, "8")
+	}
+	p.steps(`Choice: $`, "1", `Done: they are in the folder "Vigie logs [^$]*Press a key`, " ")
 	if err := b.VM.PullStick(ctx, "logs"); err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,8 @@ func (f *patientFake) ChangeVolume(_ context.Context, id string, r api.VolumeCha
 					s.Volumes, f.late = append(s.Volumes, f.late), api.Volume{}
 				}
 			case api.VolumeChangeActionCheck:
-				v.Operation = api.Operation{Name: api.OperationNameCheck, Status: api.OperationStatusDone, Message: "It was checked, and nothing is wrong."}
+				v.Operation = api.Operation{Name: api.OperationNameCheck, Status: api.OperationStatusDone, Message: "It was checked, and its file system is damaged. Have it repaired."}
+				v.Check.Result = api.VolumeCheckResultDamaged
 			}
 		}
 	}
@@ -181,7 +182,8 @@ func TestWithoutAVolumeSettingsAreChangedOnAPersonsWordOnly(t *testing.T) {
 func TestAVolumeIsCheckedFromRescueModesMenu(t *testing.T) {
 	f, p := inRescue(t)
 	p.Type("4")
-	talk(p, `2  volume films on S-B: unmounted`, "", `Choice: $`, "2", `1  Check: nothing is changed`, "", `Choice: $`, "1", `checked, and nothing is wrong`, " ",
+	talk(p, `2  volume films on S-B: unmounted`, "", `Choice: $`, "2", `2  Repair what`, "", `Choice: $`, "2", `Have the volume checked first`, " ", `Choice: $`, "4",
+		`Choice: $`, "2", `1  Check: nothing is changed`, "", `Choice: $`, "1", `checked, and its file system is damaged`, " ",
 		`Choice: $`, "4", `Choice: $`, "2", `Choice: $`, "2", `lost\+found`, "", `goes back: $`, "no\r", `Choice: $`, "r", `goes back: $`, "no\r", `Choice: $`, "")
 	if got := f.did(); got != "check-v2" {
 		t.Errorf("done: %q", got)

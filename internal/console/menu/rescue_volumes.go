@@ -50,6 +50,13 @@ func (m *Menu) volumes(ctx context.Context) error {
 
 // repair repairs a volume; without the file system's log where nothing else helps.
 func (m *Menu) repair(ctx context.Context, s *api.Status, v api.Volume) error {
+	switch v.Check.Result {
+	case api.VolumeCheckResultDamaged, api.VolumeCheckResultFailed:
+	case api.VolumeCheckResultClean:
+		return m.done(ctx, machine.Refusal("The last check found nothing to repair."), "")
+	default:
+		return m.done(ctx, machine.Refusal("Have the volume checked first: what is found is shown before anything is changed."), "")
+	}
 	r := api.VolumeChange{Action: api.VolumeChangeActionRepair, ConfirmSerial: serialOf(s, v.Disk), DropLog: v.Check.LogPending}
 	text := "The file system is repaired. What cannot be put back in its place is in the folder lost+found afterwards."
 	if r.DropLog {
