@@ -142,7 +142,7 @@ func (o options) run(ctx context.Context, t *terminal.Terminal, command []string
 		r.Term = "linux"
 	}
 	r.Columns, r.Rows = t.Size()
-	s, err := shellapi.Open(ctx, o.shell, r)
+	s, err := shellapi.Await(ctx, o.shell, r, shellapi.Absent) // right after the start the menu may be there first
 	if err != nil {
 		return err
 	}

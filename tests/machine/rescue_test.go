@@ -166,7 +166,7 @@ func logsOn(t *testing.T, stick string) {
 	t.Helper()
 	dir := t.TempDir()
 	run(t, "mcopy", "-s", "-n", "-i", stick, "::", dir)
-	for name, line := range map[string]string{"report.json": `"bootMode": "rescue"`, "kernel.log": "Linux version", "init.log": "rescue", "system.log": "level=", "engine.log": "repair of the database has ended"} {
+	for name, line := range map[string]string{"report.json": `"bootMode": "rescue"`, "kernel.log": "Linux version", "init.log": "level=", "system.log": "level=", "engine.log": "repair of the database has ended"} {
 		found, err := filepath.Glob(filepath.Join(dir, "Vigie logs *", name))
 		if err != nil || len(found) != 1 {
 			t.Errorf("%s: %q, %v", name, found, err)

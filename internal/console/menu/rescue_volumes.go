@@ -160,7 +160,9 @@ func (m *Menu) mountAll(ctx context.Context) error {
 				delete(waiting, v.ID)
 			}
 		}
-		if !wanted || len(waiting) == 0 && time.Since(newest) >= quietWithin {
+		// Somebody who is quick is here before the disks are.
+		there := len(s.Volumes) > 0 || s.StorageSettled && time.Since(began) >= quietWithin
+		if !wanted && there || wanted && len(waiting) == 0 && time.Since(newest) >= quietWithin {
 			break
 		}
 		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil {

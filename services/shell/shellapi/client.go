@@ -14,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -63,6 +65,35 @@ type Shell struct {
 	ended    chan struct{}
 	status   int
 	failed   error
+}
+
+const (
+	// startWithin is how long the service may take to start, tryAgain the pause between tries.
+	startWithin = 10 * time.Second
+	tryAgain    = 100 * time.Millisecond
+)
+
+// Absent tells whether a shell could not be opened because the service is not there, or not yet.
+func Absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// Await opens a shell as Open does, and for some seconds again while passes says of the error that it may pass.
+func Await(ctx context.Context, socket string, r Request, passes func(error) bool) (*Shell, error) {
+	until := time.After(startWithin)
+	for {
+		s, err := Open(ctx, socket, r)
+		if err == nil || !passes(err) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-until:
+			return nil, err
+		case <-time.After(tryAgain):
+		}
+	}
 }
 
 // Open opens a shell at the service's socket.
