@@ -174,7 +174,7 @@ func (b *builder) warnings(s machine.State) {
 	}
 	if s.System != nil {
 		for _, v := range s.System.Services {
-			if v.Status != api.ServiceStatusReady {
+			if v.Status != api.ServiceStatusReady && !(v.OnDemand && v.Status == api.ServiceStatusStopped) {
 				all = append(all, fmt.Sprintf("Service %s is %s.", v.Name, v.Status))
 			}
 		}

@@ -31,7 +31,7 @@ func full() machine.State {
 				{Serial: "WD\x1b[2J-Ünicode", SizeBytes: 500_107_862_016, Use: api.DiskUseBlank},
 			},
 			Volumes:  []api.Volume{{ID: "u1", Name: "DATA0", Status: api.VolumeStatusMounted}},
-			Services: []api.Service{{Name: "engine", Status: api.ServiceStatusReady}, {Name: "web", Status: api.ServiceStatusReady}},
+			Services: []api.Service{{Name: "engine", Status: api.ServiceStatusReady}, {Name: "web", Status: api.ServiceStatusReady}, {Name: "shell", Status: api.ServiceStatusStopped, OnDemand: true}},
 		},
 		Web: &webapi.Console{
 			Opened: true, URLs: []string{"https://10.77.0.100/", "https://gate.local/"}, Fingerprint: fingerprint, SetupCode: "K3F9-0V1B",
