@@ -46,6 +46,9 @@ func TestMachine(t *testing.T) {
 	for i, address := range []string{"10.9.0.2/24", "10.8.0.2/24"} {
 		here := fmt.Sprintf("eth%d", i)
 		ip(t, "-n", box, "link", "add", "veth"+here, "address", macs[i], "type", "veth", "peer", "name", here, "netns", desk)
+		// An address that comes after a second, as IPv6 makes one, has the browser give up all that it asks just then
+		// (ERR_NETWORK_CHANGED).
+		ip(t, "-n", desk, "link", "set", here, "addrgenmode", "none")
 		ip(t, "-n", desk, "address", "add", address, "dev", here)
 		ip(t, "-n", desk, "link", "set", here, "up")
 	}
