@@ -156,6 +156,29 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 // errAdopted: a volume that came late holds the database of this recorder, which had none yet.
 var errAdopted = errors.New("the database came with a volume")
 
+// openDatabase opens the database, with the index that is in it and what is known of damage to its copies. adopted is called when a
+// volume that comes late has this recorder's, to start again with. Close the database.
+func openDatabase(o options, m *machine, adopted func(), log *slog.Logger) (_ *mirror.DB, _ *index.Index, _ *damages, err error) {
+	bad := newDamages()
+	db, _, err := mirror.Open(mirror.Config{
+		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log, Forgotten: m.forgotten(),
+		Adopted: adopted, Rewritten: bad.note,
+	}, m.copies())
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("open database: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	if err := bad.load(db); err != nil {
+		return nil, nil, nil, err
+	}
+	idx, err := index.Open(db)
+	return db, idx, bad, err
+}
+
 // work is what the engine does once the machine is known.
 func work(ctx context.Context, o options, m *machine, system *systemapi.Client, well *pulse, log *slog.Logger, stdout io.Writer) (err error) {
 	if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
@@ -170,23 +193,11 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 		err = errors.Join(err, startsAgain(ctx))
 		again(nil)
 	}()
-	bad := newDamages()
-	db, _, err := mirror.Open(mirror.Config{
-		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log, Forgotten: m.forgotten(),
-		Adopted:   func() { again(errAdopted) },
-		Rewritten: bad.note,
-	}, m.copies())
+	db, idx, bad, err := openDatabase(o, m, func() { again(errAdopted) }, log)
 	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := bad.load(db); err != nil {
-		return err
-	}
-	idx, err := index.Open(db)
-	if err != nil {
-		return err
-	}
 
 	var cameras *camera.Set
 	arch, err := archive.New(archive.Config{

@@ -3,10 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,7 +13,6 @@ import (
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/camera"
 	"vigie/services/engine/internal/httpapi"
-	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/repair"
 	"vigie/services/system/systemapi"
 )
@@ -35,23 +32,11 @@ func mend(ctx context.Context, o options, m *machine, _ *systemapi.Client, well 
 		err = errors.Join(err, startsAgain(ctx))
 		again(nil)
 	}()
-	bad := newDamages()
-	db, _, err := mirror.Open(mirror.Config{
-		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log, Forgotten: m.forgotten(),
-		Adopted:   func() { again(errAdopted) },
-		Rewritten: bad.note,
-	}, m.copies())
+	db, idx, bad, err := openDatabase(o, m, func() { again(errAdopted) }, log)
 	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := bad.load(db); err != nil {
-		return err
-	}
-	idx, err := index.Open(db)
-	if err != nil {
-		return err
-	}
 	store := camera.NewStore(db)
 	arch, err := archive.New(archive.Config{
 		Index: idx, DB: db, App: "Vigie " + version.Version, Log: log, KeepAll: true,
