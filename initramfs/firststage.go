@@ -165,7 +165,7 @@ func freeInitramfs(top string) error {
 // openConsole opens the consoles that the kernel uses, or what init was started with.
 func openConsole() *console.Console {
 	active, _ := os.ReadFile("/sys/class/tty/console/active")
-	devices := console.OpenDevices(string(active), "/dev")
+	devices := console.OpenDevices(string(active), "/dev", map[string]string{"tty0": linesSocket("screen"), "ttyS0": linesSocket("serial")})
 	if len(devices) == 0 {
 		devices = []io.Writer{os.Stderr}
 	}

@@ -160,7 +160,7 @@ func rescueTable() []supervise.Service {
 func consoleService(name, terminal string, flags ...string) supervise.Service {
 	return supervise.Service{
 		Name: name, Path: program,
-		Args: append([]string{"console", "-terminal", terminal, "-consoles", "/sys/class/tty/console/active",
+		Args: append([]string{"console", "-terminal", terminal, "-consoles", "/sys/class/tty/console/active", "-lines", linesSocket(name),
 			"-system", runDir + "/system/api.sock", "-web", runDir + "/web/console.sock"}, flags...),
 		UID: uidConsole, GID: gidVigie,
 		Terminal:   terminal,
@@ -170,6 +170,9 @@ func consoleService(name, terminal string, flags ...string) supervise.Service {
 		StopLimit: 50 * time.Millisecond, // it has nothing to finish
 	}
 }
+
+// linesSocket is where the text console of that name takes lines of init's, to show them beside what is being typed.
+func linesSocket(name string) string { return runDir + "/" + name + "/lines.sock" }
 
 // stopOrder: what serves people and cameras first, all at once, then recording, then what recording stands on. A service
 // that nothing else stands on belongs to the first level, and costs a shutdown no time.

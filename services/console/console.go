@@ -6,6 +6,9 @@
 // nothing and keeps nothing. A terminal that is not there, or a serial port that the kernel does not use as its console
 // (anything may hang on that), is no fault: the process waits, in case one appears.
 //
+// Lines that init writes on its consoles come to the menu while there is one (-lines, package initramfs/internal/console), which shows
+// them above what is being typed; init alone may send them.
+//
 // In rescue mode (-shell) its menu is the other one, and the shell service does with its rights what that needs: a program speaks on
 // a pseudo terminal, and the console passes on what is typed and shown.
 package console
@@ -43,6 +46,7 @@ type options struct {
 	screen      bool
 	system, web string
 	consoles    string
+	lines       string
 	shell       string
 	engine      string
 }
@@ -56,6 +60,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
 	fs.StringVar(&o.web, "web", "/run/vigie/web/console.sock", "unix `socket` that web has for the console")
 	fs.StringVar(&o.consoles, "consoles", "", "`file` that lists the kernel's consoles; without -screen the terminal must be one of them; empty: any may be used")
+	fs.StringVar(&o.lines, "lines", "", "unix `socket` to make, at which lines come that are to be shown; empty: none")
 	fs.StringVar(&o.shell, "shell", "", "rescue mode: unix `socket` of the shell service")
 	fs.StringVar(&o.engine, "engine", "/run/vigie/engine/api.sock", "rescue mode: unix `socket` of the engine")
 	if err := fs.Parse(args); err != nil {
@@ -123,6 +128,13 @@ func (o options) talk(ctx context.Context, m *machine.Machine, log *slog.Logger)
 		return fmt.Errorf("%w: %w", errNone, err)
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
+	if o.lines != "" {
+		stop, err := announce(o.lines, t)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
 	c := menu.Config{Terminal: t, Machine: m, Screen: o.screen, Said: func(what string) {
 		log.Warn("asked for on the console", "what", what)
 	}}

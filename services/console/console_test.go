@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -70,4 +71,34 @@ func TestInRescueModeTheConsoleHasAShell(t *testing.T) {
 	if strings.Contains(p.All(), "not permitted") {
 		t.Error(p.All())
 	}
+}
+
+// TestWhatInitSaysDoesNotBreakIntoWhatIsTyped: its lines come above, and one with which somebody wants to steer the terminal does not.
+func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "lines")
+	if err := os.WriteFile(socket, nil, 0o600); err != nil { // what one that was killed has left
+		t.Fatal(err)
+	}
+	p := terminaltest.Sit(t)
+	run(t, func(ctx context.Context) error {
+		return Run(ctx, []string{"-terminal", p.Device, "-lines", socket, "-shell", filepath.Join(dir, "none"), "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+	})
+	p.Read(`Press any key`)
+	p.Type("\r")
+	p.Read(`Choice: $`)
+	init, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer init.Close()
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	p.Type("?") // no choice: it is said so, and the choice is asked for again
+	p.Read(`Choice: $`)
+	if _, err := init.Write([]byte("[   12.345] system: \x1b[2Jdisk A is pulled\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.Read(`\r {8}\r\[   12\.345\] system: \?\[2Jdisk A is pulled\r\nChoice: $`)
 }

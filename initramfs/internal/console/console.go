@@ -5,6 +5,8 @@
 // Invariants: a line is whole, printable and reaches every console or none of it does there; who writes never waits
 // for a console, because a serial line can stop for ever (flow control) and PID 1 must not. Each console has a queue
 // and a goroutine of its own; when a queue is full its lines are dropped and counted, and the count is shown.
+// On a console with a menu (services/console) it is the menu that shows a line, so that it does not break into what somebody types;
+// when the menu does not take it soon, the line is written to the device as ever.
 // Step may be called by many goroutines.
 package console
 
@@ -127,9 +129,6 @@ func (o *output) close() {
 
 func (o *output) run() {
 	for line := range o.lines {
-		if d, ok := o.w.(interface{ SetWriteDeadline(time.Time) error }); ok {
-			_ = d.SetWriteDeadline(time.Now().Add(10 * time.Second))
-		}
 		// There is nobody to tell when a console fails.
 		_, _ = io.WriteString(o.w, line)
 		o.mu.Lock()
@@ -171,7 +170,8 @@ func SinceBoot() time.Duration {
 
 // OpenDevices opens the consoles that the kernel writes to (the active list, e.g. "tty0 ttyS0") and the screen if
 // there is one. A serial port that the kernel was not told to use may have anything at its other end and is left alone.
-func OpenDevices(active, devDir string) []io.Writer {
+// menus has the sockets at which the menus of consoles take lines.
+func OpenDevices(active, devDir string, menus map[string]string) []io.Writer {
 	names := strings.Fields(active)
 	if !slices.Contains(names, "tty0") {
 		names = append(names, "tty0")
@@ -185,7 +185,7 @@ func OpenDevices(active, devDir string) []io.Writer {
 		if err != nil {
 			continue // the kernel lists consoles without a device node, such as netconsole
 		}
-		devices = append(devices, f)
+		devices = append(devices, &device{file: f, menu: menus[name]})
 	}
 	return devices
 }

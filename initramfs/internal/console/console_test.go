@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,12 +151,71 @@ func TestOpenDevicesTakesActiveConsolesAndTheScreen(t *testing.T) {
 		}
 	}
 	var names []string
-	for _, d := range OpenDevices("ttyS0 netcon0 ../x\n", dev) {
-		names = append(names, filepath.Base(d.(*os.File).Name()))
-		d.(*os.File).Close()
+	for _, d := range OpenDevices("ttyS0 netcon0 ../x\n", dev, nil) {
+		names = append(names, filepath.Base(d.(*device).file.Name()))
+		d.(*device).file.Close()
 	}
 	if got := strings.Join(names, " "); got != "ttyS0 tty0" {
 		t.Errorf("opened %q", got)
+	}
+}
+
+// TestTheMenuShowsALine: one that is there gets it; none, one that has died, and one that takes nothing more leave it to the device.
+func TestTheMenuShowsALine(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ttyS0"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tty0"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "lines.sock")
+	devices := OpenDevices("ttyS0", dir, map[string]string{"ttyS0": socket})
+	write := func(line string) {
+		t.Helper()
+		for _, d := range devices {
+			if n, err := d.Write([]byte(line)); err != nil || n != len(line) {
+				t.Fatal(n, err)
+			}
+		}
+	}
+	has := func(want string) {
+		t.Helper()
+		got, err := os.ReadFile(filepath.Join(dir, "ttyS0"))
+		if err != nil || string(got) != want {
+			t.Errorf("the device has %q (%v), not %q", got, err, want)
+		}
+	}
+	write("before\n")
+	has("before\n")
+	menu, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("beside\n")
+	has("before\n")
+	b := make([]byte, 100)
+	if n, err := menu.Read(b); err != nil || string(b[:n]) != "beside\n" {
+		t.Errorf("the menu got %q, %v", b[:n], err)
+	}
+	lines := 0
+	for got := "before\n"; got == "before\n" && lines < 1000; lines++ {
+		write("more\n")
+		text, err := os.ReadFile(filepath.Join(dir, "ttyS0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = string(text)
+	}
+	has("before\nmore\n")
+	if lines < 5 {
+		t.Errorf("it got %d lines", lines)
+	}
+	menu.Close()
+	write("after\n")
+	has("before\nmore\nafter\n")
+	if screen, err := os.ReadFile(filepath.Join(dir, "tty0")); err != nil || !strings.HasPrefix(string(screen), "before\nbeside\nmore\n") {
+		t.Errorf("the screen has %.100q, %v", screen, err)
 	}
 }
 

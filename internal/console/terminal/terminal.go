@@ -1,11 +1,14 @@
 // Package terminal is one terminal of the machine: the screen with its keyboard, or what hangs on a serial line.
 //
 // It reads keys and writes text. The line discipline is set so that keys come one by one, without echo and without
-// signals; output processing stays, because init and the kernel write their lines to the same device. Each Write is one
+// signals; output processing stays, because init and the kernel can write lines to the same device. Each Write is one
 // write to the kernel, which keeps those lines from coming in between, and is given up after a while: a serial line can
 // stop for ever (flow control). What is typed while nobody asks for keys waits, as far as the kernel's buffer goes.
 //
-// One goroutine may use a Terminal; Close may be called from any.
+// A line of somebody else's does not break into what is being typed: Announce shows it above, and the unfinished line again below it.
+// While a program speaks (Through) such lines wait for its end.
+//
+// One goroutine may use a Terminal; Announce and Close may be called from any.
 package terminal
 
 import (
@@ -14,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +35,12 @@ type Terminal struct {
 	before  *unix.Termios
 	decoder Decoder
 	bytes   []byte // read and not yet decoded
+
+	mu      sync.Mutex // of writing, and of what follows
+	line    line       // the unfinished one
+	lent    bool       // a program speaks
+	waiting []string   // lines for its end
+	lost    int        // lines that were too many to wait
 }
 
 // Open takes a terminal device over. Something that is no terminal, or a serial port without hardware, is refused.
@@ -95,6 +105,13 @@ func (t *Terminal) Size() (columns, rows int) {
 
 // Write puts text on the terminal as it is.
 func (t *Terminal) Write(text string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.line.add(text)
+	return t.put(text)
+}
+
+func (t *Terminal) put(text string) error {
 	if err := t.file.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
 		return err
 	}
@@ -146,6 +163,8 @@ func (t *Terminal) Key(ctx context.Context) (Key, error) {
 func (t *Terminal) Through(ctx context.Context, master *os.File) error {
 	past := time.Unix(1, 0)
 	defer context.AfterFunc(ctx, func() { _ = master.SetDeadline(past) })()
+	t.lend(true)
+	defer t.lend(false)
 	shown := make(chan error, 1)
 	go func() {
 		defer func() { _ = t.file.SetReadDeadline(past) }()

@@ -51,6 +51,9 @@ func Sit(t *testing.T) *Person {
 	return p
 }
 
+// Master is the person's end, for who speaks there in his place.
+func (p *Person) Master() *os.File { return p.file }
+
 // Resize tells the terminal how large it is.
 func (p *Person) Resize(columns, rows int) {
 	p.t.Helper()
