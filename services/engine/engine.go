@@ -132,10 +132,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return nil
 	})
 	group.Go(func() error {
+		do := work
+		if o.rescue {
+			do = mend
+		}
 		for {
-			do := work
-			if o.rescue {
-				do = mend
+			if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
+				log.Warn("not all disks have been looked at in time; going on with those there are")
+			}
+			if ctx.Err() != nil {
+				return nil
 			}
 			switch err := do(ctx, o, m, system, well, log, stdout); {
 			case errors.Is(err, errAdopted):
@@ -179,14 +185,8 @@ func openDatabase(o options, m *machine, adopted func(), log *slog.Logger) (_ *m
 	return db, idx, bad, err
 }
 
-// work is what the engine does once the machine is known.
+// work is what the engine does once the machine is known: its disks have been looked at, or took too long.
 func work(ctx context.Context, o options, m *machine, system *systemapi.Client, well *pulse, log *slog.Logger, stdout io.Writer) (err error) {
-	if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
-		log.Warn("not all disks have been looked at in time; going on with those there are")
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
 	volumes := m.volumes()
 	ctx, again := context.WithCancelCause(ctx)
 	defer func() {

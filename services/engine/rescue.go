@@ -20,12 +20,6 @@ import (
 // mend is what the engine does in rescue mode, once somebody wants it: it has database and archive as at other times, and repairs
 // them when it is asked to. No camera is fetched; nothing is recorded, and nothing deleted, however old or full a volume is.
 func mend(ctx context.Context, o options, m *machine, _ *systemapi.Client, well *pulse, log *slog.Logger, _ io.Writer) (err error) {
-	if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
-		log.Warn("not all disks have been looked at in time; going on with those there are")
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
 	volumes := m.volumes()
 	ctx, again := context.WithCancelCause(ctx)
 	defer func() {
