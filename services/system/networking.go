@@ -39,6 +39,7 @@ type networking struct {
 	keeper  *config.Keeper
 	board   *board.Board
 	delay   func(time.Duration) // of the next change; network.Manager's
+	start   func()              // switches the cards on; nil but in rescue mode
 }
 
 // named is a configuration's network with an entry and a name for each card that is there.
@@ -59,6 +60,15 @@ func (n *networking) Network(context.Context) (api.Network, error) {
 		return api.Network{}, err
 	}
 	return api.Network{Settings: settings, Version: edition(c), Trial: n.trials.running()}, nil
+}
+
+// StartNetwork switches the cards on that rescue mode has left off, until the restart. The firewall stays shut.
+func (n *networking) StartNetwork(context.Context) error {
+	if n.start == nil {
+		return answer.Refuse(http.StatusConflict, "not_in_rescue_mode", "The network is on already: only rescue mode leaves it off.")
+	}
+	n.start()
+	return nil
 }
 
 // PutNetwork puts settings on trial, or says what they would do: then also whether others have the addresses, which takes a

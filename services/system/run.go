@@ -66,7 +66,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	given, start := bootOptions(o, say, log), newBoot(o.runDir)
 	if given.Rescue {
-		say.Say("rescue", "rescue mode: nothing is recorded, no volume is mounted, the network is off")
+		say.Say("rescue", "rescue mode: nothing is recorded, no volume is mounted and no card is on before it is wanted")
 		log.Warn("rescue mode")
 	}
 	b := board.New(time.Now(), firstStatus(o, given, log))
@@ -94,7 +94,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer pinger.Close()
 	hosts := hostwatch.New(hostwatch.Config{Ping: pinger.Ping, Resolve: resolve, File: filepath.Join(o.runDir, "hosts.json"), Log: log})
 	nics := network.New(network.Config{
-		Resolv: o.resolv, Observe: o.watchNetwork() || given.Rescue, Loopback: given.Rescue, Ours: o.cards(), Hostname: func() string { return b.Status().Hostname },
+		Resolv: o.resolv, Observe: o.watchNetwork() || given.Rescue, Rescue: given.Rescue, Ours: o.cards(), Hostname: func() string { return b.Status().Hostname },
 		Offered: watch.Offer, Console: say, Log: log,
 	}, b)
 	guard := newGuarding(o, b, log)
@@ -196,6 +196,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	near := newReach(b, names.chosen, log)
 	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
+	if given.Rescue {
+		admin.start = nics.SwitchOn
+	}
 	resetMachine := &resetting{Resetter: resetter, board: b, update: around.Updater, power: link, restart: make(chan struct{}, 1), observe: o.observe, console: say, log: log}
 	m := &machine{Link: link, trials: tried, networking: admin, guarding: guard, diskcare: care,
 		remote: &remote{shells: full, keeper: keeper, guard: guard, hostKey: identity}, diagnosing: newDiagnosing(b, pinger), updating: around,

@@ -25,7 +25,7 @@ import (
 // It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. It is updated, to
 // a version that does not work, and to one that does. With half of that one's slot overwritten it starts from the other one, by
 // UEFI with Secure Boot, and writes a second system disk. The first one's boot loader is lost, and the administrator's password:
-// both are mended in rescue mode.
+// both are mended in rescue mode, which resets it at last.
 func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30, 4 << 30}, Cameras: []rtspcam.Config{
 		{ID: "avc", Video: video(content.H264, 1, 500_000)},
@@ -69,8 +69,9 @@ func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	past := b.past(t)
 	b.powerOff(t)
-	b.mends(t)
+	b.mends(t, past)
 }
 
 // install installs the machine on the disk with the serial on, which begin begins, once it was refused for another serial, and

@@ -215,5 +215,18 @@ func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
 	if running, _, u := b.slots(t); running.Version != version || u.Trial.Version != version {
 		t.Errorf("it runs %+v; %+v", running, u)
 	}
+
+	// It works; whoever stands there goes back to the version of before all the same.
+	b.reads(t, 2*time.Minute, `update: version 2099\.1\.1 works, and is confirmed`)
+	_, before, _ := b.slots(t)
+	dialog(step{``, "\r"}, step{`6  Versions and updates`, ""}, step{`Choice: $`, "6"}, step{`This machine runs version 2099\.1\.1\.\s+In its other slot is version`, ""},
+		step{`2  Start version \S+, which is in the other slot`, ""}, step{`Choice: $`, "2"}, step{`comes back to the version of\s+now`, ""}, step{`back: $`, "yes\r"}, step{`Slot a is on trial, start 1 of 3`, ""}, step{`administrator is set`, ""})
+	b.connect(t.Context(), t)
+	if err := b.Login(t.Context(), owner, password); err != nil {
+		t.Fatal(err)
+	}
+	if running, other, u := b.slots(t); running.Version != before.Version || other.Version != version || u.Trial.Version != before.Version {
+		t.Errorf("it runs %+v, beside it is %+v; %+v", running, other, u)
+	}
 	b.powerOff(t)
 }

@@ -37,12 +37,15 @@ func contents() []content {
 			files:    []string{"usr/share/smartmontools/drivedb.h"}},
 		{pkg: "busybox", // a technician's shell and its tools, in one program; run while an administrator permits it
 			programs: []string{"usr/bin/busybox"}},
-		// What a technician expects besides, in the shell of rescue mode. tcpdump is not there: with OpenSSL and D-Bus, which it and
-		// libpcap need, it has more bytes than all the rest.
+		// What a technician expects besides, in the shell of rescue mode. tcpdump is not there ("vigie rescue capture" is):
+		// with OpenSSL and D-Bus, which it and libpcap need, it has more bytes than all the rest.
 		{pkg: "gddrescue", programs: []string{"usr/bin/ddrescue"}}, // a dying disk is copied before anything else
 		{pkg: "gdisk", programs: []string{"usr/sbin/sgdisk"}},
 		{pkg: "hdparm", programs: []string{"usr/sbin/hdparm"}},
 		{pkg: "ethtool", programs: []string{"usr/sbin/ethtool"}},
+		{pkg: "dropbear-bin", // its client alone, to copy something off a broken machine
+			programs: []string{"usr/bin/dbclient"},
+			links:    map[string]string{"ssh": "../bin/dbclient"}},
 		{pkg: "tzdata", files: []string{"usr/share/zoneinfo"}},
 		{pkg: "ca-certificates"}, // made into one file
 		{pkg: "libc6", library: true},
@@ -64,8 +67,12 @@ func contents() []content {
 		{pkg: "libbsd0", library: true},
 		{pkg: "libmd0", library: true},
 		{pkg: "libtinfo6", library: true},
-		{pkg: "libpopt0", library: true}, // of sgdisk
-		{pkg: "libmnl0", library: true},  // of ethtool
+		{pkg: "libpopt0", library: true},     // of sgdisk
+		{pkg: "libmnl0", library: true},      // of ethtool
+		{pkg: "libtomcrypt1", library: true}, // of dbclient, with the next three
+		{pkg: "libtommath1", library: true},
+		{pkg: "libgmp10", library: true},
+		{pkg: "zlib1g", library: true},
 	}
 }
 

@@ -111,6 +111,11 @@ func (m *Machine) ChangeVolume(ctx context.Context, volume string, r api.VolumeC
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.ChangeVolume(ctx, volume, r) })
 }
 
+// StartNetwork switches the cards on, until the restart. For rescue mode. An error is a Refusal.
+func (m *Machine) StartNetwork(ctx context.Context) error {
+	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartNetwork(ctx) })
+}
+
 // StartWeb starts the web service, which has the accounts. For rescue mode. An error is a Refusal.
 func (m *Machine) StartWeb(ctx context.Context) error {
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartService(ctx, "web") })

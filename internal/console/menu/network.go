@@ -199,7 +199,7 @@ func (m *Menu) apply(ctx context.Context, n api.Network) error {
 	}
 	effect := "Viewers and other programs may lose their connection."
 	if m.Rescue != nil {
-		effect = "It counts from the restart on: in rescue mode the network is off."
+		effect = "It counts from the restart on, and here once the network is switched on."
 	}
 	if err := m.confirm(ctx, effect); err != nil {
 		return err

@@ -28,6 +28,7 @@ type Rescue struct {
 // Mender is what rescue mode has services do: a machine.Machine. Errors are sentences.
 type Mender interface {
 	ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error
+	StartNetwork(ctx context.Context) error
 	StartWeb(ctx context.Context) error
 	StartEngine(ctx context.Context) error
 	StopEngine(ctx context.Context) error
@@ -48,7 +49,8 @@ func (m *Menu) mend(ctx context.Context) error {
 		{'7', "Write the boot loader anew", m.mendLoader},
 		{'8', "Copy logs to a USB disk", m.copyLogs},
 		{'9', "Factory reset", m.mendReset},
-		{'i', "Rebuild the index from the recordings", m.rebuildIndex},
+		{'i', "Rebuild the index from recordings", m.rebuildIndex},
+		{'n', "Network on, until the restart", m.startNetwork},
 		{'d', "Disks and what is on them", m.showDisks},
 		{'r', "Restart, to record again", m.restart},
 		{'p', "Power off", m.powerOff},
@@ -64,8 +66,12 @@ func (m *Menu) mend(ctx context.Context) error {
 
 // patient is how the machine is.
 func (m *Menu) patient(ctx context.Context) []string {
-	lines := []string{rescueTitle + " The network is off.", "A volume is mounted when something here needs it, or you want it.", ""}
 	s := m.Machine.State(ctx).System
+	network := "off"
+	if s != nil && networked(s) {
+		network = "on"
+	}
+	lines := []string{rescueTitle + " The network is " + network + ".", "A volume is mounted when something here needs it, or you want it.", ""}
 	if s == nil {
 		return append(lines, "The system service does not answer. The shell and the tests work all the same.")
 	}
@@ -226,14 +232,6 @@ func (m *Menu) copyLogs(ctx context.Context) error {
 		return err
 	}
 	return m.tool(ctx, "logs", x.ID)
-}
-
-// mendNetwork changes the settings of the network, which lie on the volumes.
-func (m *Menu) mendNetwork(ctx context.Context) error {
-	if err := m.mountAll(ctx); err != nil {
-		return err
-	}
-	return m.network(ctx)
 }
 
 // mendReset is a factory reset.

@@ -54,6 +54,15 @@ func (f *patientFake) ChangeVolume(_ context.Context, id string, r api.VolumeCha
 	return nil
 }
 
+func (f *patientFake) StartNetwork(context.Context) error {
+	f.mu.Lock()
+	s := *f.state.System
+	s.Interfaces = []api.Interface{{Name: "lan1", Mac: "02:00:00:00:00:01", Carrier: true, Addresses: []string{"192.0.2.7/24"}}}
+	f.state.System = &s
+	f.mu.Unlock()
+	return f.act("network")
+}
+
 func (f *patientFake) StartWeb(context.Context) error {
 	f.mu.Lock()
 	f.state.Web = &webapi.Console{Opened: true}
@@ -224,6 +233,28 @@ func TestAnIndexThatCannotBeBuiltIsSaid(t *testing.T) {
 	f.mu.Unlock()
 	talk(p, `! It was broken off: there is no data volume`, "", `It could not be finished\. What is right by now stays so\.`, " ", `Choice: $`, "")
 	if got := f.did(); got != "mount-v1 mount-v2 start stop" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestTheNetworkIsSwitchedOnWithAndWithoutSettings(t *testing.T) {
+	f, p := inRescue(t)
+	p.Type("n")
+	talk(p, `are mounted for this`, "", `as the\s+settings\s+say,\s+until\s+the\s+restart`, "", `firewall\s+stays\s+shut`, "", `lan1  02:00:00:00:00:01  link is up\s+Address   192\.0\.2\.7/24`, "", `go back`, " ",
+		`The network is on`, "", `Choice: $`, "")
+	if got := f.did(); got != "mount-v1 mount-v2 network" {
+		t.Errorf("done: %q", got)
+	}
+
+	f, p = inRescue(t)
+	f.mu.Lock()
+	s := *f.state.System
+	s.Volumes, s.StorageSettled = nil, true
+	f.state.System = &s
+	f.mu.Unlock()
+	p.Type("n")
+	talk(p, `No settings are known: each card is switched on, and asks for an address\s+by\s+DHCP`, "", `192\.0\.2\.7/24`, "", `go back`, " ", `Choice: $`, "")
+	if got := f.did(); got != "network" {
 		t.Errorf("done: %q", got)
 	}
 }

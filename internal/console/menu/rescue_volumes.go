@@ -141,9 +141,35 @@ func (m *Menu) volume(ctx context.Context, id string) (api.Volume, bool) {
 // mountAll mounts what is not mounted: settings lie on every volume, and the newest of them count. Who leaves one out that cannot
 // be mounted says so.
 func (m *Menu) mountAll(ctx context.Context) error {
-	s, err := m.system(ctx)
+	s, err := m.mounted(ctx)
 	if err != nil {
 		return err
+	}
+	var out []string
+	for _, v := range s.Volumes {
+		if v.Status != api.VolumeStatusMounted {
+			out = append(out, screen.Printable(volumeLine(s, v)))
+		}
+	}
+	if len(out) == len(s.Volumes) {
+		return m.back(ctx, "No volume is mounted, and so there are no settings. Have the volumes checked.")
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, line := range out {
+		if err := m.say(line); err != nil {
+			return err
+		}
+	}
+	return m.confirm(ctx, "The newest settings may lie on what is not mounted; what is changed without it takes their place.")
+}
+
+// mounted mounts what can be mounted, or goes on without it at a key, and returns how the machine is then.
+func (m *Menu) mounted(ctx context.Context) (*api.Status, error) {
+	s, err := m.system(ctx)
+	if err != nil {
+		return nil, err
 	}
 	wanted, asked, waiting := false, map[string]bool{}, map[string]bool{}
 	for began, newest := time.Now(), time.Now(); time.Since(began) < mountsWithin; {
@@ -151,7 +177,7 @@ func (m *Menu) mountAll(ctx context.Context) error {
 			if v.Status == api.VolumeStatusUnmounted && v.Operation.Status != api.OperationStatusRunning && !asked[v.ID] {
 				if !wanted {
 					if err := m.say("Settings and index lie on the volumes, which are mounted for this. That takes a moment."); err != nil {
-						return err
+						return nil, err
 					}
 				}
 				wanted, newest, waiting[v.ID] = true, time.Now(), true
@@ -166,7 +192,7 @@ func (m *Menu) mountAll(ctx context.Context) error {
 			break
 		}
 		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil {
-			return err
+			return nil, err
 		} else if pressed {
 			break
 		}
@@ -174,29 +200,7 @@ func (m *Menu) mountAll(ctx context.Context) error {
 			s = now
 		}
 	}
-	if s, err = m.system(ctx); err != nil {
-		return err
-	}
-	mounted, out := 0, []string{}
-	for _, v := range s.Volumes {
-		if v.Status == api.VolumeStatusMounted {
-			mounted++
-		} else {
-			out = append(out, screen.Printable(volumeLine(s, v)))
-		}
-	}
-	if mounted == 0 {
-		return m.back(ctx, "No volume is mounted, and so there are no settings. Have the volumes checked.")
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	for _, line := range out {
-		if err := m.say(line); err != nil {
-			return err
-		}
-	}
-	return m.confirm(ctx, "The newest settings may lie on what is not mounted; what is changed without it takes their place.")
+	return m.system(ctx)
 }
 
 // back says why a dialog cannot go on.

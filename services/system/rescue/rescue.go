@@ -1,10 +1,10 @@
 // Package rescue is the programs of rescue mode, for whoever stands at a machine that does not work: "vigie rescue read",
-// "memory", "loader" and "logs". The console's menu runs them on its terminal, by way of the shell service; in a shell they are
-// typed. Each says on standard output how far it is and what came of it, in sentences, and is given up by Ctrl-C.
+// "memory", "loader", "logs" and "capture". The console's menu runs them on its terminal, by way of the shell service; in a shell
+// they are typed. Each says on standard output how far it is and what came of it, in sentences, and is given up by Ctrl-C.
 //
 // They work without the system service, but for logs, which goes on without what it cannot be told: that service may be what is
 // broken. A disk is named as the API names it, or by its serial. "read" and "memory" change nothing; "loader" writes where the
-// boot loader lies, and nowhere else; "logs" to the USB disk that is named.
+// boot loader lies, and nowhere else; "logs" to the USB disk that is named; "capture" to a new file.
 package rescue
 
 import (
@@ -27,10 +27,11 @@ type machine struct {
 	told time.Time // when progress was written last
 }
 
-const usage = `vigie rescue read DISK     read all of a disk, and say what cannot be read
-vigie rescue memory [MIB]  test the memory that is free, or so much of it
-vigie rescue loader DISK   write the boot loader of a disk with an installed Vigie anew
-vigie rescue logs USBDISK  copy logs and a report to a USB disk
+const usage = `vigie rescue read DISK          read all of a disk, and say what cannot be read
+vigie rescue memory [MIB]       test the memory that is free, or so much of it
+vigie rescue loader DISK        write the boot loader of a disk with an installed Vigie anew
+vigie rescue logs USBDISK       copy logs and a report to a USB disk
+vigie rescue capture CARD FILE  write what a network card gets and sends to a new pcap file
 `
 
 // Run is "vigie rescue".
@@ -49,6 +50,8 @@ func (m *machine) run(ctx context.Context, args []string) error {
 		return m.loader(ctx, rest[0])
 	case name == "logs" && len(rest) == 1:
 		return m.logs(ctx, rest[0])
+	case name == "capture" && len(rest) == 2:
+		return m.capture(ctx, rest[0], rest[1])
 	}
 	return errors.New("usage:\n" + strings.TrimSuffix(usage, "\n"))
 }

@@ -102,6 +102,7 @@ func New(board Board, machine Machine, now func() time.Time, done <-chan struct{
 		"PUT /v1/network":                     s.putNetwork,
 		"POST /v1/network/confirm":            s.confirmNetwork,
 		"POST /v1/network/rollback":           s.rollBackNetwork,
+		"POST " + systemapi.StartNetworkPath:  s.startNetwork,
 		"GET /v1/firewall":                    s.firewall,
 		"PUT /v1/firewall":                    s.putFirewall,
 		"POST /v1/firewall/confirm":           s.confirmFirewall,

@@ -216,6 +216,7 @@ func (f *fakes) ConfirmNetwork(_ context.Context, by Caller) error {
 	return f.do("confirm by " + by.User)
 }
 func (f *fakes) RollBackNetwork(context.Context) error { return f.do("roll back") }
+func (f *fakes) StartNetwork(context.Context) error    { return f.do("start the network") }
 func (f *fakes) TrialLeft() time.Duration              { return 42 * time.Second }
 func (f *fakes) Memory() (api.Memory, error) {
 	return api.Memory{TotalBytes: 2, AvailableBytes: 1}, nil

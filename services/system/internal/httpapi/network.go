@@ -27,6 +27,7 @@ type TrialMachine interface {
 	PutNetwork(ctx context.Context, r api.NetworkRequest, by Caller) (api.Plan, error)
 	ConfirmNetwork(ctx context.Context, by Caller) error
 	RollBackNetwork(ctx context.Context) error
+	StartNetwork(ctx context.Context) error
 	PutFirewall(ctx context.Context, r api.FirewallRequest, by Caller) (api.Plan, error)
 	ConfirmFirewall(ctx context.Context, by Caller) error
 	RollBackFirewall(ctx context.Context) error
@@ -79,4 +80,8 @@ func (s *server) confirmNetwork(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) rollBackNetwork(w http.ResponseWriter, r *http.Request) error {
 	return done(w, s.machine.RollBackNetwork(r.Context()))
+}
+
+func (s *server) startNetwork(w http.ResponseWriter, r *http.Request) error {
+	return done(w, s.machine.StartNetwork(r.Context()))
 }

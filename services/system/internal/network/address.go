@@ -38,7 +38,7 @@ func (n *nic) metric(set int) int {
 
 // addresses gives the interface its addresses and routes, and takes others away.
 func (m *Manager) addresses(n *nic) {
-	if m.cfg.Observe || m.held || n.link.Attrs().RawFlags&unix.IFF_UP == 0 {
+	if m.observe || m.held || n.link.Attrs().RawFlags&unix.IFF_UP == 0 {
 		return
 	}
 	if !n.alone() {

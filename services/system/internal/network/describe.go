@@ -17,7 +17,7 @@ import (
 func (m *Manager) describe(n *nic) api.Interface {
 	a := n.link.Attrs()
 	out := api.Interface{
-		ID: n.id, Kind: api.InterfaceKind(n.kind), Name: n.name, Device: n.device, Label: n.port.Label, Disabled: !n.port.Enabled,
+		ID: n.id, Kind: api.InterfaceKind(n.kind), Name: n.name, Device: n.device, Label: n.port.Label, Disabled: !n.port.Enabled || m.observe && n.link.Attrs().RawFlags&unix.IFF_UP == 0,
 		Mac: a.HardwareAddr.String(), Carrier: n.carrier, Mtu: a.MTU, Addresses: []string{}, Bond: n.port.Bond, Problem: sentence(n.complaint),
 	}
 	if driver, err := os.Readlink(filepath.Join("/sys/class/net", n.device, "device/driver")); err == nil {
@@ -91,7 +91,7 @@ func (m *Manager) describeAddresses(n *nic, out *api.Interface) {
 
 func (m *Manager) describeDHCP(n *nic, out *api.Interface) {
 	out.Dhcp = api.Dhcp{Status: api.DhcpStatus(n.state.Status), Reason: n.state.Reason}
-	if m.cfg.Observe {
+	if m.observe {
 		out.Dhcp = api.Dhcp{Status: api.DhcpStatusOff}
 	}
 	if l := n.state.Lease; l != nil {

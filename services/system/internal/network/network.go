@@ -51,8 +51,8 @@ const (
 // Config is what the manager is made with.
 type Config struct {
 	Resolv   string // path of resolv.conf
-	Observe  bool   // look, and change nothing
-	Loopback bool   // with Observe: but services of this machine reach each other
+	Observe  bool   // look, and change nothing, until SwitchOn
+	Rescue   bool   // with Observe: the machine is ours all the same; its services reach each other, and its cards have their names
 	Hostname func() string
 	// Offered is told the NTP servers that DHCP gives, when they change.
 	Offered func([]string)
@@ -81,8 +81,10 @@ type Manager struct {
 	wanted   sysconfig.Network
 	released bool      // no other configuration is to be expected
 	earliest time.Time // before it no configuration is taken into use
+	on       bool      // SwitchOn
 
 	// The rest belongs to Run.
+	observe   bool
 	config    sysconfig.Network // wanted, with a name for each NIC
 	held      bool              // at boot: no addresses are set or asked for yet
 	nics      map[int]*nic      // by index
@@ -106,7 +108,7 @@ func New(cfg Config, board Board) *Manager {
 	if cfg.Ours == nil {
 		cfg.Ours = physical
 	}
-	return &Manager{cfg: cfg, board: board, reports: make(chan report), rivals: make(chan rivalNews), news: make(chan struct{}, 1), nics: map[int]*nic{}, refusals: map[string]string{}, resolv: "\x00"}
+	return &Manager{cfg: cfg, board: board, observe: cfg.Observe, reports: make(chan report), rivals: make(chan rivalNews), news: make(chan struct{}, 1), nics: map[int]*nic{}, refusals: map[string]string{}, resolv: "\x00"}
 }
 
 // Configure says what the interfaces should be like from now on. It does not wait for it.
@@ -133,6 +135,14 @@ func (m *Manager) Release() {
 	m.wake()
 }
 
+// SwitchOn has interfaces that were only looked at (Config.Observe) brought to what the configuration says from now on.
+func (m *Manager) SwitchOn() {
+	m.mu.Lock()
+	m.on, m.released = true, true
+	m.mu.Unlock()
+	m.wake()
+}
+
 func (m *Manager) wake() {
 	select {
 	case m.news <- struct{}{}:
@@ -155,10 +165,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer m.clients.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !m.cfg.Observe || m.cfg.Loopback {
+	if !m.observe || m.cfg.Rescue {
 		m.loopback()
 	}
-	if !m.cfg.Observe {
+	if !m.observe {
 		promote()
 	}
 	links, addrs := m.listen(ctx)
@@ -216,7 +226,12 @@ func (m *Manager) Run(ctx context.Context) error {
 func (m *Manager) take(ctx context.Context) {
 	m.mu.Lock()
 	m.config, m.held = m.wanted.Clone(), m.held && !m.released
+	on := m.on && m.observe
 	m.mu.Unlock()
+	if on {
+		m.observe = false
+		promote()
+	}
 	m.again = time.Time{}
 	m.resync(ctx)
 }
@@ -249,13 +264,13 @@ func (m *Manager) resync(ctx context.Context) {
 		if !m.look() {
 			return
 		}
-		if m.cfg.Observe || time.Now().Before(m.again) || !m.shape() {
+		if m.observe || time.Now().Before(m.again) || !m.shape() {
 			break
 		}
 	}
 	for _, n := range m.ordered() {
 		m.converse(ctx, n)
-		if !m.cfg.Observe {
+		if !m.observe {
 			m.addresses(n)
 		}
 		m.guard(ctx, n)

@@ -57,7 +57,7 @@ func child() {
 	defer stop()
 	tell := &teller{out: json.NewEncoder(os.Stdout)}
 	m := New(Config{
-		Resolv: os.Getenv("NETWORK_TEST_RESOLV"), Hostname: func() string { return "gate" },
+		Resolv: os.Getenv("NETWORK_TEST_RESOLV"), Observe: os.Getenv("NETWORK_TEST_RESCUE") != "", Rescue: true, Hostname: func() string { return "gate" },
 		Offered: func(s []string) { tell.now.NTP = s; _ = tell.out.Encode(tell.now) },
 		Ours:    func(l netlink.Link) bool { return l.Type() == "veth" },
 		Console: console.New(os.Stderr), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -71,6 +71,12 @@ func child() {
 			m.Configure(n)
 			m.Release()
 		}
+	}()
+	on := make(chan os.Signal, 1)
+	signal.Notify(on, syscall.SIGUSR1)
+	go func() {
+		<-on
+		m.SwitchOn()
 	}()
 	if err := m.Run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -363,16 +369,6 @@ func TestObserveOnlyLooks(t *testing.T) {
 		Ours: func(l netlink.Link) bool { return true }, Console: console.New(io.Discard), Log: slog.New(slog.DiscardHandler)}, tell)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	go func() { // a configuration a line
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-			var n sysconfig.Network
-			if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
-				panic(err)
-			}
-			m.Configure(n)
-			m.Release()
-		}
-	}()
 	if err := m.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -381,5 +377,23 @@ func TestObserveOnlyLooks(t *testing.T) {
 	}
 	if _, err := os.Stat(resolv); err == nil {
 		t.Error("resolv.conf was written")
+	}
+}
+
+func TestWhatWasOnlyLookedAtIsSwitchedOn(t *testing.T) {
+	l := newLab(t, 1)
+	l.serve("10.99.7")
+	t.Setenv("NETWORK_TEST_RESCUE", "1")
+	l.boot(sysconfig.Network{Interfaces: []sysconfig.NIC{{ID: l.id("eth0"), Name: "lan7", IPv4: sysconfig.IPv4{Method: sysconfig.MethodDHCP}}}})
+	s := l.until("looked at, with its name", func(s seen) bool { return s.nic("eth0").Name == "lan7" })
+	if nic := s.nic("eth0"); nic.Carrier || !nic.Disabled || nic.Dhcp.Status != api.DhcpStatusOff {
+		t.Errorf("before it is switched on: %+v", nic)
+	}
+	if err := l.child.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	s = l.until("bound", boundIn("10.99.7"))
+	if nic := s.nic("eth0"); nic.Name != "lan7" || nic.Disabled {
+		t.Errorf("it is %+v", s.nic("eth0"))
 	}
 }

@@ -112,7 +112,7 @@ func (m *Manager) name() {
 			port = sysconfig.Port{Kind: n.kind, ID: n.id, Name: n.device, Enabled: true}
 		}
 		n.port, n.name = port, port.Name
-		if m.cfg.Observe {
+		if m.observe && !m.cfg.Rescue {
 			n.name = n.device
 		}
 	}
@@ -135,7 +135,7 @@ func (n *nic) alone() bool { return n.port.Enabled && n.port.Bond == "" }
 
 // asks says that the interface is to have a DHCP client.
 func (m *Manager) asks(n *nic) bool {
-	return !m.cfg.Observe && !m.held && n.carrier && n.alone() && (n.port.IPv4.Method == "" || n.port.IPv4.Method == sysconfig.MethodDHCP)
+	return !m.observe && !m.held && n.carrier && n.alone() && (n.port.IPv4.Method == "" || n.port.IPv4.Method == sysconfig.MethodDHCP)
 }
 
 // converse starts and ends an interface's DHCP client.

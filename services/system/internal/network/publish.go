@@ -43,7 +43,7 @@ func (m *Manager) publish() {
 		}
 	}
 	m.board.SetInterfaces(list)
-	if m.cfg.Observe {
+	if m.observe {
 		m.observeDNS()
 		return
 	}

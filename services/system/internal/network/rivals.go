@@ -124,7 +124,7 @@ func (w *watch) run(ctx context.Context, tell func(map[netip.Addr]arp.MAC)) erro
 
 // stake is what an interface claims now; none: nothing is to be watched.
 func (m *Manager) stake(n *nic) (c claim, some bool) {
-	if m.cfg.Observe || m.held || !n.alone() || !n.carrier {
+	if m.observe || m.held || !n.alone() || !n.carrier {
 		return c, false
 	}
 	for _, s := range n.port.IPv4.Addresses {
