@@ -12,9 +12,13 @@ func (c *Config) arguments() []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
 		"-m", fmt.Sprint(c.MemoryMiB), "-smp", fmt.Sprint(c.CPUs),
-		"-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
 		"-chardev", "socket,id=control,fd=3", "-mon", "chardev=control,mode=control",
 		"-device", "virtio-rng-pci", "-device", "qemu-xhci,id=xhci",
+	}
+	if c.NoSerial {
+		args = append(args, "-serial", "none")
+	} else {
+		args = append(args, "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial")
 	}
 	args = append(args, c.Accel.arguments()...)
 	args = append(args, c.firmwareArguments()...)

@@ -80,6 +80,7 @@ type Config struct {
 
 	OEMStrings []string // SMBIOS type 11 strings, one "vigie.<name>=<value>" each
 	Watchdog   bool     // adds an i6300esb watchdog that resets the machine
+	NoSerial   bool     // the machine has no serial port: its Console stays empty; see VM.Screen
 	NoReboot   bool     // a reset by the guest ends QEMU instead
 
 	Extra []string // further QEMU arguments, for fault injection

@@ -2,12 +2,17 @@ package vm
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -194,6 +199,29 @@ func (v *VM) Press(ctx context.Context, keys ...string) error {
 		}
 	}
 	return nil
+}
+
+// Screen is the text on the machine's screen, line by line, without the spaces at their ends. It is read from the memory of a VGA's
+// text mode, 25 lines of 80 characters, which BIOS starts with; a screen in another mode has none.
+func (v *VM) Screen(ctx context.Context) (string, error) {
+	const at, columns, rows = 0xb8000, 80, 25
+	name := filepath.Join(v.cfg.Dir, "screen.bin")
+	if err := v.Execute(ctx, "pmemsave", map[string]any{"val": at, "size": 2 * columns * rows, "filename": name}, nil); err != nil {
+		return "", err
+	}
+	cells, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("read the screen's memory: %w", err)
+	}
+	var text strings.Builder
+	for row := range slices.Chunk(cells, 2*columns) {
+		var line []byte
+		for cell := range slices.Chunk(row, 2) { // a character and its colours
+			line = append(line, max(cell[0], ' '))
+		}
+		text.Write(append(bytes.TrimRight(line, " "), '\n'))
+	}
+	return text.String(), nil
 }
 
 // Screenshot writes what the machine's screen shows to a PNG file.

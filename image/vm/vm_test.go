@@ -113,6 +113,9 @@ func TestMachine(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if screen, err := m.Screen(ctx); err != nil || !strings.HasPrefix(screen, "SeaBIOS (version ") || strings.Count(screen, "\n") != 25 {
+		t.Errorf("screen %q, %v", screen, err)
+	}
 	shot := filepath.Join(dir, "screen.png")
 	if err := m.Screenshot(ctx, shot); err != nil {
 		t.Error(err)

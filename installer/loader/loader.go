@@ -58,7 +58,7 @@ func Script() []byte { return bytes.Clone(script) }
 
 // Modules is what GRUB for BIOS is made with, everything that its script needs.
 func Modules() []string {
-	return strings.Fields("biosdisk part_gpt fat squash4 normal configfile linux boot echo test true sleep serial terminal reboot minicmd loadenv regexp")
+	return strings.Fields("biosdisk part_gpt fat squash4 normal configfile linux boot echo test true sleep serial terminal memrw reboot minicmd loadenv regexp")
 }
 
 // Variable is one line of a block.

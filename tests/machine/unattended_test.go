@@ -152,8 +152,36 @@ func (b *bench) toldNobody(t *testing.T) {
 	}
 }
 
+// greetsOnScreen switches a machine without a serial port on, and off when GRUB has come to its greeting: GRUB must say nothing of
+// what is not there.
+func greetsOnScreen(t *testing.T, cfg vm.Config) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cfg.Dir, cfg.Accel, cfg.NoSerial = t.TempDir(), accel(), true
+	m, err := vm.Start(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for {
+		screen, err := m.Screen(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, shown, found := strings.Cut(screen, "GRUB"); found && strings.Contains(shown, "Vigie (Esc: other ways to start)") {
+			if strings.Contains(shown, "error") {
+				t.Errorf("without a serial port the screen shows\n%s", screen)
+			}
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // TestMachineIsInstalledAtItsSerialLine starts from a CD, with a stick whose answer file has a mistake: the machine says where, and goes
-// on. It is installed by who types on the serial line, and starts from the disk.
+// on. It is installed by who types on the serial line, and starts from the disk. Without a serial port neither the CD nor the disk says
+// that there is none.
 func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
 	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password)
@@ -183,6 +211,8 @@ func TestMachineIsInstalledAtItsSerialLine(t *testing.T) {
 	dialog(step{`Take the medium out`, ""}, step{`back: $`, "no\r"})
 	b.toldNobody(t)
 	b.powerOff(t)
+	greetsOnScreen(t, vm.Config{Image: "../../build/vigie.iso"})
+	greetsOnScreen(t, vm.Config{FromDisk: true, Disks: []vm.Disk{{ID: "data0", Path: filepath.Join(filepath.Dir(b.ConsoleLog()), "data0.raw"), Format: "raw"}}})
 
 	b.FromDisk, b.Stick = true, ""
 	b.boot(t)

@@ -10,14 +10,19 @@ import (
 //
 // It must never come to rest at a menu or a prompt, whatever is damaged, pressed, or received as noise on the serial
 // line: there is no menu, every step that can fail is a condition, and what follows the last of them is a reboot,
-// for ever. It shows on the screen and on the first serial port, whether or not these exist; UEFI firmware that minds the
-// serial port itself is left to do so.
+// for ever. It shows on the screen, and on the first serial port where BIOS has found one; UEFI firmware that minds the serial
+// port itself is left to do so.
 func grubConfig(marker string) string {
 	return strings.NewReplacer("@MARKER@", marker, "@IMAGE@", SystemFile, "@BOOT@", loader.BootFile, "@KERNEL@", loader.Kernel, "@INITRD@", loader.Initrd).Replace(`# Made by the image build.
 if [ "$grub_platform" = pc ]; then
-	if serial --unit=0 --speed=115200; then
-		terminal_input --append serial
-		terminal_output --append serial
+	# What BIOS has noted as the address of the first serial port. Without one, GRUB's "serial" writes an error to the screen.
+	set port=0
+	read_word -v port 0x400
+	if [ "$port" != 0 ]; then
+		if serial --unit=0 --speed=115200; then
+			terminal_input --append serial
+			terminal_output --append serial
+		fi
 	fi
 fi
 

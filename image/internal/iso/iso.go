@@ -127,7 +127,7 @@ func marker(files ...string) (string, error) {
 // biosModules is what GRUB needs on a BIOS machine: disks, partitions, our file system, our script's commands.
 func biosModules() []string {
 	return strings.Fields("biosdisk part_msdos part_gpt iso9660 squash4 loopback loadenv search search_fs_file normal configfile linux boot " +
-		"echo test true sleep serial terminal reboot minicmd")
+		"echo test true sleep serial terminal memrw reboot minicmd")
 }
 
 // GrubBIOS makes the El Torito image of GRUB: mkimage runs the program grub-mkimage with given arguments, modules is
