@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	prefix   = "vigie."
-	maxValue = 1024 // bytes
-	// maxAnswer is of an answer file of 16 KiB in base64. The kernel takes 2 KiB as a command line; SMBIOS has room for more.
-	maxAnswer  = 22 << 10
-	maxServers = 8 // as in the API
+	prefix     = "vigie."
+	maxValue   = 1024     // bytes
+	maxAnswer  = 22 << 10 // of an answer file of 16 KiB in base64; only SMBIOS has room for so much
+	maxLine    = 2047     // what the kernel takes as a command line (COMMAND_LINE_SIZE of x86, with a zero at its end)
+	maxServers = 8        // as in the API
 )
 
 // Options is what the machine was booted with. The zero value is a boot without options.
@@ -83,6 +83,9 @@ func Read(root fs.FS) (Options, error) {
 		oem = append(oem, strs...)
 	}
 	opts := New(ParseCommandLine(string(line)), oem)
+	if len(strings.TrimSuffix(string(line), "\n")) >= maxLine {
+		opts.Warnings = append(opts.Warnings, fmt.Sprintf("The kernel's command line is full: it has room for %d characters, and what was behind them is lost.", maxLine))
+	}
 	if len(errs) > 0 {
 		return opts, fmt.Errorf("boot options: %w", errors.Join(errs...))
 	}

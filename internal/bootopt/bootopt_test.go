@@ -195,6 +195,13 @@ func TestReadTakesBothSources(t *testing.T) {
 	if err == nil || !got.FormatBlank || got.Hostname != "a" {
 		t.Errorf("with a broken structure: %+v, %v", got, err)
 	}
+	for more, want := range map[int][]string{0: nil, 1: {"The kernel's command line is full: it has room for 2047 characters, and what was behind them is lost."}} {
+		line := "vigie.hostname=a vigie.answer=" + strings.Repeat("QUFB", 504) + strings.Repeat(" ", more) // 2046 characters
+		got, err := Read(fstest.MapFS{"proc/cmdline": {Data: []byte(line + "\n")}})
+		if err != nil || got.Hostname != "a" || !slices.Equal(got.Warnings, want) {
+			t.Errorf("%d characters: %q, %v", len(line), got.Warnings, err)
+		}
+	}
 	if _, err := Read(fstest.MapFS{}); err == nil {
 		t.Error("no error without a command line")
 	}

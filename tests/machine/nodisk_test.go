@@ -20,9 +20,6 @@ import (
 	"vigie/tools/site"
 )
 
-// hashed is the Argon2id hash of the password that is in it nowhere else.
-const hashed = `"passwordHash": "$argon2id$v=19$m=32768,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`
-
 // TestMachineWithoutADiskShowsItsCameras starts from the kernel alone, with no disk at all, and an answer file on the command line: that is
 // refused, for there is nothing to install on. It says that nothing can be recorded, and what to do; it is set up all the same, its
 // camera is watched, and no service ends.

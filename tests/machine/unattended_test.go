@@ -4,6 +4,7 @@ package machine
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -90,13 +91,27 @@ func (b *bench) tells(t *testing.T, limit time.Duration, pattern string) (groups
 }
 
 // TestMachineInstallsItselfByAnAnswerFile starts from a CD, with an answer file on a second one, and a blank disk. It switches itself off when
-// it is installed, starts from the disk, and is what the file says; a stick with the file, which is there now, is refused.
+// it is installed, and the disk starts.
 func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.UEFI, Medium: vm.CD, DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
 	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, password)
 	b.Disc = disc(t, text)
 	b.boot(t)
 	b.tells(t, time.Minute, `answer file: used, from the CD in QEMU DVD-ROM`)
+	b.installsItself(t)
+	b.FromDisk, b.Disc = true, ""
+	if err := b.SwitchOn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.reads(t, time.Minute, `Starting slot a`)
+	if err := b.Cut(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// installsItself waits until the machine has installed itself on its first disk and is off.
+func (b *bench) installsItself(t *testing.T) {
+	t.Helper()
 	took := b.tells(t, 4*time.Minute, `answer file: installed on disk DATA0 in (\d+) s`)[1]
 	t.Logf("installing with nobody there took %s s", took)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -108,6 +123,24 @@ func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 	if err := b.Cut(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestMachineInstallsItselfByABootOption starts as one does that is given its kernel by the network, with the answers on the kernel's command line, and the
+// CD beside it. It switches itself off when it is installed, starts from the disk, and is what was answered; a stick with the file,
+// which is there now, is refused.
+func TestMachineInstallsItselfByABootOption(t *testing.T) {
+	build, err := filepath.Abs("../../build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(answered, lab.MachineAt(0).Addr, lab.Host(), owner, "")
+	text = strings.Replace(text, `"password": ""`, hashed, 1)
+	b := openAsIs(t, site.Config{Firmware: vm.UEFI, Kernel: filepath.Join(build, "vmlinuz"), Initrd: filepath.Join(build, "initrd.img"),
+		Line: "vigie.answer=" + base64.StdEncoding.EncodeToString([]byte(text)), DiskBytes: []int64{4 << 30}, Cameras: []rtspcam.Config{}})
+	b.Disc = filepath.Join(build, "vigie.iso")
+	b.boot(t)
+	b.tells(t, time.Minute, `answer file: used, from boot option vigie\.answer`)
+	b.installsItself(t)
 
 	b.FromDisk, b.Disc, b.Stick = true, "", stick(t, text)
 	b.boot(t)
@@ -142,6 +175,9 @@ func TestMachineInstallsItselfByAnAnswerFile(t *testing.T) {
 	}
 	b.powerOff(t)
 }
+
+// hashed is the hash of the password, made as ANSWERS.md says.
+const hashed = `"passwordHash": "$argon2id$v=19$m=32768,t=3,p=1$OTNiODYxOWQyODgzMjQ5Yg$7ACkj1RjDtEZyciwska/nCTx+KWrtfVOLzrzQqgYgNM"`
 
 // toldNobody checks that the password is not on the console.
 func (b *bench) toldNobody(t *testing.T) {

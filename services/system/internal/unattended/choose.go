@@ -87,7 +87,9 @@ func (a *Answers) large(d api.Disk, least int64, path string) error {
 func listed(disks []api.Disk) string {
 	var out []string
 	for _, d := range disks {
-		out = append(out, fmt.Sprintf("%s (%s)", d.Serial, d.Model))
+		if d.Use != api.DiskUseBoot {
+			out = append(out, fmt.Sprintf("%s (%s)", d.Serial, d.Model))
+		}
 	}
 	if len(out) == 0 {
 		return "none"

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,8 +155,15 @@ func (i *Installer) judge(ctx context.Context, a *Answers, account webapi.FirstA
 	if err != nil {
 		return n, disk, err
 	}
-	disk, err = a.choose(i.machine.Status().Disks, offered)
-	return n, disk, err
+	disks := i.machine.Status().Disks
+	if disk, err = a.choose(disks, offered); err != nil {
+		return n, disk, err
+	}
+	// A kernel that came by the network runs without the medium, from which the system is copied.
+	if !slices.ContainsFunc(disks, func(d api.Disk) bool { return d.Use == api.DiskUseBoot }) {
+		return n, disk, refusal("The installation medium is not there, from which the system is copied. Put vigie.iso in, as a CD or a USB stick, and start the machine again.")
+	}
+	return n, disk, nil
 }
 
 // install installs on the disk, tells how far it is, and ends as the document says.

@@ -29,6 +29,7 @@ type fake struct {
 	refuse  map[string]error // by what is asked
 	refused map[string]string
 	fails   string // why the installation does
+	alone   bool   // the medium that it was started from is not there
 	done    []string
 	network sysconfig.Network
 }
@@ -85,7 +86,7 @@ func (f *fake) Install(_ context.Context, disk string, r api.InstallRequest) err
 		}
 		for _, op := range steps {
 			time.Sleep(20 * time.Millisecond) // so that each is seen
-			disks := append([]api.Disk(nil), f.disks...)
+			disks := append([]api.Disk{medium}, f.disks...)
 			for i := range disks {
 				if disks[i].ID == disk {
 					disks[i].Operation = op
@@ -96,6 +97,9 @@ func (f *fake) Install(_ context.Context, disk string, r api.InstallRequest) err
 	}()
 	return nil
 }
+
+// medium is what the machine was started from.
+var medium = api.Disk{ID: "medium", Serial: "DVD", Model: "Lab", Use: api.DiskUseBoot, Removable: true}
 
 func disk(serial string, use api.DiskUse, change ...func(*api.Disk)) api.Disk {
 	d := api.Disk{ID: "id-" + serial, Serial: serial, Model: "Lab", Use: use, SizeBytes: 8 << 30}
@@ -109,7 +113,7 @@ func disk(serial string, use api.DiskUse, change ...func(*api.Disk)) api.Disk {
 func run(t *testing.T, f *fake) (said, logged string) {
 	t.Helper()
 	f.Board = board.New(time.Now(), api.Status{BootMode: api.StatusBootModeLive})
-	f.SetDisks(f.disks)
+	f.SetDisks(append(f.disks, medium))
 	f.SetInterfaces([]api.Interface{{ID: "52:54:00:00:00:01", Kind: api.InterfaceKindEthernet}, {ID: "52:54:00:00:00:02", Kind: api.InterfaceKindEthernet}})
 	f.SettleStorage()
 	return runAs(t, f)
@@ -183,13 +187,17 @@ func TestNothingIsDoneWhereAnswersAreRefused(t *testing.T) {
 		{"no blank one", fake{files: answers(only...), disks: []api.Disk{other}}, "", "line 3: No disk is blank. Give the serial of the one that is to be erased: S1 (Lab)."},
 		{"two blank ones", fake{files: answers(only...), disks: []api.Disk{blank, disk("S2", api.DiskUseBlank)}}, "", "line 3: 2 disks are blank"},
 		{"a blank stick", fake{files: answers(only...), disks: []api.Disk{disk("S1", api.DiskUseBlank, stick)}}, "", "line 3: There is no disk to install on."},
+		{"a kernel without its medium", fake{files: answers(), disks: []api.Disk{blank}, alone: true}, "", "Put vigie.iso in, as a CD or a USB stick"},
 	} {
 		f := c.f
 		f.Board = board.New(time.Now(), api.Status{BootMode: api.StatusBootModeLive})
 		if c.mode != "" {
 			f.Board = board.New(time.Now(), api.Status{BootMode: c.mode})
 		}
-		f.SetDisks(f.disks)
+		f.SetDisks(append(f.disks, medium))
+		if f.alone {
+			f.SetDisks(f.disks)
+		}
 		f.SetInterfaces([]api.Interface{{ID: "52:54:00:00:00:01", Kind: api.InterfaceKindEthernet}, {ID: "52:54:00:00:00:02", Kind: api.InterfaceKindEthernet}})
 		f.SettleStorage()
 		said, logged := runAs(t, &f)
