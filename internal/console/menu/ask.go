@@ -165,6 +165,7 @@ func (m *Menu) secret(ctx context.Context, prompt string) (string, error) {
 
 func (m *Menu) typed(ctx context.Context, prompt, given string, hidden bool) (string, error) {
 	line := []byte(given)
+	prompt = strings.Join(screen.Wrap(prompt, screen.Columns-1), "\n")
 	if err := m.Terminal.Write(prompt + " " + given); err != nil {
 		return "", err
 	}

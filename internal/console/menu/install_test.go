@@ -117,7 +117,7 @@ func TestAMachineIsInstalledAtTheConsole(t *testing.T) {
 		p.Type(typedPassword + "x\x7f\r")
 		p.Read(`again: $`)
 		p.Type(typedPassword + "\r")
-		p.Read(`(?s)disk WD-12345678 \(WDC Red\) is erased: NTFS file system.*last 4 characters[^\n]*back: $`)
+		p.Read(`(?s)disk WD-12345678 \(WDC Red\) is erased: NTFS file system.*last 4 characters[^$]*back: $`)
 		if got := f.did(); got != "" {
 			t.Fatalf("before it was confirmed: %q", got)
 		}
@@ -169,7 +169,7 @@ func TestABlankDiskWantsYesAndAnotherTheEndOfItsSerial(t *testing.T) {
 	p.Type("\r")
 	p.Read(`Paris: UTC$`)
 	p.Type("\r")
-	p.Read(`last 4 characters[^\n]*back: $`)
+	p.Read(`last 4 characters[^$]*back: $`)
 	p.Type("yes\r")
 	p.Read(`Nothing was done\.`)
 	if got := f.did(); got != "" {

@@ -23,6 +23,8 @@ type patientFake struct {
 	unready  int        // questions that it does not answer before
 	findings []api.RepairFinding
 
+	setupCode string // of the accounts, which have none then
+
 	running sync.Mutex
 	ran     []string
 	failing error
@@ -65,7 +67,7 @@ func (f *patientFake) StartNetwork(context.Context) error {
 
 func (f *patientFake) StartWeb(context.Context) error {
 	f.mu.Lock()
-	f.state.Web = &webapi.Console{Opened: true}
+	f.state.Web = &webapi.Console{Opened: true, SetupCode: f.setupCode}
 	f.mu.Unlock()
 	return f.act("web")
 }
@@ -86,6 +88,16 @@ func (f *patientFake) RebuildIndex(context.Context) error {
 	f.repair = api.Repair{Status: api.RepairStatusRunning, Step: "The files of all volumes are looked into.", Total: 40}
 	f.mu.Unlock()
 	return f.act("rebuild")
+}
+
+func TestNoPasswordIsAskedForWithoutAnAdministrator(t *testing.T) {
+	f, p := inRescue(t)
+	f.setupCode = "K3F9-0V1B"
+	p.Type("6")
+	talk(p, `There is no administrator on the volumes that are mounted\.`, "", `go back`, " ", `Choice: $`, "")
+	if strings.Contains(p.All(), "New password") {
+		t.Error("a password is asked for")
+	}
 }
 
 func (f *patientFake) Repair(context.Context) (api.Repair, error) {
@@ -119,7 +131,8 @@ func (f *patientFake) hasRun() string {
 func inRescue(t *testing.T) (*patientFake, *terminaltest.Person) {
 	t.Helper()
 	f := &patientFake{fake: fake{state: machine.State{System: &api.Status{Version: "1.0", BootMode: api.StatusBootModeRescue,
-		Disks: []api.Disk{{ID: "id-a", Serial: "S-A", Model: "One", SizeBytes: 4e12, Use: api.DiskUseSystem}, {ID: "id-b", Serial: "S-B", Model: "Two\x1b[31m", SizeBytes: 8e12, Use: api.DiskUseVolume}},
+		Interfaces: []api.Interface{{Name: "eth0", Mac: "02:00:00:00:00:01"}},
+		Disks:      []api.Disk{{ID: "id-a", Serial: "S-A", Model: "One", SizeBytes: 4e12, Use: api.DiskUseSystem}, {ID: "id-b", Serial: "S-B", Model: "Two\x1b[31m", SizeBytes: 8e12, Use: api.DiskUseVolume}},
 		Volumes: []api.Volume{{ID: "v1", Name: "Settings", Disk: "id-a", Use: api.VolumeUseState, Status: api.VolumeStatusUnmounted},
 			{ID: "v2", Name: "films", Disk: "id-b", Status: api.VolumeStatusUnmounted}},
 		Media: []api.Medium{{ID: "usb-1", Name: "STICK", Filesystem: "exFAT", Status: api.MediumStatusPresent}}}}}}
@@ -128,6 +141,7 @@ func inRescue(t *testing.T) (*patientFake, *terminaltest.Person) {
 	p.Type("\r")
 	p.Read(`Rescue mode: nothing is recorded\. The network is off`)
 	p.Read(`disk S-A, 4 TB, One: system\s+disk S-B, 8 TB, Two\?\[31m: volume\s+volume Settings on S-A: unmounted`)
+	p.Read(`1  Shell +8  Copy logs to a USB disk`) // two columns: with a line for each, disks and volumes are no longer on the screen
 	p.Read(`Choice: $`)
 	return f, p
 }
@@ -164,8 +178,8 @@ func TestThePasswordIsSetWithAllVolumesMounted(t *testing.T) {
 	f, p := inRescue(t)
 	f.late = api.Volume{ID: "v3", Name: "more", Disk: "id-b", Status: api.VolumeStatusUnmounted}
 	p.Type("6")
-	talk(p, `are mounted for this`, "", `not shown\): $`, "brief\r", `once more: $`, "brief\r", `too short`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 2\r",
-		`The two differ`, "", `not shown\): $`, "long enough 1\r", `once more: $`, "long enough 1\r", `Done\. owner logs in`, " ", `Choice: $`, "")
+	talk(p, `are mounted for this`, "", `not shown; Esc goes back\): $`, "brief\r", `once more: $`, "brief\r", `too short`, "", `not shown; Esc goes back\): $`, "long enough 1\r", `once more: $`, "long enough 2\r",
+		`The two differ`, "", `not shown; Esc goes back\): $`, "long enough 1\r", `once more: $`, "long enough 1\r", `Done\. owner logs in`, " ", `Choice: $`, "")
 	if got := f.did(); got != "mount-v1 mount-v2 mount-v3 web password=long enough 1" {
 		t.Errorf("done: %q", got)
 	}
@@ -173,6 +187,7 @@ func TestThePasswordIsSetWithAllVolumesMounted(t *testing.T) {
 		t.Error("the password is on the screen")
 	}
 	p.Type("5") // they are mounted: nothing is asked
+	p.Read(`eth0  02:00:00:00:00:01  switched off`)
 	p.Read(`Choice: $`)
 }
 

@@ -224,7 +224,9 @@ func (m *Menu) setPassword(ctx context.Context) error {
 		return err
 	}
 	for began := time.Now(); ; {
-		if s := m.Machine.State(ctx); s.Web != nil && s.Web.Opened {
+		if s := m.Machine.State(ctx); s.Web != nil && s.Web.Opened && s.Web.SetupCode != "" {
+			return m.back(ctx, "There is no administrator on the volumes that are mounted. Mount the others, or set one up in the browser after a restart.")
+		} else if s.Web != nil && s.Web.Opened {
 			break
 		}
 		if time.Since(began) > opensWithin {
@@ -235,7 +237,7 @@ func (m *Menu) setPassword(ctx context.Context) error {
 		}
 	}
 	for {
-		first, err := m.secret(ctx, "New password of the administrator (it is not shown):")
+		first, err := m.secret(ctx, "New password of the administrator (it is not shown; Esc goes back):")
 		if err != nil {
 			return err
 		}

@@ -83,6 +83,22 @@ func TestStatusSaysWhatIsKnownAndNoMore(t *testing.T) {
 	}
 }
 
+func TestDisksFitOnAPlainTerminal(t *testing.T) {
+	s := full().System
+	s.Disks[0].Model, s.Disks[0].Slot, s.Disks[0].Bus = "WDC WD40EFRX-68N32N0", "PCI 0000:00:02.0", "sata"
+	s.Disks[0].Contents = `GPT partition table, ISO 9660 file system "VIGIE", 3 partitions: ISO 9660 file system "VIGIE", FAT file system "VIGIE-EFI"`
+	s.Disks[0].Health = api.DiskHealth{Status: api.DiskHealthStatusFailing, Reasons: []string{"12 sectors could not be read, and were not replaced.", "Replace the disk."}}
+	lines := Disks(s)
+	for _, l := range lines {
+		if len(l) >= Columns {
+			t.Errorf("too long for a line: %q", l)
+		}
+	}
+	if got := strings.Join(lines, "\n"); !strings.HasPrefix(got, "DATA0                   4.0 TB  volume\n    WDC WD40EFRX-68N32N0 (PCI 0000:00:02.0, sata)\n    GPT ") || !strings.Contains(got, "    health: failing. 12 sectors") {
+		t.Error(got)
+	}
+}
+
 // draw paints what a terminal shows of the lines: white where a cell is lit.
 func draw(t *testing.T, lines []string, cellW, cellH int) string {
 	t.Helper()

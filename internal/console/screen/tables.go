@@ -9,7 +9,7 @@ import (
 	"vigie/internal/api"
 )
 
-// Disks lists disks and volumes.
+// Disks lists disks and volumes, in lines for a plain terminal. What does not fit into one is gone on with below, further in.
 func Disks(s *api.Status) []string {
 	var lines []string
 	for _, d := range s.Disks {
@@ -18,12 +18,22 @@ func Disks(s *api.Status) []string {
 			where = append(where, "removable")
 		}
 		where = slices.DeleteFunc(where, func(s string) bool { return s == "" })
-		lines = append(lines, Printable(fmt.Sprintf("%-20s %9s  %-10s %s (%s)", d.Serial, size(d.SizeBytes), uses(d, s.Volumes), d.Model, strings.Join(where, ", "))))
+		model := Printable(d.Model)
+		if len(where) > 0 {
+			model += Printable(" (" + strings.Join(where, ", ") + ")")
+		}
+		line := Printable(fmt.Sprintf("%-20s %9s  %-9s", d.Serial, size(d.SizeBytes), uses(d, s.Volumes)))
+		if len(line)+2+len(model) < Columns {
+			lines = append(lines, line+"  "+model)
+		} else {
+			lines = append(lines, strings.TrimRight(line, " "))
+			lines = append(lines, below(model)...)
+		}
 		if d.Contents != "" {
-			lines = append(lines, "    "+Printable(d.Contents))
+			lines = append(lines, below(d.Contents)...)
 		}
 		if d.Health.Status != "" && d.Health.Status != api.DiskHealthStatusOk {
-			lines = append(lines, Printable(fmt.Sprintf("    health: %s. %s", d.Health.Status, strings.Join(d.Health.Reasons, " "))))
+			lines = append(lines, below(fmt.Sprintf("health: %s. %s", d.Health.Status, strings.Join(d.Health.Reasons, " ")))...)
 		}
 	}
 	if len(s.Disks) == 0 {
@@ -45,6 +55,16 @@ func Disks(s *api.Status) []string {
 	return lines
 }
 
+// below are lines that go on with what is above them.
+func below(text string) []string {
+	const in = "    "
+	lines := Wrap(text, Columns-1-len(in))
+	for i := range lines {
+		lines[i] = in + lines[i]
+	}
+	return lines
+}
+
 // Services lists the services.
 func Services(s *api.Status) []string {
 	if len(s.Services) == 0 {
@@ -56,7 +76,7 @@ func Services(s *api.Status) []string {
 		line := fmt.Sprintf("%-10s %-10s %12s %9s %8d", v.Name, v.Status, span(since), size(v.MemoryBytes), v.Restarts)
 		lines = append(lines, Printable(line))
 		if v.Reason != "" {
-			lines = append(lines, Printable("           "+v.Reason))
+			lines = append(lines, below(v.Reason)...)
 		}
 	}
 	return lines

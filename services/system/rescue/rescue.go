@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"vigie/internal/console/screen"
 	"vigie/services/system/internal/blockdev"
 )
 
@@ -63,7 +64,14 @@ func first(args []string) (name string, rest []string) {
 	return args[0], args[1:]
 }
 
-func (m *machine) say(format string, args ...any) { fmt.Fprintf(m.out, format+"\n", args...) }
+// say writes a line, in several where it is too long for a terminal.
+func (m *machine) say(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if len(text) >= screen.Columns {
+		text = strings.Join(screen.Wrap(text, screen.Columns-1), "\n")
+	}
+	fmt.Fprintln(m.out, text)
+}
 
 // progress writes a line over the one before it, now and then: a serial line is slow.
 func (m *machine) progress(format string, args ...any) {

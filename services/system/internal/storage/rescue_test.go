@@ -49,6 +49,9 @@ func TestInRescueModeAVolumeIsMountedWhenAPersonWantsIt(t *testing.T) {
 	if v := l.ended(api.OperationNameCheck, api.VolumeStatusUnmounted); v.Check.Result != api.VolumeCheckResultClean || mountsOf(t, v.Path) != 0 || !strings.Contains(v.Reason, "Rescue mode") {
 		t.Errorf("after a check: %+v", v)
 	}
+	if said := l.said.String(); strings.Contains(said, "mounted again") || !strings.Contains(said, "It is being checked.") {
+		t.Errorf("of the check it says %q", said)
+	}
 	if err := l.change(id, api.VolumeChange{Action: api.VolumeChangeActionMount}); err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,11 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 	if mode != volume.Look {
 		name, kind, reason = api.OperationNameRepair, "repair", "It is being repaired, and mounted again then."
 	}
-	d, began, wasOut := v.disk, m.cfg.Now(), v.out
+	d, began := v.disk, m.cfg.Now()
+	stays := m.cfg.Rescue && v.out && mode == volume.Look // out; but what was repaired is to be seen
+	if stays {
+		reason = "It is being checked."
+	}
 	var found volume.Findings
 	var failed error
 	return m.takeOff(ctx, v, name, reason, func(node string) error {
@@ -181,7 +185,7 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 		return nil
 	}, func(err error) {
 		again := func() { m.look(ctx, d) }
-		if v.out = false; m.cfg.Rescue && wasOut && mode == volume.Look { // what was repaired is to be seen
+		if v.out = false; stays {
 			again = func() { m.leaveOut(v) }
 		}
 		if err != nil {
@@ -297,6 +301,9 @@ func (m *Manager) takeOff(ctx context.Context, v *vol, name api.OperationName, r
 	}
 	m.enter(d, caring)
 	v.op = api.Operation{Name: name, Status: api.OperationStatusRunning, Message: "Its cameras are moved to other volumes."}
+	if m.cfg.Rescue || v.out {
+		v.op.Message = "Starting."
+	}
 	v.status, v.reason, v.retry, v.checking = api.VolumeStatusUnmounted, reason, time.Time{}, time.Time{}
 	m.detach(v)
 	m.cfg.Log.Info("volume is taken off", "volume", v.id, "for", string(name))
