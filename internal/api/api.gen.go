@@ -10,6 +10,7 @@ const (
 	ArrayStatusForeign    ArrayStatus = "foreign"
 	ArrayStatusIncomplete ArrayStatus = "incomplete"
 	ArrayStatusRunning    ArrayStatus = "running"
+	ArrayStatusStopped    ArrayStatus = "stopped"
 	ArrayStatusWaiting    ArrayStatus = "waiting"
 )
 
@@ -25,6 +26,8 @@ func (e ArrayStatus) Valid() bool {
 	case ArrayStatusIncomplete:
 		return true
 	case ArrayStatusRunning:
+		return true
+	case ArrayStatusStopped:
 		return true
 	case ArrayStatusWaiting:
 		return true
@@ -43,6 +46,7 @@ const (
 	ArrayChangeActionGrow      ArrayChangeAction = "grow"
 	ArrayChangeActionRemove    ArrayChangeAction = "remove"
 	ArrayChangeActionReplace   ArrayChangeAction = "replace"
+	ArrayChangeActionStart     ArrayChangeAction = "start"
 	ArrayChangeActionStopCheck ArrayChangeAction = "stop_check"
 )
 
@@ -65,6 +69,8 @@ func (e ArrayChangeAction) Valid() bool {
 		return true
 	case ArrayChangeActionReplace:
 		return true
+	case ArrayChangeActionStart:
+		return true
 	case ArrayChangeActionStopCheck:
 		return true
 	default:
@@ -74,6 +80,7 @@ func (e ArrayChangeAction) Valid() bool {
 
 // Defines values for ArrayDiskState.
 const (
+	ArrayDiskStateBehind     ArrayDiskState = "behind"
 	ArrayDiskStateFailed     ArrayDiskState = "failed"
 	ArrayDiskStateGood       ArrayDiskState = "good"
 	ArrayDiskStateIdle       ArrayDiskState = "idle"
@@ -85,6 +92,8 @@ const (
 // Valid indicates whether the value is a known member of the ArrayDiskState enum.
 func (e ArrayDiskState) Valid() bool {
 	switch e {
+	case ArrayDiskStateBehind:
+		return true
 	case ArrayDiskStateFailed:
 		return true
 	case ArrayDiskStateGood:
@@ -2160,33 +2169,38 @@ type Array struct {
 	Reason    string `json:"reason,omitempty,omitzero"`
 	SizeBytes int64  `json:"sizeBytes,omitempty,omitzero"`
 
-	// Status waiting: for members that may still come; running: whole; degraded: it runs with fewer disks than it should; foreign: another
-	// machine's, which is not started unasked; incomplete: too few of its disks are there; failed: it could not be started, or has lost too many disks
+	// Status waiting: for members that may still come, or for its start; running: whole; degraded: it runs with fewer disks than it should; foreign: another
+	// machine's, which is not started unasked; stopped: in rescue mode, it is started when somebody asks for that; incomplete: too few of its disks are there;
+	// failed: it could not be started, or has lost too many disks
 	Status ArrayStatus `json:"status"`
 
 	// Sync What the array does to be in order; absent - nothing
 	Sync ArraySync `json:"sync,omitempty,omitzero"`
 }
 
-// ArrayStatus waiting: for members that may still come; running: whole; degraded: it runs with fewer disks than it should; foreign: another
-// machine's, which is not started unasked; incomplete: too few of its disks are there; failed: it could not be started, or has lost too many disks
+// ArrayStatus waiting: for members that may still come, or for its start; running: whole; degraded: it runs with fewer disks than it should; foreign: another
+// machine's, which is not started unasked; stopped: in rescue mode, it is started when somebody asks for that; incomplete: too few of its disks are there;
+// failed: it could not be started, or has lost too many disks
 type ArrayStatus string
 
 // ArrayChange defines model for ArrayChange.
 type ArrayChange struct {
-	// Action grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+	// Action start: one of this machine's that does not run; grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
 	Action ArrayChangeAction `json:"action"`
 
 	// ConfirmName adopt, delete: the array's name
-	ConfirmName string    `json:"confirmName,omitempty,omitzero"`
-	Disk        MeantDisk `json:"disk,omitempty,omitzero"`
+	ConfirmName string `json:"confirmName,omitempty,omitzero"`
+
+	// Degraded start: without those of its disks that are missing or behind, if it has all its data without them
+	Degraded bool      `json:"degraded,omitempty,omitzero"`
+	Disk     MeantDisk `json:"disk,omitempty,omitzero"`
 
 	// Disks delete: all of its disks; grow: those that come to them
 	Disks []MeantDisk `json:"disks,omitempty,omitzero"`
 	With  MeantDisk   `json:"with,omitempty,omitzero"`
 }
 
-// ArrayChangeAction grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+// ArrayChangeAction start: one of this machine's that does not run; grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
 type ArrayChangeAction string
 
 // ArrayDisk defines model for ArrayDisk.
@@ -2201,11 +2215,11 @@ type ArrayDisk struct {
 	// Slot Where it is plugged in
 	Slot string `json:"slot,omitempty,omitzero"`
 
-	// State idle: the array does not run
+	// State idle: the array does not run; behind: it does not, and this disk was away and lacks what was written since
 	State ArrayDiskState `json:"state"`
 }
 
-// ArrayDiskState idle: the array does not run
+// ArrayDiskState idle: the array does not run; behind: it does not, and this disk was away and lacks what was written since
 type ArrayDiskState string
 
 // ArrayMember What the superblock of an array's member says

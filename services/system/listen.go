@@ -69,6 +69,7 @@ func rights(rescue bool) []callers.Right {
 	if rescue { // whoever stands there mends the machine
 		list = append(list,
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/volumes/*/change"},
+			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/arrays/*/change"},
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: systemapi.StartNetworkPath},
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/web/start"},
 			callers.Right{User: consoleUserID, Method: http.MethodPost, Path: "/v1/services/engine/start"},

@@ -18,7 +18,7 @@ func TestRescueModeGivesRightsToTheConsoleAlone(t *testing.T) {
 			more = append(more, r.Method+" "+r.Path)
 		}
 	}
-	if want := []string{"POST /v1/volumes/*/change", "POST /v1/network/start", "POST /v1/services/web/start", "POST /v1/services/engine/start", "POST /v1/services/engine/stop"}; !slices.Equal(more, want) || len(rescue) != len(usual)+len(want) {
+	if want := []string{"POST /v1/volumes/*/change", "POST /v1/arrays/*/change", "POST /v1/network/start", "POST /v1/services/web/start", "POST /v1/services/engine/start", "POST /v1/services/engine/stop"}; !slices.Equal(more, want) || len(rescue) != len(usual)+len(want) {
 		t.Errorf("besides it may %q", more)
 	}
 }

@@ -118,6 +118,11 @@ func (c *Client) ChangeVolume(ctx context.Context, volume string, r api.VolumeCh
 	return c.ask.Call(ctx, http.MethodPost, "/v1/volumes/"+url.PathEscape(volume)+"/change", r, nil)
 }
 
+// ChangeArray has something done with an array, which goes on when it returns.
+func (c *Client) ChangeArray(ctx context.Context, array string, r api.ArrayChange) error {
+	return c.ask.Call(ctx, http.MethodPost, "/v1/arrays/"+url.PathEscape(array)+"/change", r, nil)
+}
+
 // StopService stops a service until it is started.
 func (c *Client) StopService(ctx context.Context, service string) error {
 	return c.ask.Call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(service)+"/stop", nil, nil)

@@ -83,7 +83,7 @@ func (s *server) changeArray(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !req.Action.Valid() {
-		return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, adopt, delete, check or stop_check.")
+		return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, start, adopt, delete, check or stop_check.")
 	}
 	return accepted(w, s.machine.ChangeArray(r.Context(), r.PathValue("array"), req))
 }

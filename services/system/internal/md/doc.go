@@ -11,7 +11,7 @@
 //   - It carries its machine's mark. One that carries another's is shown, and not started unasked: it may be part of a
 //     machine that is being repaired, and starting an array writes to it.
 //   - It is started at once when all its members are there, and without some only after a while (Patience): they may be
-//     slow to start. What starts without redundancy is an event.
+//     slow to start. What starts without redundancy is an event. In rescue mode a person decides both.
 //
 // What can be decided without a disk is a pure function here: ShapeOf, Plan, Next.
 package md

@@ -18,6 +18,12 @@ type Found struct {
 	probe.Member
 }
 
+// Behind tells whether a member missed changes that the newest one knows of. It is none until mdadm takes it in again, as far as
+// its bitmap says.
+func (f Found) Behind(newest probe.Member) bool {
+	return f.Role != probe.Spare && f.Events+1 < newest.Events
+}
+
 // Step is what is to be done with an array that does not run.
 type Step string
 
@@ -39,8 +45,7 @@ func Plan(found []Found, waiting time.Duration, ours []string) Step {
 	}
 	there := map[int]bool{}
 	for _, f := range found {
-		// A member that missed changes is none yet: mdadm takes it in again as far as its bitmap says.
-		if f.Role == probe.Active && f.Events+1 >= newest.Events {
+		if f.Role == probe.Active && !f.Behind(newest) {
 			there[f.Position] = true
 		}
 	}

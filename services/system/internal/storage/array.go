@@ -137,19 +137,16 @@ func (m *Manager) consider(ctx context.Context, a *arr) {
 	if a.since.IsZero() {
 		a.since = now
 	}
-	var devices []string
-	var found []md.Found
 	for i, p := range a.parts {
-		found = append(found, p.Found)
 		if i == 0 || p.Events > a.newest.Events {
 			a.newest = p.Member
 		}
 	}
-	devices = m.current(a)
 	if a.working {
 		return
 	}
-	a.step = md.Plan(found, now.Sub(a.since), m.cfg.Arrays.Ours)
+	devices := m.current(a)
+	a.step = md.Plan(a.found(), now.Sub(a.since), m.cfg.Arrays.Ours)
 	key := strings.Join(devices, " ") + " " + string(a.step)
 	if m.cfg.Rescue || key == a.tried || a.step != md.Start && a.step != md.Degraded {
 		return
@@ -158,10 +155,18 @@ func (m *Manager) consider(ctx context.Context, a *arr) {
 	m.startArray(ctx, a, devices, "")
 }
 
+// found are the members that were found.
+func (a *arr) found() (list []md.Found) {
+	for _, p := range a.parts {
+		list = append(list, p.Found)
+	}
+	return list
+}
+
 // current are the members that know the latest of their array; mdadm refuses all of them where one is of a former shape.
 func (m *Manager) current(a *arr) (devices []string) {
 	for _, p := range a.parts {
-		if p.Role == probe.Spare || p.Events+1 >= a.newest.Events {
+		if !p.Behind(a.newest) {
 			devices = append(devices, p.Device)
 		}
 	}

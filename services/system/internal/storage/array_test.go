@@ -78,16 +78,16 @@ func noRaid(context.Context, raidapi.Request) error { return errors.New("no arra
 func neverChecked(string) (diskbook.Check, bool) { return diskbook.Check{}, false }
 
 // begin starts the service; disks that are to be there at boot are plugged by then.
-func (r *raid) begin() {
+func (r *raid) begin(change ...func(*Config)) {
 	r.t.Helper()
-	r.machine.start(func(c *Config) {
+	r.machine.start(append(change, func(c *Config) {
 		c.Arrays = Arrays{Root: r.sys, Ask: r.ask, Mark: "vigie-1", Ours: []string{"vigie", "vigie-1"}, LastCheck: r.book.LastCheck, NoteCheck: r.book.NoteCheck}
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }
 		c.Tell = func(_, name string, severity diskbook.Severity, text string) {
 			all := *r.events.Load() + string(severity) + " " + name + ": " + text + "\n"
 			r.events.Store(&all)
 		}
-	})
+	})...)
 }
 
 // member plugs a disk that is one of a mirror of a machine (see mirrorMember, which is the second one of box's).
@@ -102,6 +102,19 @@ func (r *raid) member(name, host string, position byte, change ...func(*blockdev
 		r.t.Fatal(err)
 	}
 	r.plug(name, node, 320*mib, change...)
+}
+
+// change writes a byte of a member's superblock.
+func (r *raid) change(name string, at int64, b byte) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.nodes[name], os.O_WRONLY, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte{b}, 4096+at)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *raid) hasAsked() []string {

@@ -26,8 +26,11 @@ func (m *Manager) changeArray(ctx context.Context, id string, r api.ArrayChange)
 	if a.working {
 		return refuse("busy", "Something is being done with this array. Try again in a moment.")
 	}
-	if r.Action == api.ArrayChangeActionAdopt {
+	switch r.Action {
+	case api.ArrayChangeActionAdopt:
 		return m.adoptArray(ctx, a, r)
+	case api.ArrayChangeActionStart:
+		return m.wantArray(ctx, a, r.Degraded)
 	}
 	if a.running == nil {
 		return refuse("not_running", "The array does not run.")
@@ -48,33 +51,55 @@ func (m *Manager) changeArray(ctx context.Context, id string, r api.ArrayChange)
 	case api.ArrayChangeActionFail, api.ArrayChangeActionRemove, api.ArrayChangeActionReplace:
 		return m.takeFromArray(ctx, a, r)
 	}
-	return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, adopt, delete, check or stop_check.")
+	return answer.Field("action", "bad_action", "The action must be add, fail, remove, replace, grow, start, adopt, delete, check or stop_check.")
 }
 
 func (m *Manager) adoptArray(ctx context.Context, a *arr, r api.ArrayChange) error {
-	switch {
-	case a.running != nil:
-		return refuse("running", "The array runs already.")
-	case r.ConfirmName != m.arrayName(a):
+	if r.ConfirmName != m.arrayName(a) {
 		return answer.Field("confirmName", "wrong_name", "This is not the name of the array. Nothing was changed.")
 	}
-	for _, d := range m.disks {
-		if d.phase == looking && m.cfg.Now().Sub(d.since) < m.pace.patience { // it may be another one of its disks
-			return refuse("busy", "Some disks are still being looked at. Try again in a moment.")
-		}
-	}
-	var found []md.Found
-	for _, p := range a.parts {
-		found = append(found, p.Found)
-	}
-	step := md.Plan(found, md.Patience, []string{a.newest.Host})
-	if step == md.Short {
-		return refuse("incomplete", "Too few of its disks are there. Plug in the others first.")
+	step, err := m.startOf(a, []string{a.newest.Host})
+	if err != nil {
+		return err
 	}
 	a.step = step
 	m.beginArray(a, api.OperationNameAdopt)
 	m.startArray(ctx, a, m.current(a), m.cfg.Arrays.Mark)
 	return nil
+}
+
+// wantArray starts an array that somebody wants: of this machine, and without some of its disks only where he says so.
+func (m *Manager) wantArray(ctx context.Context, a *arr, degraded bool) error {
+	step, err := m.startOf(a, m.cfg.Arrays.Ours)
+	switch {
+	case err != nil:
+		return err
+	case step == md.Degraded && !degraded:
+		return refuse("degraded", "Some of its disks are missing. Plug them in, or have it started without them.")
+	}
+	a.step = step
+	m.startArray(ctx, a, m.current(a), "")
+	return nil
+}
+
+// startOf is how an array would be started that does not run, or why it cannot be; ours as in md.Plan.
+func (m *Manager) startOf(a *arr, ours []string) (md.Step, error) {
+	if a.running != nil {
+		return "", refuse("running", "The array runs already.")
+	}
+	for _, d := range m.disks {
+		if d.phase == looking && m.cfg.Now().Sub(d.since) < m.pace.patience { // it may be another one of its disks
+			return "", refuse("busy", "Some disks are still being looked at. Try again in a moment.")
+		}
+	}
+	step := md.Plan(a.found(), md.Patience, ours)
+	switch step {
+	case md.Foreign:
+		return "", refuse("foreign", "The array is another machine's. It is started here only once it is taken over in the web admin.")
+	case md.Short:
+		return "", refuse("incomplete", "Too few of its disks are there. Plug in the others first.")
+	}
+	return step, nil
 }
 
 // beginArray and endArray frame an operation on an array.

@@ -19,9 +19,9 @@ const (
 	checkPutOff = 24 * time.Hour
 )
 
-// watchCheck has the disks of an array compared each month, and tells what that found.
+// watchCheck has the disks of an array compared each month, and tells what that found. In rescue mode nobody has asked for it.
 func (m *Manager) watchCheck(a *arr) {
-	if a.running.Level == "raid0" {
+	if a.running.Level == "raid0" || m.cfg.Rescue {
 		return
 	}
 	now, sync := m.cfg.Now(), a.running.Sync

@@ -82,6 +82,11 @@ func (m *Manager) showFound(a *arr, shown *api.Array) {
 	switch {
 	case a.working || a.step == md.Wait:
 		shown.Status = api.ArrayStatusWaiting
+	case m.cfg.Rescue && (a.step == md.Start || a.step == md.Degraded):
+		shown.Status = api.ArrayStatusStopped
+		if a.reason == "" {
+			shown.Reason = "Rescue mode: it is started when somebody asks for that."
+		}
 	case a.reason != "":
 		shown.Status = api.ArrayStatusFailed
 	case a.step == md.Foreign:
@@ -89,10 +94,16 @@ func (m *Manager) showFound(a *arr, shown *api.Array) {
 	default:
 		shown.Status = api.ArrayStatusIncomplete
 		shown.Reason = "Too few of its disks are there. Plug in the others; it starts by itself then."
+		if m.cfg.Rescue {
+			shown.Reason = "Too few of its disks are there. Plug in the others; it can be started then."
+		}
 	}
 	there := map[int]bool{}
 	for _, p := range a.parts {
 		own := api.ArrayDisk{Disk: p.disk.dev.ID, Serial: p.disk.dev.Serial, Slot: p.disk.dev.Slot, State: api.ArrayDiskStateIdle}
+		if p.Behind(a.newest) {
+			own.State = api.ArrayDiskStateBehind
+		}
 		if p.Role == probe.Active {
 			own.Position = p.Position + 1
 			there[p.Position] = true

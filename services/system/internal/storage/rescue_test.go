@@ -1,13 +1,12 @@
 package storage
 
 import (
+	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"vigie/internal/api"
 	"vigie/internal/mountinfo"
-	"vigie/services/system/internal/diskbook"
 	"vigie/services/system/internal/md"
 )
 
@@ -89,19 +88,104 @@ func TestWhatIsRepairedInRescueModeIsMounted(t *testing.T) {
 	}
 }
 
-func TestInRescueModeNoArrayIsStarted(t *testing.T) {
+func TestInRescueModeAnArrayIsStartedWhenAPersonWantsIt(t *testing.T) {
 	r := newRaid(t, nil)
 	r.member("sda", "vigie", 0)
 	r.member("sdb", "vigie", 1)
-	r.machine.start(inRescue, func(c *Config) {
-		c.Arrays = Arrays{Root: r.sys, Ask: r.ask, Mark: "vigie-1", Ours: []string{"vigie", "vigie-1"}, LastCheck: r.book.LastCheck, NoteCheck: r.book.NoteCheck}
-		c.Now = func() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }
-		c.Tell = func(string, string, diskbook.Severity, string) {}
-	})
-	r.untilArray("seen", func(a api.Array) bool { return len(a.Members) == 2 })
+	r.begin(inRescue)
+	r.until("settled", settled)
 	r.shift.Store(int64(2 * md.Patience))
+	a := r.untilArray("stopped", func(a api.Array) bool { return a.Status == api.ArrayStatusStopped && len(a.Members) == 2 })
+	for _, d := range a.Members {
+		if d.State != api.ArrayDiskStateIdle || d.Position == 0 {
+			t.Errorf("got %+v", d)
+		}
+	}
 	for range 3 {
 		r.poke()
+	}
+	if asked := r.hasAsked(); len(asked) > 0 || !strings.Contains(a.Reason, "Rescue mode") {
+		t.Fatalf("asked: %q; %s", asked, a.Reason)
+	}
+	start := api.ArrayChange{Action: api.ArrayChangeActionStart}
+	if err := r.m.ChangeArray(t.Context(), a.ID, start); err != nil {
+		t.Fatal(err)
+	}
+	r.untilAsked("assemble sda sdb")
+	r.runs(map[string]string{"sda": "0 in_sync", "sdb": "1 in_sync"}, nil)
+	r.untilArray("running", func(a api.Array) bool { return a.Status == api.ArrayStatusRunning })
+	if err := r.m.ChangeArray(t.Context(), a.ID, start); err == nil || !strings.Contains(err.Error(), "runs already") {
+		t.Errorf("started again: %v", err)
+	}
+	r.shift.Add(int64(checkAfter)) // when it would be noted for a monthly comparison
+	for range 3 {
+		r.poke()
+	}
+	if c, known := r.book.LastCheck(a.ID); known {
+		t.Errorf("noted: %+v", c)
+	}
+}
+
+func TestInRescueModeAnArrayIsStartedWithoutADiskOnAPersonsWordOnly(t *testing.T) {
+	r := newRaid(t, errors.New("no"))
+	r.member("sda", "vigie-1", 0)
+	r.member("sdb", "vigie-1", 1)
+	r.change("sda", 200, 10) // events, of which sdb has none
+	r.begin(inRescue)
+	r.until("looked at", settled)
+	r.shift.Store(int64(2 * md.Patience))
+	a := r.untilArray("stopped", func(a api.Array) bool { return a.Status == api.ArrayStatusStopped && len(a.Members) == 2 })
+	if a.Members[0].State != api.ArrayDiskStateIdle || a.Members[1].State != api.ArrayDiskStateBehind || a.Members[1].Serial != "S-sdb" {
+		t.Errorf("got %+v", a.Members)
+	}
+	if err := r.m.ChangeArray(t.Context(), a.ID, api.ArrayChange{Action: api.ArrayChangeActionStart}); err == nil || !strings.Contains(err.Error(), "are missing") {
+		t.Errorf("started without a disk: %v", err)
+	}
+	if asked := r.hasAsked(); len(asked) > 0 {
+		t.Fatalf("asked: %q", asked)
+	}
+	start := api.ArrayChange{Action: api.ArrayChangeActionStart, Degraded: true}
+	for n := range 2 { // what has failed may be tried again
+		if err := r.m.ChangeArray(t.Context(), a.ID, start); err != nil {
+			t.Fatal(err)
+		}
+		r.untilArray("not started", func(a api.Array) bool {
+			return a.Status == api.ArrayStatusStopped && strings.Contains(a.Reason, "could not be started") && len(r.hasAsked()) == n+1
+		})
+	}
+	if asked := r.hasAsked(); asked[0] != "assemble degraded sda" {
+		t.Errorf("asked: %q", asked)
+	}
+}
+
+func TestInRescueModeAnotherMachinesArrayIsNotStarted(t *testing.T) {
+	r := newRaid(t, nil)
+	r.member("sda", "box", 0)
+	r.member("sdb", "box", 1)
+	r.begin(inRescue)
+	r.until("settled", settled)
+	a := r.untilArray("foreign", func(a api.Array) bool { return a.Status == api.ArrayStatusForeign && len(a.Members) == 2 })
+	if err := r.m.ChangeArray(t.Context(), a.ID, api.ArrayChange{Action: api.ArrayChangeActionStart, Degraded: true}); err == nil || !strings.Contains(err.Error(), "another machine's") {
+		t.Errorf("started: %v", err)
+	}
+	if asked := r.hasAsked(); len(asked) > 0 {
+		t.Errorf("asked: %q", asked)
+	}
+}
+
+func TestInRescueModeAnArrayWithoutItsDataIsNotStarted(t *testing.T) {
+	r := newRaid(t, nil)
+	r.member("sda", "vigie-1", 0)
+	r.change("sda", 72, 0) // its level: stripes
+	r.begin(inRescue)
+	r.until("looked at", settled)
+	r.shift.Store(int64(2 * md.Patience))
+	a := r.untilArray("incomplete", func(a api.Array) bool { return a.Status == api.ArrayStatusIncomplete })
+	if !strings.Contains(a.Reason, "can be started then") {
+		t.Errorf("got %+v", a)
+	}
+	if err := r.m.ChangeArray(t.Context(), a.ID, api.ArrayChange{Action: api.ArrayChangeActionStart, Degraded: true}); err == nil || !strings.Contains(err.Error(), "Too few") {
+		t.Errorf("started: %v", err)
 	}
 	if asked := r.hasAsked(); len(asked) > 0 {
 		t.Errorf("asked: %q", asked)

@@ -6,8 +6,8 @@
 // that takes longer than its patience is reported as a disk that does not answer, and goes on; the other disks do not
 // notice.
 //
-// In rescue mode every volume begins as one that somebody has unmounted, those of system disks too, and no array is started:
-// whatever hangs or is damaged is touched when a person wants it, and not before.
+// In rescue mode every volume begins as one that somebody has unmounted, those of system disks too, and an array is started, and
+// its disks compared, on a person's word alone: whatever hangs or is damaged is touched when somebody wants it, and not before.
 //
 // An administrator may have a volume unmounted, checked, repaired, renamed, or adopted from another machine; of one that failed
 // it is told what to do.

@@ -4151,11 +4151,12 @@ export interface components {
             /** @example RAID 5 */
             level: string;
             /**
-             * @description waiting: for members that may still come; running: whole; degraded: it runs with fewer disks than it should; foreign: another
-             *     machine's, which is not started unasked; incomplete: too few of its disks are there; failed: it could not be started, or has lost too many disks
+             * @description waiting: for members that may still come, or for its start; running: whole; degraded: it runs with fewer disks than it should; foreign: another
+             *     machine's, which is not started unasked; stopped: in rescue mode, it is started when somebody asks for that; incomplete: too few of its disks are there;
+             *     failed: it could not be started, or has lost too many disks
              * @enum {string}
              */
-            status: "waiting" | "running" | "degraded" | "foreign" | "incomplete" | "failed";
+            status: "waiting" | "running" | "degraded" | "foreign" | "stopped" | "incomplete" | "failed";
             /** @description In a sentence, where not all is well */
             reason?: string;
             /** @description The id of the disk that it is, while it runs */
@@ -4185,10 +4186,10 @@ export interface components {
             /** @description Counted from 1; absent: a spare */
             position?: number;
             /**
-             * @description idle: the array does not run
+             * @description idle: the array does not run; behind: it does not, and this disk was away and lacks what was written since
              * @enum {string}
              */
-            state: "good" | "rebuilding" | "spare" | "failed" | "missing" | "idle";
+            state: "good" | "rebuilding" | "spare" | "failed" | "missing" | "idle" | "behind";
         };
         /** @description What the array does to be in order; absent - nothing */
         ArraySync: {
@@ -4246,16 +4247,18 @@ export interface components {
         };
         ArrayChange: {
             /**
-             * @description grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
+             * @description start: one of this machine's that does not run; grow: it uses more disks, or without any more of each that was replaced by a larger one; fail: the disk counts as broken; adopt: it becomes this machine's and is started; delete: it ends, and all that is on it is lost; for the others see their names
              * @enum {string}
              */
-            action: "add" | "fail" | "remove" | "replace" | "grow" | "adopt" | "delete" | "check" | "stop_check";
+            action: "add" | "fail" | "remove" | "replace" | "grow" | "start" | "adopt" | "delete" | "check" | "stop_check";
             disk?: components["schemas"]["MeantDisk"];
             with?: components["schemas"]["MeantDisk"];
             /** @description delete: all of its disks; grow: those that come to them */
             disks?: components["schemas"]["MeantDisk"][];
             /** @description adopt, delete: the array's name */
             confirmName?: string;
+            /** @description start: without those of its disks that are missing or behind, if it has all its data without them */
+            degraded?: boolean;
         };
         RecordingLag: {
             /**

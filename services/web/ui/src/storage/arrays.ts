@@ -18,6 +18,7 @@ export function arrayVerdict(array: DiskArray): Verdict {
     running: { kind: 'good', word: 'Whole' },
     degraded: { kind: 'bad', word: 'Degraded' },
     foreign: { kind: 'quiet', word: 'Another machine’s' },
+    stopped: { kind: 'quiet', word: 'Not started' },
     incomplete: { kind: 'bad', word: 'Incomplete' },
     failed: { kind: 'bad', word: 'Failed' },
   };
@@ -32,6 +33,7 @@ export function memberVerdict(member: ArrayDisk): Verdict {
     failed: { kind: 'bad', word: 'Failed' },
     missing: { kind: 'bad', word: 'Missing' },
     idle: { kind: 'quiet', word: 'Idle' },
+    behind: { kind: 'bad', word: 'Behind' },
   };
   return words[member.state];
 }
