@@ -116,6 +116,14 @@ func (m *Machine) StartNetwork(ctx context.Context) error {
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartNetwork(ctx) })
 }
 
+// StartArray has an array started, which goes on when it returns; degraded: without those of its disks that are missing. For rescue
+// mode. An error is a Refusal.
+func (m *Machine) StartArray(ctx context.Context, array string, degraded bool) error {
+	return do(ctx, "system", func(ctx context.Context) error {
+		return m.system.ChangeArray(ctx, array, api.ArrayChange{Action: api.ArrayChangeActionStart, Degraded: degraded})
+	})
+}
+
 // StartWeb starts the web service, which has the accounts. For rescue mode. An error is a Refusal.
 func (m *Machine) StartWeb(ctx context.Context) error {
 	return do(ctx, "system", func(ctx context.Context) error { return m.system.StartService(ctx, "web") })

@@ -2,6 +2,7 @@ package menu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -201,20 +202,20 @@ func (m *Menu) typed(ctx context.Context, prompt, given string, hidden bool) (st
 
 // confirm has a word typed in full; anything else goes back.
 func (m *Menu) confirm(ctx context.Context, text string) error {
+	yes, err := m.agreed(ctx, text, "goes back")
+	if err == nil && !yes {
+		err = errors.Join(errBack, m.say("Nothing was done."))
+	}
+	return err
+}
+
+// agreed tells whether a word was typed in full; otherwise is what anything else does.
+func (m *Menu) agreed(ctx context.Context, text, otherwise string) (bool, error) {
 	if err := m.say(text); err != nil {
-		return err
+		return false, err
 	}
-	word, err := m.ask(ctx, "Type yes and press Enter to do it; anything else goes back:", "")
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(word, "yes") {
-		if err := m.say("Nothing was done."); err != nil {
-			return err
-		}
-		return errBack
-	}
-	return nil
+	word, err := m.ask(ctx, "Type yes and press Enter to do it; anything else "+otherwise+":", "")
+	return strings.EqualFold(word, "yes"), err
 }
 
 // answer asks until what is typed makes sense; why not is said each time.

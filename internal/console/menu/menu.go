@@ -14,7 +14,8 @@
 // Who came by the network (Config.Remote) could lose his way with it: what he does to the network is on trial until he says,
 // still there, that it works. Neither the password nor the machine is his to reset, and when he leaves, or says nothing for long, the menu ends.
 //
-// In rescue mode (Config.Rescue) the menu is another one: for whoever stands there to mend a machine that does not work.
+// In rescue mode (Config.Rescue) the menu is another one: for whoever stands there to mend a machine that does not work. What lies on
+// volumes is changed once all arrays run and all volumes are mounted that can be; the person says what may be left out.
 //
 // One goroutine runs a Menu.
 package menu

@@ -28,6 +28,7 @@ type Rescue struct {
 // Mender is what rescue mode has services do: a machine.Machine. Errors are sentences.
 type Mender interface {
 	ChangeVolume(ctx context.Context, volume string, r api.VolumeChange) error
+	StartArray(ctx context.Context, array string, degraded bool) error
 	StartNetwork(ctx context.Context) error
 	StartWeb(ctx context.Context) error
 	StartEngine(ctx context.Context) error
@@ -71,13 +72,18 @@ func (m *Menu) patient(ctx context.Context) []string {
 	if s != nil && networked(s) {
 		network = "on"
 	}
-	lines := []string{rescueTitle + " The network is " + network + ".", "A volume is mounted when something here needs it, or you want it.", ""}
+	lines := []string{rescueTitle + " The network is " + network + ".", "Arrays are started, and volumes mounted, when they are needed or you want it.", ""}
 	if s == nil {
 		return append(lines, "The system service does not answer. The shell and the tests work all the same.")
 	}
 	lines = append(lines, screen.Printable("Vigie "+s.Version), "")
 	for _, d := range s.Disks {
 		lines = append(lines, clipped(diskLine(d)))
+	}
+	for _, a := range s.Arrays {
+		if a.Status != api.ArrayStatusRunning {
+			lines = append(lines, clipped(arrayLine(a)))
+		}
 	}
 	for _, v := range s.Volumes {
 		lines = append(lines, clipped(volumeLine(s, v)))

@@ -3,6 +3,7 @@ package menu
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,8 @@ type patientFake struct {
 	fake
 	hangs string     // the id of a volume that is never mounted
 	late  api.Volume // one that shows when another one is mounted
+	on    api.Volume // one that shows when an array runs
+	dead  string     // the id of an array that cannot be started
 
 	repair   api.Repair // what the engine says, a step further with each question
 	unready  int        // questions that it does not answer before
@@ -63,6 +66,34 @@ func (f *patientFake) StartNetwork(context.Context) error {
 	f.state.System = &s
 	f.mu.Unlock()
 	return f.act("network")
+}
+
+func (f *patientFake) StartArray(_ context.Context, id string, degraded bool) error {
+	word := "array-" + id
+	if degraded {
+		word += "-degraded"
+	}
+	if err := f.act(word); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := *f.state.System
+	s.Arrays = slices.Clone(s.Arrays)
+	a := &s.Arrays[slices.IndexFunc(s.Arrays, func(a api.Array) bool { return a.ID == id })]
+	switch {
+	case id == f.dead:
+		a.Reason = "It could not be started: input/output error."
+	case degraded:
+		a.Status = api.ArrayStatusDegraded
+	default:
+		a.Status = api.ArrayStatusRunning
+	}
+	if f.on.ID != "" && id != f.dead {
+		s.Volumes, f.on = append(slices.Clone(s.Volumes), f.on), api.Volume{}
+	}
+	f.state.System = &s
+	return nil
 }
 
 func (f *patientFake) StartWeb(context.Context) error {
@@ -130,7 +161,7 @@ func (f *patientFake) hasRun() string {
 
 func inRescue(t *testing.T) (*patientFake, *terminaltest.Person) {
 	t.Helper()
-	f := &patientFake{fake: fake{state: machine.State{System: &api.Status{Version: "1.0", BootMode: api.StatusBootModeRescue,
+	f := &patientFake{fake: fake{state: machine.State{System: &api.Status{Version: "1.0", BootMode: api.StatusBootModeRescue, StorageSettled: true,
 		Interfaces: []api.Interface{{Name: "eth0", Mac: "02:00:00:00:00:01"}},
 		Disks:      []api.Disk{{ID: "id-a", Serial: "S-A", Model: "One", SizeBytes: 4e12, Use: api.DiskUseSystem}, {ID: "id-b", Serial: "S-B", Model: "Two\x1b[31m", SizeBytes: 8e12, Use: api.DiskUseVolume}},
 		Volumes: []api.Volume{{ID: "v1", Name: "Settings", Disk: "id-a", Use: api.VolumeUseState, Status: api.VolumeStatusUnmounted},
@@ -199,6 +230,60 @@ func TestWithoutAVolumeSettingsAreChangedOnAPersonsWordOnly(t *testing.T) {
 		`volume films on S-B: unmounted`, "", `takes\s+their\s+place`, "", `goes back: $`, "\r", `Nothing was done`, "", `Choice: $`, "9")
 	talk(p, `are mounted for this`, " ", `goes back: $`, "yes\r", `All settings go`, "\x1b", `Choice: $`, "")
 	if got := f.did(); strings.Contains(got, "web") || strings.Contains(got, "factory") {
+		t.Errorf("done: %q", got)
+	}
+}
+
+// withArrays gives the machine a whole array, one of which a disk is missing and one was away, and another machine's.
+func (f *patientFake) withArrays() {
+	idle := func(serial string, position int) api.ArrayDisk {
+		return api.ArrayDisk{Serial: serial, Position: position, State: api.ArrayDiskStateIdle}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := *f.state.System
+	s.Arrays = []api.Array{
+		{ID: "a1", Name: "pair", Level: "RAID 1", Status: api.ArrayStatusStopped, Reason: "Rescue mode.", Members: []api.ArrayDisk{idle("S-C", 1), idle("S-D", 2)}},
+		{ID: "a2", Name: "six", Level: "RAID 6", Status: api.ArrayStatusStopped, Reason: "Rescue mode.", Members: []api.ArrayDisk{idle("S-E", 1), {Position: 2, State: api.ArrayDiskStateMissing}, idle("S-F", 3),
+			{Serial: "S-G", Position: 4, State: api.ArrayDiskStateBehind}, {Serial: "S-H", State: api.ArrayDiskStateIdle}}},
+		{ID: "a3", Name: "theirs", Level: "RAID 1", Machine: "vigie-x", Status: api.ArrayStatusForeign, Reason: "It belongs to another machine.", Members: []api.ArrayDisk{idle("S-I", 1), idle("S-J", 2)}},
+	}
+	f.state.System = &s
+	f.on = api.Volume{ID: "v3", Name: "more", Status: api.VolumeStatusUnmounted}
+}
+
+func TestArraysAreStartedBeforeVolumesAreMounted(t *testing.T) {
+	f, p := inRescue(t)
+	f.withArrays()
+	p.Type("6")
+	talk(p, `Array pair is started\.`, "", `Array six: Of its 4 disks numbers 2 and 4 are missing\. Disk S-G was\s+away,`, "", `leaves it out: $`, "yes\r", `are mounted for this`, "",
+		`array theirs, RAID 1, 2 of 2 disks: foreign`, "", `takes\s+their\s+place`, "", `goes back: $`, "yes\r", `Esc\s+goes\s+back\): $`, "\x1b", `Choice: $`, "")
+	if got := f.did(); got != "array-a1 array-a2-degraded mount-v1 mount-v2 mount-v3 web" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestAnArrayIsLeftOutOnAPersonsWordOnly(t *testing.T) {
+	f, p := inRescue(t)
+	f.withArrays()
+	f.dead = "a1"
+	p.Type("5")
+	talk(p, `Array pair: It could not be started: input/output error`, "", `leaves it out: $`, "\r", `are mounted for this`, "",
+		`array pair, RAID 1, 2 of 2 disks: stopped`, "", `array six, RAID 6, 2 of 4 disks: stopped\. Of its 4 disks\s+numbers\s+2\s+and\s+4\s+are\s+missing`, "", `array theirs`, "", `goes back: $`, "\r", `Nothing was done`, "", `Choice: $`, "")
+	if got := f.did(); got != "array-a1 mount-v1 mount-v2" {
+		t.Errorf("done: %q", got)
+	}
+}
+
+func TestAnArrayIsStartedFromRescueModesMenu(t *testing.T) {
+	f, p := inRescue(t)
+	f.withArrays()
+	p.Type("\r")
+	talk(p, `array pair, RAID 1, 2 of 2 disks: stopped\s+array six, RAID 6, 2 of 4 disks: stopped\s+array theirs, RAID 1, 2 of 2 disks: foreign\s+volume`, "", `Choice: $`, "4",
+		`3  array pair, RAID 1, 2 of 2 disks: stopped`, "", `Choice: $`, "5", `It belongs to another machine\.`, " ", // theirs
+		`Choice: $`, "4", `Choice: $`, "4", `1  Start`, "", `Choice: $`, "1", `less\s+protection,\s+or\s+none`, "", `goes back: $`, "no\r", `Nothing was done`, "",
+		`Choice: $`, "4", `Choice: $`, "3", `1  Start`, "", `Choice: $`, "1", `It runs\.`, " ", `Choice: $`, "4", `3  volume more`, "", `4  array six`, "", `Choice: $`, "x", `Choice: $`, "")
+	if got := f.did(); got != "array-a1" {
 		t.Errorf("done: %q", got)
 	}
 }

@@ -18,16 +18,36 @@ const (
 	quietWithin  = 3 * time.Second // without another volume, until all are there
 )
 
-// volumes has one mounted, checked or repaired.
+// volumes has one mounted, checked or repaired, or an array started on which there may be some.
 func (m *Menu) volumes(ctx context.Context) error {
 	s, err := m.system(ctx)
 	if err != nil {
 		return err
 	}
-	v, err := pick(ctx, m, "Which volume?", "No volume is found.", s.Volumes, func(v api.Volume) string { return volumeLine(s, v) })
+	type place struct {
+		line string
+		open func(context.Context) error
+	}
+	var places []place
+	for _, v := range s.Volumes {
+		places = append(places, place{volumeLine(s, v), func(ctx context.Context) error { return m.mendVolume(ctx, s, v) }})
+	}
+	question := "Which volume?"
+	for _, a := range s.Arrays {
+		if !runs(a) {
+			question = "Which volume, or array to start?"
+			places = append(places, place{arrayLine(a), func(ctx context.Context) error { return m.startOne(ctx, a) }})
+		}
+	}
+	p, err := pick(ctx, m, question, "No volume is found.", places, func(p place) string { return p.line })
 	if err != nil {
 		return err
 	}
+	return p.open(ctx)
+}
+
+// mendVolume has a volume mounted, checked or repaired.
+func (m *Menu) mendVolume(ctx context.Context, s *api.Status, v api.Volume) error {
 	choices := []choice{
 		{'1', "Check: nothing is changed", func(ctx context.Context) error {
 			return m.work(ctx, v.ID, api.VolumeChange{Action: api.VolumeChangeActionCheck})
@@ -138,37 +158,46 @@ func (m *Menu) volume(ctx context.Context, id string) (api.Volume, bool) {
 	return s.Volumes[i], true
 }
 
-// mountAll mounts what is not mounted: settings lie on every volume, and the newest of them count. Who leaves one out that cannot
-// be mounted says so.
+// mountAll starts the arrays, and mounts what is not mounted: settings lie on every volume, and the newest of them count. Who leaves
+// one out that cannot be mounted, or started, says so.
 func (m *Menu) mountAll(ctx context.Context) error {
 	s, err := m.mounted(ctx)
 	if err != nil {
 		return err
 	}
-	var out []string
+	out, mounted := leftOut(s), false
 	for _, v := range s.Volumes {
-		if v.Status != api.VolumeStatusMounted {
-			out = append(out, screen.Printable(volumeLine(s, v)))
+		if v.Status == api.VolumeStatusMounted {
+			mounted = true
+		} else {
+			out = append(out, volumeLine(s, v))
 		}
-	}
-	if len(out) == len(s.Volumes) {
-		return m.back(ctx, "No volume is mounted, and so there are no settings. Have the volumes checked.")
-	}
-	if len(out) == 0 {
-		return nil
 	}
 	for _, line := range out {
 		if err := m.say(line); err != nil {
 			return err
 		}
 	}
+	if !mounted {
+		return m.back(ctx, "No volume is mounted, and so there are no settings. Have the volumes checked.")
+	}
+	if len(out) == 0 {
+		return nil
+	}
 	return m.confirm(ctx, "The newest settings may lie on what is not mounted; what is changed without it takes their place.")
 }
 
-// mounted mounts what can be mounted, or goes on without it at a key, and returns how the machine is then.
+// mounted starts and mounts what can be, or goes on without it at a key, and returns how the machine is then.
 func (m *Menu) mounted(ctx context.Context) (*api.Status, error) {
-	s, err := m.system(ctx)
+	s, err := m.looked(ctx)
 	if err != nil {
+		return nil, err
+	}
+	started, err := m.startAll(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = m.system(ctx); err != nil {
 		return nil, err
 	}
 	wanted, asked, waiting := false, map[string]bool{}, map[string]bool{}
@@ -186,8 +215,7 @@ func (m *Menu) mounted(ctx context.Context) (*api.Status, error) {
 				delete(waiting, v.ID)
 			}
 		}
-		// Somebody who is quick is here before the disks are.
-		there := len(s.Volumes) > 0 || s.StorageSettled && time.Since(began) >= quietWithin
+		there := len(s.Volumes) > 0 && !started || time.Since(began) >= quietWithin
 		if !wanted && there || wanted && len(waiting) == 0 && time.Since(newest) >= quietWithin {
 			break
 		}
@@ -201,6 +229,20 @@ func (m *Menu) mounted(ctx context.Context) (*api.Status, error) {
 		}
 	}
 	return m.system(ctx)
+}
+
+// looked is the machine's state once the disks that are there were looked at: who is quick is here before them. A key goes on
+// without.
+func (m *Menu) looked(ctx context.Context) (*api.Status, error) {
+	for began := time.Now(); ; {
+		s, err := m.system(ctx)
+		if err != nil || s.StorageSettled || time.Since(began) > mountsWithin {
+			return s, err
+		}
+		if _, pressed, err := m.key(ctx, watchEvery/2); err != nil || pressed {
+			return s, err
+		}
+	}
 }
 
 // back says why a dialog cannot go on.
