@@ -146,7 +146,8 @@ func (m *Menu) begin(ctx context.Context) error {
 	return m.sleep(ctx)
 }
 
-// sleep says the hint and returns when somebody is there.
+// sleep says the hint and returns when somebody is there. On the screen it is an unfinished line, which stays below what is announced;
+// on a serial line, which is often recorded, that would write it anew with each.
 func (m *Menu) sleep(ctx context.Context) error {
 	if m.odd >= nonsense {
 		quiet, cancel := context.WithTimeout(ctx, m.quiet)
@@ -159,11 +160,16 @@ func (m *Menu) sleep(ctx context.Context) error {
 	if m.Rescue != nil {
 		hint = rescueTitle + " " + Hint
 	}
-	if err := m.Terminal.Write(hint + "\n"); err != nil {
+	if !m.Screen {
+		hint += "\n"
+	}
+	if err := m.Terminal.Write(hint); err != nil {
 		return err
 	}
-	_, err := m.Terminal.Key(ctx)
-	return err
+	if _, err := m.Terminal.Key(ctx); err != nil || !m.Screen {
+		return err
+	}
+	return m.Terminal.Write("\n")
 }
 
 // key waits for a key, for so long.

@@ -154,7 +154,7 @@ func (m *Manager) converse(ctx context.Context, n *nic) {
 		n.state = dhcp.State{Status: m.idle(n)}
 		if n.alone() && !n.carrier {
 			n.state.Reason = noLink
-			if time.Since(n.since) > linkPatience {
+			if !m.observe && time.Since(n.since) > linkPatience { // one that is switched off has none
 				m.say(n, "no link")
 			}
 		}

@@ -2,12 +2,18 @@ package storage
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"vigie/internal/api"
 	"vigie/internal/mountinfo"
 	"vigie/services/system/internal/md"
+	"vigie/services/system/internal/volume"
 )
 
 func inRescue(c *Config) { c.Rescue = true }
@@ -189,5 +195,60 @@ func TestInRescueModeAnArrayWithoutItsDataIsNotStarted(t *testing.T) {
 	}
 	if asked := r.hasAsked(); len(asked) > 0 {
 		t.Errorf("asked: %q", asked)
+	}
+}
+
+// TestInRescueModeALogIsCarriedOutBeforeItMayBeThrownAway: the power went while the volume was mounted, and nobody has tried to
+// mount it since.
+func TestInRescueModeALogIsCarriedOutBeforeItMayBeThrownAway(t *testing.T) {
+	l := lab(t)
+	node, id := used(l, "sda", "vigie-a")
+	path := t.TempDir()
+	if err := volume.Mount(node, path, volume.MinSize, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "vigie/late"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const goingDown, flushLog = 0x8004587D, 1 // XFS_IOC_GOINGDOWN
+	if err := unix.IoctlSetPointerInt(int(dir.Fd()), goingDown, flushLog); err != nil {
+		t.Fatal(err)
+	}
+	dir.Close()
+	if err := volume.Leave(t.Context(), node, path, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+
+	l.plug("sda", node, 320*mib)
+	l.start(as("vigie-a"), inRescue)
+	l.until("settled", func(s api.Status) bool { return settled(s) && len(s.Volumes) == 1 })
+	check := api.VolumeChange{Action: api.VolumeChangeActionCheck}
+	if err := l.change(id, check); err != nil {
+		t.Fatal(err)
+	}
+	v := l.ended(api.OperationNameCheck, api.VolumeStatusUnmounted)
+	if v.Check.LogPending || v.Check.Result != api.VolumeCheckResultFailed || !strings.Contains(v.Check.Message, "Mount it") || v.Operation.Message != v.Check.Message {
+		t.Errorf("after the check: %+v, %+v", v.Check, v.Operation)
+	}
+	drop := api.VolumeChange{Action: api.VolumeChangeActionRepair, ConfirmSerial: "S-sda", DropLog: true}
+	if err := l.change(id, drop); err == nil || !strings.Contains(err.Error(), "no need") {
+		t.Errorf("the log may be thrown away: %v", err)
+	}
+	if err := l.change(id, api.VolumeChange{Action: api.VolumeChangeActionMount}); err != nil {
+		t.Fatal(err)
+	}
+	l.until("mounted", mountedOn("sda"))
+	if _, err := os.Stat(filepath.Join(v.Path, "vigie/late")); err != nil {
+		t.Error(err)
+	}
+	if err := l.change(id, check); err != nil {
+		t.Fatal(err)
+	}
+	if v := l.ended(api.OperationNameCheck, api.VolumeStatusMounted); v.Check.Result != api.VolumeCheckResultClean {
+		t.Errorf("mounted, it is %+v", v.Check)
 	}
 }

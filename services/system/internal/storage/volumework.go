@@ -165,7 +165,7 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 	if mode != volume.Look {
 		name, kind, reason = api.OperationNameRepair, "repair", "It is being repaired, and mounted again then."
 	}
-	d, began := v.disk, m.cfg.Now()
+	d, began, untried := v.disk, m.cfg.Now(), v.out
 	stays := m.cfg.Rescue && v.out && mode == volume.Look // out; but what was repaired is to be seen
 	if stays {
 		reason = "It is being checked."
@@ -194,6 +194,10 @@ func (m *Manager) examine(ctx context.Context, v *vol, mode volume.Mode) error {
 			return
 		}
 		r := reportOf(kind, mode, found, failed)
+		if untried && r.LogPending { // the power was cut, and rescue mode mounts nothing by itself
+			r.Result, r.LogPending = "failed", false
+			r.Message = "The file system's log holds changes, which are carried out when it is mounted. Mount it, and have it checked after that."
+		}
 		r.AtMs, r.TookMs = m.cfg.Now().UnixMilli(), m.cfg.Now().Sub(began).Milliseconds()
 		m.cfg.Book.NoteReport(v.id, r)
 		m.cfg.Log.Info("volume "+kind, "volume", v.id, "result", r.Result, "findings", r.Findings, "err", failed)
