@@ -133,6 +133,13 @@ func sit(t *testing.T, f *fake, screen bool) *terminaltest.Person {
 // sitBefore has somebody sit before a menu, which ends with the test.
 func sitBefore(t *testing.T, c Config) *terminaltest.Person {
 	t.Helper()
+	p, _ := sitAt(t, c)
+	return p
+}
+
+// sitAt also returns the menu's end of the terminal.
+func sitAt(t *testing.T, c Config) (*terminaltest.Person, *terminal.Terminal) {
+	t.Helper()
 	p := terminaltest.Sit(t)
 	term, err := terminal.Open(p.Device)
 	if err != nil {
@@ -155,7 +162,7 @@ func sitBefore(t *testing.T, c Config) *terminaltest.Person {
 			t.Error(err)
 		}
 	})
-	return p
+	return p, term
 }
 
 func TestAKeyGetsTheMenuAndItsChoicesLeadBack(t *testing.T) {
@@ -367,6 +374,22 @@ func TestTheMachinesScreenShowsACodeAndKeepsCurrent(t *testing.T) {
 	p.Read(`any key: menu`)
 	p.Type("\x1b")
 	p.Read(`Choice: $`)
+}
+
+func TestTheScreensHintStaysBelowWhatIsAnnounced(t *testing.T) {
+	for _, onScreen := range []bool{true, false} {
+		p, term := sitAt(t, Config{Machine: &fake{state: ready()}, Screen: onScreen})
+		p.Read(Hint)
+		if err := term.Announce("news"); err != nil {
+			t.Fatal(err)
+		}
+		p.Read(`news\r\n`)
+		p.Type(" ")
+		p.Read(`Choice: $`)
+		if said, want := strings.Count(p.All(), Hint), map[bool]int{true: 2, false: 1}[onScreen]; said != want {
+			t.Errorf("on the screen: %v; the hint was written %d times, want %d", onScreen, said, want)
+		}
+	}
 }
 
 // TestTheCodeOfASerialTerminalIsRead is told by a scanner that looks at what a terminal of 80 x 24 would show.
