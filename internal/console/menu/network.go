@@ -24,9 +24,7 @@ func (m *Menu) network(ctx context.Context) error {
 		{'x', "Back", func(context.Context) error { return errBack }},
 	}
 	view := func() []string {
-		if s := m.Machine.State(ctx); s.System != nil && m.Rescue != nil && !networked(s.System) {
-			return screen.Interfaces(off(s.System))
-		} else if s.System != nil {
+		if s := m.Machine.State(ctx); s.System != nil {
 			return screen.Interfaces(s.System)
 		}
 		return []string{"The system service does not answer. Wait a moment and try again."}

@@ -160,10 +160,10 @@ func (m *Menu) startAll(ctx context.Context, s *api.Status) (started bool, err e
 	return started, nil
 }
 
-// leftOut is a line for each array that does not run.
+// leftOut is a line for each of this machine's arrays that does not run.
 func leftOut(s *api.Status) (lines []string) {
 	for _, a := range s.Arrays {
-		if !runs(a) {
+		if !runs(a) && a.Status != api.ArrayStatusForeign {
 			lines = append(lines, arrayLine(a)+". "+lacking(a))
 		}
 	}

@@ -62,13 +62,3 @@ func (m *Menu) startNetwork(ctx context.Context) error {
 func networked(s *api.Status) bool {
 	return slices.ContainsFunc(s.Interfaces, func(i api.Interface) bool { return i.Carrier || len(i.Addresses) > 0 })
 }
-
-// off is the machine as it is shown then: no card has a cable that misses.
-func off(s *api.Status) *api.Status {
-	shown := *s
-	shown.Interfaces = slices.Clone(s.Interfaces)
-	for i := range shown.Interfaces {
-		shown.Interfaces[i].Disabled = true
-	}
-	return &shown
-}
