@@ -29,8 +29,8 @@ const (
 )
 
 // TestArraysOfDisks has disks say how they are, makes an array of each level, records on a RAID 5 while one of its disks is
-// pulled, a spare takes its place and another disk is exchanged, starts the machine with a disk missing, and another one
-// with these disks.
+// pulled, a spare takes its place and another disk is exchanged, repairs its file system in rescue mode with a disk missing,
+// starts the machine without it, and another one with these disks.
 func TestArraysOfDisks(t *testing.T) {
 	const disks = 7
 	cfg := site.Config{Firmware: vm.BIOS, Medium: vm.CD, Cameras: []rtspcam.Config{{ID: "gate", Video: video(content.H264, 1, 500_000)}}}
@@ -128,9 +128,11 @@ func TestArraysOfDisks(t *testing.T) {
 	footage := b.firstMs(t)["gate"]
 	b.powerOff(t)
 
-	// One disk is replaced by a blank one while the machine is off; that which was pulled is plugged in again, and is behind.
+	// One disk is replaced by a blank one while the machine is off, and what is on the others is damaged; that which was pulled
+	// is plugged in again, and is behind. Rescue mode repairs it, and the machine restarts.
 	b.blank(t, "data2", cfg.DiskBytes[2])
-	b.boot(t)
+	b.damageArray(t, a.ID)
+	b.mendsArray(t)
 	if err := b.Login(t.Context(), owner, password); err != nil {
 		t.Fatal(err)
 	}
