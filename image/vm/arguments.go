@@ -124,7 +124,7 @@ func (c *Config) diskArguments() []string {
 			d.slot = fmt.Sprintf("ahci.%d", used[AHCI])
 		case d.Bus == IDE:
 			d.slot = "ide.0"
-		case d.Bus == SCSI, d.Bus == PVSCSI:
+		case d.Bus == SCSI, d.Bus == PVSCSI, d.Bus == MPTSAS:
 			d.slot = string(d.Bus) + ".0"
 		case c.Chipset == I440FX:
 			d.slot = "pci.0"
@@ -136,6 +136,9 @@ func (c *Config) diskArguments() []string {
 		used[d.Bus]++
 		c.Disks[i].slot = d.slot
 		device := fmt.Sprintf("%s,bus=%s,id=%s,drive=%s,serial=%s", d.driver(), d.slot, d.ID, d.node(), quote(d.Serial))
+		if d.Bus == MPTSAS { // without an address of its own Linux sees nothing at the controller's port
+			device += fmt.Sprintf(",wwn=0x5000c500%08x", i+1)
+		}
 		if c.DisksFirst || c.FromDisk && (c.Stick != "" || c.Disc != "") { // nothing starts from them, and firmware might try them first
 			device += fmt.Sprintf(",bootindex=%d", i)
 		}
@@ -153,6 +156,8 @@ func (c *Config) adapter(b Bus) string {
 		return "virtio-scsi-pci,id=scsi"
 	case b == PVSCSI:
 		return "pvscsi,id=pvscsi"
+	case b == MPTSAS:
+		return "mptsas1068,id=mptsas"
 	}
 	return ""
 }

@@ -42,6 +42,7 @@ const (
 	SCSI   Bus = "scsi"   // behind a virtio SCSI controller
 	IDE    Bus = "ide"    // of the older chipset
 	PVSCSI Bus = "pvscsi" // VMware's paravirtual SCSI adapter
+	MPTSAS Bus = "mptsas" // LSI's SAS1068, which is VMware's "LSI Logic SAS"
 )
 
 // Chipset is what the machine's board is made around.

@@ -17,7 +17,7 @@ func (d *Disk) driver() string {
 	switch d.Bus {
 	case AHCI, IDE:
 		return "ide-hd"
-	case SCSI, PVSCSI:
+	case SCSI, PVSCSI, MPTSAS:
 		return "scsi-hd"
 	case NVMe:
 		return "nvme"

@@ -22,7 +22,7 @@ func TestMachinesLikeThoseOfOtherHypervisors(t *testing.T) {
 		buses  []vm.Bus
 		memory int
 	}{
-		"VMware":     {"vmxnet3", []vm.Bus{vm.PVSCSI}, 0},
+		"VMware":     {"vmxnet3", []vm.Bus{vm.PVSCSI, vm.MPTSAS}, 0},
 		"VirtualBox": {"e1000", []vm.Bus{vm.AHCI, vm.IDE}, 0},
 		"Hyper-V":    {"tulip", []vm.Bus{vm.IDE}, 512},
 	} {
