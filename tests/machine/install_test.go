@@ -23,9 +23,9 @@ import (
 
 // TestMachineIsInstalledAndStartsFromItsDisk starts from a CD, is set up, and installs itself on a blank disk, with a data volume.
 // It then starts without the CD and has everything: administrator, certificate, settings, cameras, recordings. It is updated, to
-// a version that does not work, and to one that does. With half of that one's slot overwritten it starts from the other one, by
-// UEFI with Secure Boot, and writes a second system disk. The first one's boot loader is lost, and the administrator's password:
-// both are mended in rescue mode, which resets it at last.
+// a version that does not work, to one that does not even start, and to one that works. With half of that one's slot overwritten it
+// starts from the other one, by UEFI with Secure Boot, and writes a second system disk. The first one's boot loader is lost, and the
+// administrator's password: both are mended in rescue mode, which resets it at last.
 func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 	b := openAsIs(t, site.Config{Firmware: vm.BIOS, Medium: vm.CD, DiskBytes: []int64{4 << 30, 1 << 30, 4 << 30}, Cameras: []rtspcam.Config{
 		{ID: "avc", Video: video(content.H264, 1, 500_000)},
@@ -56,6 +56,7 @@ func TestMachineIsInstalledAndStartsFromItsDisk(t *testing.T) {
 		}
 	}
 	b.returns(t)
+	b.falls(t)
 	b.confirms(t)
 	b.recording(t)
 	b.powerOff(t)

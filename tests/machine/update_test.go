@@ -109,6 +109,22 @@ func (b *bench) returns(t *testing.T) {
 	b.recording(t)
 }
 
+// falls has a version tried whose kernel never comes so far as init: it is started three times, and then no more.
+func (b *bench) falls(t *testing.T) {
+	t.Helper()
+	before, _, _ := b.slots(t)
+	b.update(t, variant(t, "mute", "1m", "panic=1 rdinit=/none root=/dev/none"), "mute", 60)
+	began := time.Now()
+	o := b.says(t, `update: returned to version .* because version mute did not work`)
+	t.Logf("from the restart until the machine has returned from a version that does not start: %.1f s", time.Since(began).Seconds())
+	if o.Result != api.UpdateOutcomeResultReturned || o.From != before.Version || o.To != "mute" || !strings.HasPrefix(o.Reason, "It was started 3 times") {
+		t.Errorf("%+v", o)
+	}
+	if running, other, _ := b.slots(t); running != before || other.Version != "mute" || other.State != api.UpdateSlotStateBad {
+		t.Errorf("it runs %+v, in the other slot is %+v", running, other)
+	}
+}
+
 // confirms has a version tried that works, in the browser.
 func (b *bench) confirms(t *testing.T) {
 	t.Helper()
