@@ -129,11 +129,11 @@ func (o options) talk(ctx context.Context, m *machine.Machine, log *slog.Logger)
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	if o.lines != "" {
-		stop, err := announce(o.lines, t)
-		if err != nil {
-			return err
+		if stop, err := announce(o.lines, t); err != nil {
+			log.Warn("init writes beside the menu", "err", err) // which is no reason to have none
+		} else {
+			defer stop()
 		}
-		defer func() { err = errors.Join(err, stop()) }()
 	}
 	c := menu.Config{Terminal: t, Machine: m, Screen: o.screen, Said: func(what string) {
 		log.Warn("asked for on the console", "what", what)

@@ -29,7 +29,7 @@ func run(t *testing.T, service func(context.Context) error) {
 }
 
 // TestInRescueModeTheConsoleHasAShell: a real shell, on the console's own terminal, from which one comes back to the menu, however
-// it ends; and no other service is there.
+// it ends; and no other service is there, nor a folder for init's lines.
 func TestInRescueModeTheConsoleHasAShell(t *testing.T) {
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "shell")
@@ -46,7 +46,7 @@ func TestInRescueModeTheConsoleHasAShell(t *testing.T) {
 	p := terminaltest.Sit(t)
 	p.Resize(100, 30)
 	run(t, func(ctx context.Context) error {
-		return Run(ctx, []string{"-terminal", p.Device, "-shell", socket, "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+		return Run(ctx, []string{"-terminal", p.Device, "-shell", socket, "-lines", filepath.Join(dir, "none", "lines"), "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
 	})
 	p.Read(`Rescue mode: nothing is recorded\. Press any key`)
 	p.Type("\r")

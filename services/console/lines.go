@@ -14,7 +14,7 @@ import (
 const maxLine = 1024
 
 // announce shows on a terminal what comes at a socket, a line a datagram, until stop.
-func announce(socket string, t *terminal.Terminal) (stop func() error, err error) {
+func announce(socket string, t *terminal.Terminal) (stop func(), err error) {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
 		return nil, err
 	}
@@ -37,9 +37,8 @@ func announce(socket string, t *terminal.Terminal) (stop func() error, err error
 			_ = t.Announce(screen.Printable(strings.TrimRight(string(buffer[:n]), "\n"))) // a terminal that fails tells the menu
 		}
 	}()
-	return func() error {
-		err := lines.Close()
+	return func() {
+		lines.Close()
 		<-done
-		return err
 	}, nil
 }
