@@ -17,10 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vigie/internal/api"
 	"vigie/internal/ask"
+	"vigie/internal/xfstest"
 	"vigie/services/engine/internal/cameratest"
 	"vigie/services/engine/internal/mkv"
 )
@@ -165,19 +164,6 @@ func (d *disk) command(name string, args ...string) {
 
 func (d *disk) mount() { d.command("mount", "-o", "loop", d.img, d.path) }
 
-// goDown shuts the file system down, as XFS does by itself after an I/O error: everything fails from then on.
-func (d *disk) goDown() {
-	const goingDown, noLogFlush = 0x8004587D, 2
-	f, err := os.Open(d.path)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(f.Fd()), goingDown, noLogFlush)
-		f.Close()
-	}
-	if err != nil {
-		d.t.Fatal(err)
-	}
-}
-
 // freeze lets every write hang until thaw.
 func (d *disk) freeze() { d.command("fsfreeze", "-f", d.path) }
 func (d *disk) thaw()   { d.command("fsfreeze", "-u", d.path) }
@@ -196,7 +182,7 @@ func TestTheLedgerTellsWhatDisksDidToTheSecond(t *testing.T) {
 	video := cameratest.EncodeVideo(t, cameratest.VideoOptions{GOP: 13})
 	for name, s := range map[string]scenario{
 		"it fails, and another one comes": {5 << 20, func(room *machineRoom, d *disk, spare string) {
-			d.goDown()
+			xfstest.GoDown(d.t, d.path, xfstest.LogLost)
 			time.Sleep(9 * time.Second) // how long there is no disk is what is measured; so below
 			room.mount(spare)
 			d.command("umount", "-l", d.path) // what it holds counts again once it is mounted anew

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"vigie/internal/xfstest"
 	"vigie/services/engine/internal/index"
 )
 
@@ -159,10 +160,8 @@ func TestVolumeThatBlinksIsNotRepairedUnderItsWriters(t *testing.T) {
 }
 
 const (
-	fiFreeze   = 0xC0045877
-	fiThaw     = 0xC0045878
-	xfsGoDown  = 0x8004587D // XFS_IOC_GOINGDOWN
-	xfsNoFlush = 2          // XFS_FSOP_GOING_FLAGS_NOLOGFLUSH
+	fiFreeze = 0xC0045877
+	fiThaw   = 0xC0045878
 )
 
 func ioctl(t testing.TB, path string, req uint) {
@@ -272,16 +271,7 @@ func TestDiskErrorEndsTheSegmentsAsSuspect(t *testing.T) {
 	seg := r.record(src, 20)
 	await(t, "frames are on disk", func() bool { return seg.Durable() == 20 })
 	r.arch.SetVolumes([]Volume{a, b})
-	d, err := os.Open(a.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	flag := uint32(xfsNoFlush)
-	err = unix.IoctlSetPointerInt(int(d.Fd()), xfsGoDown, int(flag))
-	d.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
+	xfstest.GoDown(t, a.Path, xfstest.LogLost)
 	await(t, "the recorder is told", func() bool { return seg.Write(context.Background(), src.next()) != nil })
 	if st, reason := r.status("a"); st != Degraded || !strings.Contains(reason, "input/output error") {
 		t.Errorf("status %s, %q", st, reason)

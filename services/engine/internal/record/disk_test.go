@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vigie/internal/mirror"
+	"vigie/internal/xfstest"
 	"vigie/services/engine/internal/archive"
 	"vigie/services/engine/internal/index"
 	"vigie/services/engine/internal/media"
@@ -95,7 +94,7 @@ func TestRecordingGoesOnWithoutALossWhenADiskFails(t *testing.T) {
 		return err == nil && last >= start.UnixMilli()+8000
 	})
 	arch.SetVolumes([]archive.Volume{{ID: "bad", Name: "bad", Path: bad}, {ID: "good", Name: "good", Path: good}})
-	goDown(t, bad)
+	xfstest.GoDown(t, bad, xfstest.LogLost)
 	for range 40 { // at a camera's pace, so that the failure comes in between
 		push(3)
 		time.Sleep(5 * time.Millisecond)
@@ -205,20 +204,6 @@ func xfs(t *testing.T, img, mnt string) {
 	t.Cleanup(func() {
 		await(t, "unmounted", func() bool { return exec.Command("umount", mnt).Run() == nil })
 	})
-}
-
-// goDown shuts an XFS down without writing its log (XFS_IOC_GOINGDOWN): all that was not synced is lost.
-func goDown(t *testing.T, mnt string) {
-	t.Helper()
-	d, err := os.Open(mnt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	const goingDown, noLogFlush = 0x8004587D, 2
-	if err := unix.IoctlSetPointerInt(int(d.Fd()), goingDown, noLogFlush); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func command(t *testing.T, name string, args ...string) {

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vigie/internal/api"
 	"vigie/internal/mountinfo"
+	"vigie/internal/xfstest"
 	"vigie/services/system/internal/md"
 	"vigie/services/system/internal/volume"
 )
@@ -210,15 +209,7 @@ func TestInRescueModeALogIsCarriedOutBeforeItMayBeThrownAway(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path, "vigie/late"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const goingDown, flushLog = 0x8004587D, 1 // XFS_IOC_GOINGDOWN
-	if err := unix.IoctlSetPointerInt(int(dir.Fd()), goingDown, flushLog); err != nil {
-		t.Fatal(err)
-	}
-	dir.Close()
+	xfstest.GoDown(t, path, xfstest.LogWritten)
 	if err := volume.Leave(t.Context(), node, path, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vigie/internal/api"
+	"vigie/internal/xfstest"
 	"vigie/services/system/internal/blockdev"
 	"vigie/services/system/internal/board"
 	"vigie/services/system/internal/console"
@@ -296,10 +295,7 @@ func TestAFileSystemThatTheKernelShutDownIsMountedAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const goingDown, noLogFlush = 0x8004587D, 2 // XFS_IOC_GOINGDOWN
-	if err := unix.IoctlSetPointerInt(int(held.Fd()), goingDown, noLogFlush); err != nil {
-		t.Fatal(err)
-	}
+	xfstest.GoDown(t, v.Path, xfstest.LogLost)
 	s := l.until("said", func(s api.Status) bool { return len(s.Volumes) == 1 && s.Volumes[0].Status == api.VolumeStatusFailed })
 	if why := s.Volumes[0].Reason; !strings.Contains(why, "shut the file system down") || s.Volumes[0].Disk != "id-sda" {
 		t.Errorf("said %+v", s.Volumes[0])

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/xfstest"
 )
 
 // filled is a volume with some recordings, unmounted.
@@ -230,15 +232,7 @@ func TestALogThatWasNotCarriedOutIsNotThrownAwayUnasked(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path, "vigie/late"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const goingDown, flushLog = 0x8004587D, 1 // XFS_IOC_GOINGDOWN
-	if err := unix.IoctlSetPointerInt(int(dir.Fd()), goingDown, flushLog); err != nil {
-		t.Fatal(err)
-	}
-	dir.Close()
+	xfstest.GoDown(t, path, xfstest.LogWritten)
 	leave(t, node, path)
 	before := written(t, node)
 	for _, mode := range []Mode{Look, Mend} {

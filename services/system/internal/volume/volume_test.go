@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"vigie/internal/xfstest"
 )
 
 const id = "6f1c2a50-9d3e-4c8b-8a47-0123456789ab"
@@ -141,15 +143,7 @@ func TestAShutDownFileSystemIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := mounted(t, node)
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	const goingDown, noLogFlush = 0x8004587d, 2 // XFS_IOC_GOINGDOWN, as xfs_io's shutdown does
-	if err := unix.IoctlSetPointerInt(int(f.Fd()), goingDown, noLogFlush); err != nil {
-		t.Fatal(err)
-	}
+	xfstest.GoDown(t, path, xfstest.LogLost)
 	if _, err := Check(path); err == nil || !strings.Contains(err.Error(), "shut") {
 		t.Errorf("got %v", err)
 	}
