@@ -17,7 +17,7 @@ import (
 func (m *Manager) describe(n *nic) api.Interface {
 	a := n.link.Attrs()
 	out := api.Interface{
-		ID: n.id, Kind: api.InterfaceKind(n.kind), Name: n.name, Device: n.device, Label: n.port.Label, Disabled: !n.port.Enabled || m.observe && n.link.Attrs().RawFlags&unix.IFF_UP == 0,
+		ID: n.id, Kind: api.InterfaceKind(n.kind), Name: n.name, Device: n.device, Label: n.port.Label, Disabled: !n.port.Enabled || m.observe && a.RawFlags&unix.IFF_UP == 0,
 		Mac: a.HardwareAddr.String(), Carrier: n.carrier, Mtu: a.MTU, Addresses: []string{}, Bond: n.port.Bond, Problem: sentence(n.complaint),
 	}
 	if driver, err := os.Readlink(filepath.Join("/sys/class/net", n.device, "device/driver")); err == nil {
