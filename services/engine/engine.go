@@ -86,7 +86,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.socket, "socket", "/run/vigie/engine/api.sock", "unix `socket` to serve the API on")
 	fs.StringVar(&o.system, "system", "/run/vigie/system/api.sock", "unix `socket` of the system service")
-	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database")
+	fs.StringVar(&o.state, "state", "/run/vigie/engine", "`folder` on tmpfs for the live database and what else is of this start of the machine")
 	fs.StringVar(&o.decoder, "decoder", "/usr/libexec/vigie/ffmpeg", "`program` that makes pictures of video for browsers that cannot; without it they are told so")
 	fs.StringVar(&o.profile, "cpuprofile", "", "`file` for a profile of where processor time went, from start to end, and beside it, with .heap, one of memory in use, made anew now and then; for measurements")
 	fs.BoolVar(&o.rescue, "rescue", false, "rescue mode: no camera is fetched, nothing recorded or deleted; the database may be repaired")
@@ -98,6 +98,9 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	}
 	return o, nil
 }
+
+// recorded marks that an engine has begun to record since the machine started.
+func (o options) recorded() mark { return mark(filepath.Join(o.state, "recorded")) }
 
 // Run records until ctx ends. Standard output gets the lines for the installer, stderr the log.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
@@ -146,6 +149,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			switch err := do(ctx, o, m, system, well, log, stdout); {
 			case errors.Is(err, errAdopted):
 				log.Info("a volume brought cameras and recordings; starting again with them")
+				if err := o.recorded().remove(); err != nil { // what the volume brought is from before
+					log.Warn("the mark of an engine that recorded cannot be taken away", "err", err)
+				}
 			case errors.Is(err, errImported):
 				log.Info("a configuration was brought; starting again with it")
 			default:
@@ -199,6 +205,8 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
+	var starting atomic.Bool
+	starting.Store(!o.recorded().there())
 	var cameras *camera.Set
 	arch, err := archive.New(archive.Config{
 		Index: idx, DB: db, App: "Vigie " + version.Version, Log: log,
@@ -231,7 +239,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	cameras = camera.NewSet(camera.Config{
 		Store: camera.NewStore(db), Calendars: calendars, Triggers: triggers, Archive: recordings{arch}, Second: duplicates{arch}, Log: log, Written: well.written,
 		Ring: ringConfig(m.memoryBytes()), PrebufferBytes: m.memoryBytes() / 4,
-		Before: before(idx, m, log), Oldest: oldest(arch), KnowsVolume: arch.Knows,
+		Before: before(idx, m, &starting, log), Oldest: oldest(arch), KnowsVolume: arch.Knows,
 	})
 	calendars.SetZone(m.timeZone())
 	arch.SetVolumes(volumes)
@@ -246,9 +254,13 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	if !m.networked(ctx, networkWithin) && ctx.Err() == nil {
 		log.Warn("the machine has no address yet; the cameras start all the same")
 	}
+	if err := o.recorded().set(); err != nil {
+		log.Warn("it cannot be marked that an engine records", "err", err)
+	}
 	if err := cameras.Start(); err != nil {
 		return err
 	}
+	starting.Store(false)
 	defer cameras.Stop(drainWithin)
 	recording := func() (bool, error) { return cameras.Recording(), db.View(func(*mirror.Tx) error { return nil }) }
 	well.recording.Store(&recording)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigie/internal/api"
@@ -246,7 +247,9 @@ func taken(ctx context.Context, db *mirror.DB) {
 }
 
 // before tells up to when a stream's ledger goes and why nothing followed: the machine was off if it has started since.
-func before(idx *index.Index, m *machine, log *slog.Logger) func(camera, stream string) (int64, index.Cause) {
+// While starting, no engine has recorded before this one since the machine started: it was off, whatever its clock says,
+// which is behind by up to a second then, and without a battery by years.
+func before(idx *index.Index, m *machine, starting *atomic.Bool, log *slog.Logger) func(camera, stream string) (int64, index.Cause) {
 	return func(camera, stream string) (int64, index.Cause) {
 		_, last, found, err := idx.LedgerBounds(camera, stream)
 		if err != nil {
@@ -255,7 +258,7 @@ func before(idx *index.Index, m *machine, log *slog.Logger) func(camera, stream 
 		if err != nil || !found {
 			return 0, ""
 		}
-		if s, _ := m.get(); s.StartedMs > last {
+		if s, _ := m.get(); starting.Load() || s.StartedMs > last {
 			return last, index.Power
 		}
 		return last, index.EngineRestart
