@@ -74,6 +74,9 @@ type Copy struct {
 	SnapshotMs int64 // UTC of its newest snapshot, ms; 0: not known
 	SizeBytes  int64 // of the newest snapshot and the journal since
 	CheckedMs  int64 // when it was last read back whole, ms; 0: not since it was made
+
+	DamagedMs int64  // when it was last found damaged and written anew, ms, as Damages knows; 0: never
+	Damage    string // what was damaged then
 }
 
 // DB is an open database.

@@ -170,11 +170,11 @@ var errAdopted = errors.New("the database came with a volume")
 
 // openDatabase opens the database, with the index that is in it and what is known of damage to its copies. adopted is called when a
 // volume that comes late has this recorder's, to start again with. Close the database.
-func openDatabase(o options, m *machine, adopted func(), log *slog.Logger) (_ *mirror.DB, _ *index.Index, _ *damages, err error) {
-	bad := newDamages()
+func openDatabase(o options, m *machine, adopted func(), log *slog.Logger) (_ *mirror.DB, _ *index.Index, _ *mirror.Damages, err error) {
+	bad := mirror.NewDamages()
 	db, _, err := mirror.Open(mirror.Config{
 		Path: filepath.Join(o.state, "engine.db"), Name: "engine", Log: log, Forgotten: m.forgotten(),
-		Adopted: adopted, Rewritten: bad.note,
+		Adopted: adopted, Rewritten: bad.Note,
 	}, m.copies())
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("open database: %w", err)
@@ -184,7 +184,7 @@ func openDatabase(o options, m *machine, adopted func(), log *slog.Logger) (_ *m
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if err := bad.load(db); err != nil {
+	if err := bad.Load(db); err != nil {
 		return nil, nil, nil, err
 	}
 	idx, err := index.Open(db)
@@ -315,7 +315,7 @@ func work(ctx context.Context, o options, m *machine, system *systemapi.Client, 
 	following.Go(func() error { exports.Run(followCtx); return nil })
 	following.Go(func() error { keepLedger(followCtx, cameras, idx, log); return nil })
 	following.Go(func() error { repairer.Run(followCtx); return nil })
-	following.Go(func() error { bad.keep(followCtx, db, log); return nil })
+	following.Go(func() error { bad.Keep(followCtx, db, log); return nil })
 	following.Go(func() error { verifyIndex(followCtx, idx, log); return nil })
 	following.Go(func() error { followZone(followCtx, m, calendars); return nil })
 	following.Go(func() error {

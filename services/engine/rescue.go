@@ -71,6 +71,6 @@ func mend(ctx context.Context, o options, m *machine, _ *systemapi.Client, well 
 	}()
 	following.Go(func() error { follow(followCtx, m, db, arch, func(string, string) {}); return nil }) // pins move when cameras run again
 	following.Go(func() error { repairer.Run(followCtx); return nil })
-	following.Go(func() error { bad.keep(followCtx, db, log); return nil })
+	following.Go(func() error { bad.Keep(followCtx, db, log); return nil })
 	return serve(ctx, o.socket, httpapi.Mending(repairer), func() {})
 }

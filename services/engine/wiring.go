@@ -213,7 +213,7 @@ func (s strips) Open(id string) (relay.File, error) {
 }
 
 // recordingStatus is the answer to GET /recording: the archive's, with the database's copies.
-func recordingStatus(arch *archive.Archive, db *mirror.DB, bad *damages, cameras *camera.Set, m *machine) func() api.Recording {
+func recordingStatus(arch *archive.Archive, db *mirror.DB, bad *mirror.Damages, cameras *camera.Set, m *machine) func() api.Recording {
 	return func() api.Recording {
 		r := arch.Recording()
 		for _, v := range m.systemDisks() {
@@ -225,7 +225,7 @@ func recordingStatus(arch *archive.Archive, db *mirror.DB, bad *damages, cameras
 		}
 		r.Warnings = append(r.Warnings, cameras.Warnings()...)
 		var warnings []string
-		r.IndexCopies, warnings = copies(db, bad, m.volumeName)
+		r.IndexCopies, warnings = copies(bad.Copies(db), m.volumeName)
 		r.Warnings = append(r.Warnings, warnings...)
 		if db.Volatile() {
 			r.Warnings = append(r.Warnings, "Cameras and index are kept in memory only, because no data volume takes them: they are lost when the machine is switched off.")

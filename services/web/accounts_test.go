@@ -8,8 +8,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vigie/internal/api"
 	"vigie/services/web/internal/keeper"
@@ -200,6 +202,40 @@ func TestADamagedCopyIsPassedOver(t *testing.T) {
 	second := start(t, setting{machine: settled(bad, good)})
 	second.stdout.await(t, "administrator is set")
 	second.browser().do("POST", "/login", login("admin", goodPassword), 200)
+	second.warnsOf(filepath.Base(bad))
+	second.stop()
+	third := start(t, setting{machine: settled(bad, good)}) // after a boot
+	third.stdout.await(t, "administrator is set")
+	third.warnsOf(filepath.Base(bad))
+}
+
+// warnsOf waits until page and console tell of a volume, and of it alone, that its copy of the accounts was damaged.
+func (a *appliance) warnsOf(volume string) {
+	a.t.Helper()
+	b := a.browser()
+	b.do("POST", "/login", login("admin", goodPassword), 200)
+	var copies []api.IndexCopy
+	var warnings []string
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if err := json.Unmarshal(b.do("GET", "/account-copies", "", 200).body, &copies); err != nil {
+			a.t.Fatal(err)
+		}
+		shown, err := a.console.Console(a.t.Context())
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		warnings = slices.DeleteFunc(shown.Warnings, func(w string) bool { return !strings.Contains(w, "damaged") })
+		told := len(copies) == 2 && len(warnings) == 1 && strings.Contains(warnings[0], volume)
+		for _, c := range copies {
+			told = told && (c.DamagedMs != 0) == (c.Volume == volume) && (c.Damage != "") == (c.Volume == volume)
+		}
+		if told {
+			return
+		}
+		if time.Now().After(end) {
+			a.t.Fatalf("of the damaged copy on %s it is said: %+v, %q", volume, copies, warnings)
+		}
+	}
 }
 
 func renamed(t *testing.T, volume, id string) string {

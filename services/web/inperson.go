@@ -25,9 +25,10 @@ const engineWithin = time.Second
 
 // inPerson gathers what the text console shows, and does what it asks for.
 type inPerson struct {
-	facts  atomic.Pointer[console.Facts] // nil until the accounts are there
-	srv    *server.Server
-	engine *engineapi.Client
+	facts    atomic.Pointer[console.Facts] // nil until the accounts are there
+	srv      *server.Server
+	engine   *engineapi.Client
+	warnings func() []string // of the accounts' copies
 }
 
 func (p *inPerson) state(ctx context.Context) webapi.Console {
@@ -39,6 +40,7 @@ func (p *inPerson) state(ctx context.Context) webapi.Console {
 			out.Warnings = append(out.Warnings, "Accounts are in memory only until a data volume is there.")
 		}
 	}
+	out.Warnings = append(out.Warnings, p.warnings()...)
 	if r := p.srv.PendingReset(); r != nil {
 		out.Reset = told(r)
 	}

@@ -161,7 +161,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer open.close()
 	screen := console.New(stdout)
-	front := &inPerson{srv: srv, engine: engineClient}
+	front := &inPerson{srv: srv, engine: engineClient, warnings: func() []string { return keep.Warnings() }}
 	var store atomic.Pointer[accounts.Store]
 	keep, err = keeper.New(keeper.Config{
 		Dir:     o.state,

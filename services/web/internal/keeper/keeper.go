@@ -9,10 +9,12 @@
 // A name or address that no certificate is for gets one (package certificate) as soon as it is seen, or asked for in a
 // handshake. Connections that stand are not touched.
 //
-// One goroutine (Run) makes all changes of the database; the other methods may be called from any.
+// One goroutine (Run) makes all changes of the database but the note of a damaged copy; the other methods may be called
+// from any.
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -63,7 +65,8 @@ type Keeper struct {
 	set     atomic.Pointer[certificate.Set]
 	signing sync.Mutex                // over changes of set
 	opened  atomic.Pointer[mirror.DB] // the database, for Copies
-	used    atomic.Bool               // somebody was served with the provisional certificate
+	bad     *mirror.Damages
+	used    atomic.Bool // somebody was served with the provisional certificate
 
 	// Of Run's goroutine only:
 	db     *mirror.DB
@@ -74,7 +77,7 @@ type Keeper struct {
 
 // New makes a Keeper with a provisional certificate.
 func New(c Config) (*Keeper, error) {
-	k := &Keeper{Config: c, wake: make(chan struct{}, 1), settled: make(chan struct{}), dirs: map[string]mirror.Dir{}}
+	k := &Keeper{Config: c, wake: make(chan struct{}, 1), settled: make(chan struct{}), dirs: map[string]mirror.Dir{}, bad: mirror.NewDamages()}
 	return k, k.provide()
 }
 
@@ -152,14 +155,30 @@ func (k *Keeper) Look() {
 // Copies are those of the database on the volumes; nil until it is open.
 func (k *Keeper) Copies() []mirror.Copy {
 	if db := k.opened.Load(); db != nil {
-		return db.Copies()
+		return k.bad.Copies(db)
 	}
 	return nil
 }
 
+// Warnings tell what of the copies needs attention.
+func (k *Keeper) Warnings() (out []string) {
+	names := map[string]string{}
+	for _, v := range k.Machine().Volumes {
+		names[v.ID] = v.Name
+	}
+	for _, c := range k.Copies() {
+		out = append(out, c.Warnings("the accounts", cmp.Or(names[c.ID], c.ID))...)
+	}
+	return out
+}
+
 // Run opens the database when its time has come, and keeps it until ctx ends.
 func (k *Keeper) Run(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
 	defer func() {
+		stop()
+		keeping.Wait()
 		if k.db != nil {
 			err = errors.Join(err, k.db.Close())
 		}
@@ -174,6 +193,7 @@ func (k *Keeper) Run(ctx context.Context) (err error) {
 			if err := k.open(); err != nil {
 				return err
 			}
+			keeping.Go(func() { k.bad.Keep(ctx, k.db, k.Log) })
 		}
 		if k.db != nil {
 			if err := k.look(); err != nil {
@@ -207,11 +227,15 @@ func (k *Keeper) open() error {
 		Log:       k.Log,
 		Forgotten: machine.Forgotten,
 		Adopted:   k.Look,
+		Rewritten: k.bad.Note,
 	}, dirs)
 	if err != nil {
 		return err
 	}
 	k.db = db
+	if err := k.bad.Load(db); err != nil {
+		return err
+	}
 	k.opened.Store(db)
 	k.store = accounts.New(accounts.Mirrored(db))
 	k.Log.Info("accounts opened", "from", found.Source, "volumes", len(dirs))

@@ -34,6 +34,7 @@ type State struct {
 // Volume is a mounted data volume.
 type Volume struct {
 	ID, Path string
+	Name     string
 	ReadOnly bool
 }
 
@@ -94,7 +95,7 @@ func read(s api.Status) *State {
 		}
 		switch v.Status {
 		case api.VolumeStatusMounted, api.VolumeStatusReadonly:
-			state.Volumes = append(state.Volumes, Volume{ID: v.ID, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
+			state.Volumes = append(state.Volumes, Volume{ID: v.ID, Name: v.Name, Path: v.Path, ReadOnly: v.Status == api.VolumeStatusReadonly})
 		}
 	}
 	slices.SortFunc(state.Volumes, func(a, b Volume) int {

@@ -34,7 +34,7 @@ func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 			Volumes: []api.Volume{
 				{ID: "another machine's", Path: "/volumes/z", Status: api.VolumeStatusReadonly, Machine: "vigie-1"},
 				{ID: "b", Path: "/volumes/b", Status: api.VolumeStatusMounted},
-				{ID: "a", Path: "/volumes/a", Status: api.VolumeStatusMounted},
+				{ID: "a", Name: "Door", Path: "/volumes/a", Status: api.VolumeStatusMounted},
 				{ID: "c", Path: "/volumes/c", Status: api.VolumeStatusReadonly},
 				{ID: "d", Path: "", Status: api.VolumeStatusFailed},
 			}},
@@ -60,7 +60,7 @@ func TestFollowerKeepsWhatBrowsersAndAccountsNeed(t *testing.T) {
 			netip.MustParseAddr("169.254.3.4"), netip.MustParseAddr("192.0.2.10"),
 			netip.MustParseAddr("192.0.2.20"), netip.MustParseAddr("2001:db8::20"),
 		},
-		Volumes: []Volume{{"a", "/volumes/a", false}, {"b", "/volumes/b", false}, {"c", "/volumes/c", true}},
+		Volumes: []Volume{{ID: "a", Path: "/volumes/a", Name: "Door"}, {ID: "b", Path: "/volumes/b"}, {ID: "c", Path: "/volumes/c", ReadOnly: true}},
 	}
 	if diff := cmp.Diff(want, got[0], cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

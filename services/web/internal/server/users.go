@@ -53,7 +53,7 @@ func (s *Server) listCopies(w http.ResponseWriter, _ *http.Request, _ *sessions.
 	out := []api.IndexCopy{}
 	for _, c := range s.Copies() {
 		out = append(out, api.IndexCopy{Volume: c.ID, Status: api.IndexCopyStatus(c.Status), Reason: c.Reason, Generation: int64(c.Generation),
-			SizeBytes: c.SizeBytes, SnapshotMs: c.SnapshotMs, CheckedMs: c.CheckedMs})
+			SizeBytes: c.SizeBytes, SnapshotMs: c.SnapshotMs, CheckedMs: c.CheckedMs, DamagedMs: c.DamagedMs, Damage: c.Damage})
 	}
 	answer.JSON(w, http.StatusOK, out)
 	return nil
