@@ -1,7 +1,8 @@
 // Package clock keeps the machine's time: it asks NTP servers, decides which of them can be right, steps the clock at
 // the first synchronisation and slews it from then on, and sees to the battery clock.
 //
-// Nothing waits for it: a machine without servers records by the clock it has. Before the first synchronisation the
+// Nothing waits for it: a machine without servers records by the clock it has. The kernel starts the clock from the
+// battery clock, which it reads in whole seconds; the fraction is taken from it as soon as this service runs. Before the first synchronisation the
 // clock is lifted to the latest instant that is known to be past (the image's build, the newest recording), so that a
 // machine with a dead battery does not record in the year 2000; and no server is believed that names a time before
 // the image was built. A recording is no such limit for servers: one that was made while the clock was wrong must not
@@ -42,6 +43,7 @@ type Hands interface {
 	Step(delta time.Duration) error
 	Slew(Correction) error
 	SetRTC(context.Context) error
+	Tick(context.Context) (time.Time, error) // the battery clock's next second, as it begins
 }
 
 // Correction is an offset that is to be taken away bit by bit.
@@ -76,6 +78,8 @@ const (
 	firstRetry = 2 * time.Second
 	mostRetry  = 64 * time.Second
 	rtcEvery   = time.Hour
+	// fractionMost is the most that a clock is wrong because it was started in whole seconds.
+	fractionMost = tickWithin
 	// futureMost bounds how long after the image was built a recording can have been made.
 	futureMost = 10 * 365 * 24 * time.Hour
 	// tryFor is how long after a set hour servers that do not answer are asked again; lookEvery is how often the wall
@@ -107,6 +111,7 @@ type Keeper struct {
 	rtc      time.Time
 	failures int
 	unwell   bool // the last round told of an error
+	started  bool // this is the first run of the service since the machine started
 }
 
 // New returns a keeper; nothing is touched until Run.
@@ -184,6 +189,7 @@ func (k *Keeper) Open() {
 	if err != nil {
 		k.cfg.Log.Warn("clock", "err", err)
 	}
+	k.started = !k.history.kept()
 	k.synced = k.cfg.Clock.Synchronised()
 	if k.synced {
 		k.state.Reference, k.state.LastSyncMs = old.Reference, old.LastMs
@@ -192,6 +198,9 @@ func (k *Keeper) Open() {
 
 // Run keeps the clock until ctx is cancelled.
 func (k *Keeper) Run(ctx context.Context) error {
+	if k.started && !k.synced && !k.cfg.Observe {
+		k.sharpen(ctx)
+	}
 	for ctx.Err() == nil {
 		pause := k.round(ctx)
 		t := time.NewTimer(pause)
@@ -203,6 +212,28 @@ func (k *Keeper) Run(ctx context.Context) error {
 		t.Stop()
 	}
 	return nil
+}
+
+// sharpen takes the fraction of a second from the battery clock. A clock that differs by more is left alone: it was not
+// started from this one, or this one is not in UTC.
+func (k *Keeper) sharpen(ctx context.Context) {
+	defer k.save() // the next run is not the first
+	t, err := k.cfg.Clock.Tick(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.cfg.Log.Info("no fraction of a second is known of the battery clock", "err", err)
+		}
+		return
+	}
+	off := t.Sub(k.cfg.Clock.Now())
+	if off.Abs() < firstStepFrom || off.Abs() > fractionMost {
+		return
+	}
+	if err := k.cfg.Clock.Step(off); err != nil {
+		k.cfg.Log.Warn("clock", "err", err)
+		return
+	}
+	k.cfg.Log.Info("clock stepped to the battery clock's fraction of a second", "offset", off)
 }
 
 // round asks all servers once, acts, and returns the pause until the next round.

@@ -113,6 +113,8 @@ type hands struct {
 	steps  []time.Duration
 	slews  []time.Duration
 	rtc    int
+	dead   error         // why the battery clock cannot be read
+	rtcOff time.Duration // of the battery clock, from real time
 	leap   Leap
 
 	wrong, learnt float64 // rates
@@ -137,6 +139,12 @@ func (h *hands) Slew(c Correction) error {
 	return nil
 }
 func (h *hands) SetRTC(context.Context) error { h.rtc++; return nil }
+func (h *hands) Tick(context.Context) (time.Time, error) {
+	now := time.Now().Add(h.rtcOff)
+	next := now.Truncate(time.Second).Add(time.Second)
+	time.Sleep(next.Sub(now))
+	return next, h.dead
+}
 
 func (h *hands) pass(d time.Duration) {
 	for range int(d / time.Second) {
@@ -344,4 +352,48 @@ func TestAServerThatRefusesIsNotAsked(t *testing.T) {
 			t.Errorf("asked %d times", asked)
 		}
 	})
+}
+
+func TestTheFirstRunTakesTheFractionOfASecondFromTheBatteryClock(t *testing.T) {
+	for _, c := range []struct {
+		what         string
+		clock, rtc   time.Duration // off by
+		again        bool          // the service ran before
+		dead         error
+		want         time.Duration
+		synchronised bool
+	}{
+		{what: "read in whole seconds", clock: ms(-730), rtc: ms(20), want: ms(20)},
+		{what: "in 2019", clock: -60000*time.Hour - ms(300), rtc: -60000 * time.Hour, want: -60000 * time.Hour},
+		{what: "as good as right", clock: ms(3), want: ms(3)},
+		{what: "a battery clock in another time zone", clock: ms(-700), rtc: time.Hour, want: ms(-700)},
+		{what: "no battery clock", clock: ms(-700), dead: errors.New("no such device"), want: ms(-700)},
+		{what: "a service that was restarted", clock: ms(-700), again: true, want: ms(-700)},
+		{what: "synchronised meanwhile", clock: ms(-700), synchronised: true, want: ms(-700)},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				run := func(h *hands) {
+					ctx, stop := context.WithCancel(t.Context())
+					r := newRig(t, h, says(h, nil), func(c *Config) { c.Dir = dir })
+					done := make(chan error)
+					go func() { done <- r.Run(ctx) }()
+					time.Sleep(2 * time.Second)
+					stop()
+					if err := <-done; err != nil {
+						t.Error(err)
+					}
+				}
+				if c.again {
+					run(&hands{})
+				}
+				h := &hands{off: c.clock, rtcOff: c.rtc, dead: c.dead, synced: c.synchronised}
+				run(h)
+				if h.off != c.want {
+					t.Errorf("%v off, want %v", h.off, c.want)
+				}
+			})
+		})
+	}
 }

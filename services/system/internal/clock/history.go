@@ -43,6 +43,12 @@ type history struct {
 	past past
 }
 
+// kept tells whether an earlier run of the service left something.
+func (h *history) kept() bool {
+	_, err := os.Stat(h.file)
+	return err == nil
+}
+
 // load reads what an earlier run of the service left.
 func (h *history) load() (past, error) {
 	if h.file == "" {

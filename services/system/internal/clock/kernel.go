@@ -88,6 +88,44 @@ func (k Kernel) SetRTC(ctx context.Context) error {
 	return nil
 }
 
+const (
+	// tickEvery is how often the battery clock is looked at for its next second, tickWithin for how long.
+	tickEvery  = 2 * time.Millisecond
+	tickWithin = 1500 * time.Millisecond
+)
+
+// Tick waits for the battery clock's next second and returns it as it begins.
+func (k Kernel) Tick(ctx context.Context) (time.Time, error) {
+	f, err := os.Open(k.RTC)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close()
+	look := time.NewTicker(tickEvery)
+	defer look.Stop()
+	ctx, cancel := context.WithTimeout(ctx, tickWithin)
+	defer cancel()
+	var first time.Time
+	for {
+		r, err := unix.IoctlGetRTCTime(int(f.Fd()))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("read %s: %w", k.RTC, err)
+		}
+		t := time.Date(int(r.Year)+1900, time.Month(r.Mon)+1, int(r.Mday), int(r.Hour), int(r.Min), int(r.Sec), 0, time.UTC)
+		if first.IsZero() {
+			first = t
+		}
+		if !t.Equal(first) {
+			return t, nil
+		}
+		select {
+		case <-ctx.Done():
+			return time.Time{}, fmt.Errorf("%s stands still: %w", k.RTC, ctx.Err())
+		case <-look.C:
+		}
+	}
+}
+
 // untilHalf is how long it is until the middle of a second.
 func untilHalf(now time.Time) time.Duration {
 	return (time.Second*3/2 - time.Duration(now.Nanosecond())) % time.Second
