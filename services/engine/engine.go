@@ -53,10 +53,12 @@ import (
 )
 
 const (
-	// settleWithin is how long to wait for the word that all disks have been looked at.
-	settleWithin = 20 * time.Second
-	// networkWithin is how long the cameras wait for the machine's first address.
-	networkWithin = 3 * time.Second
+	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service gives
+	// a disk that does not answer, and arrays behind it.
+	settleWithin = 40 * time.Second
+	// networkWithin is how long the cameras wait for the machine's first address. Without one none can be reached, so it may be as
+	// long as DHCP takes, or the address that a machine gives itself when there is none.
+	networkWithin = 10 * time.Second
 	// repairWithin is how long the cameras wait for what a crash left open to be repaired, so that gaps get their true
 	// length. A disk that hangs must not keep the others from recording.
 	repairWithin = 5 * time.Second

@@ -189,10 +189,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			if empty, err := store.Load().Empty(); err == nil && empty {
 				facts.SetupCode = code.String()
 			}
-			front.facts.Store(&facts)
 			if !o.rescue {
 				screen.Announce(facts)
 			}
+			front.facts.Store(&facts) // the text console offers its menu from now on, below the greeting
 		},
 		Log: log,
 	})
