@@ -107,7 +107,9 @@ func (c *Config) diskArguments() []string {
 	var args []string
 	used := map[Bus]int{}
 	for i, d := range c.Disks {
-		source := "driver=file,filename=" + quote(d.Path)
+		// A machine that is killed leaves what it wrote in this host's memory: flushing that would only have it wait for the host's
+		// disk. Disks that lose what was not flushed are behind a socket.
+		source := "driver=file,cache.no-flush=on,filename=" + quote(d.Path)
 		if d.Socket != "" {
 			source = "driver=nbd,server.type=unix,server.path=" + quote(d.Socket)
 		}

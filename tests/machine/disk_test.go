@@ -39,7 +39,9 @@ func TestRecordingGoesOnWhateverADiskDoes(t *testing.T) {
 		{ID: "busy", Video: video(content.H265, 4, 6_000_000)},
 	}})
 	b.boot(t)
-	b.setUp(t)
+	b.makeOwner(t)
+	b.onTime(t)
+	b.addCameras(t)
 	b.recording(t)
 	first, second := b.volumeOn(t, "DATA0"), b.volumeOn(t, "DATA1")
 	before, err := b.Status(t.Context())
@@ -329,7 +331,7 @@ func (b *bench) enable(t *testing.T, own string, on bool) {
 // watch asks the web admin all the time until the returned function is called, which says what it did not answer.
 func (b *bench) watch(t *testing.T) (stop func()) {
 	t.Helper()
-	const slow = 5 * time.Second
+	const slow = 15 * time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	var slowest time.Duration
 	var work sync.WaitGroup

@@ -145,13 +145,11 @@ func (b *bench) installed(t *testing.T, fingerprint, zone, slot, system string) 
 	if err := b.Login(t.Context(), owner, password); err != nil {
 		t.Fatal(err)
 	}
-	status, err := b.Status(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status.BootMode != api.StatusBootModeInstalled || status.Clock.TimeZone != zone || !slices.Equal(status.Clock.ConfiguredServers, []string{"ntp.example.com"}) {
-		t.Errorf("mode %s, time zone %s, servers %v", status.BootMode, status.Clock.TimeZone, status.Clock.ConfiguredServers)
-	}
+	var status api.Status
+	b.until(t, said, "it has its settings", func(ctx context.Context) (ok bool, err error) {
+		status, err = b.Status(ctx)
+		return met(status.BootMode == api.StatusBootModeInstalled && status.Clock.TimeZone == zone && slices.Equal(status.Clock.ConfiguredServers, []string{"ntp.example.com"}), err, status.Clock)
+	})
 	var uses []string
 	for _, v := range status.Volumes {
 		if v.Status != api.VolumeStatusMounted || v.Disk != system {

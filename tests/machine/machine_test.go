@@ -481,16 +481,19 @@ func (b *bench) again(t *testing.T, firstMs map[string]int64) {
 	}
 }
 
-// checkMachine holds the status against the machine that was built.
-func (b *bench) checkMachine(t *testing.T, firmware api.StatusFirmware, disks int) {
+// onTime waits until the clock is set.
+func (b *bench) onTime(t *testing.T) {
 	t.Helper()
 	b.until(t, time.Minute, "the clock is set", func(ctx context.Context) (bool, error) {
 		s, err := b.Status(ctx)
-		if err == nil && s.Clock.Status != api.ClockStatusSynchronised {
-			err = fmt.Errorf("clock %+v", s.Clock)
-		}
-		return s.Clock.Status == api.ClockStatusSynchronised, err
+		return met(s.Clock.Status == api.ClockStatusSynchronised, err, s.Clock)
 	})
+}
+
+// checkMachine holds the status against the machine that was built.
+func (b *bench) checkMachine(t *testing.T, firmware api.StatusFirmware, disks int) {
+	t.Helper()
+	b.onTime(t)
 	s, err := b.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)

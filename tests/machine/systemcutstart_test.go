@@ -3,6 +3,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -211,7 +212,8 @@ func (c *systemCuts) kept(t *testing.T, at int) {
 			servers = append(servers, ch.server)
 		}
 	}
-	if got := append(s.Clock.ConfiguredServers, "")[0]; !slices.Contains(servers, got) {
-		t.Errorf("its NTP server is %q, want of %q", got, servers)
-	}
+	c.until(t, said, "it has its NTP server", func(ctx context.Context) (bool, error) {
+		s, err := c.Status(ctx)
+		return met(slices.Contains(servers, append(s.Clock.ConfiguredServers, "")[0]), err, fmt.Sprintf("%q, want of %q", s.Clock.ConfiguredServers, servers))
+	})
 }
