@@ -14,8 +14,14 @@ class Appliance {
 
   start(): void {
     this.stop();
-    this.abort = new AbortController();
-    void this.follow(this.abort.signal);
+    this.ask();
+  }
+
+  /** What is known stands; an answer that is under way may be from before what was just done, and is not taken. */
+  askAnew(): void {
+    if (!this.abort) return;
+    this.abort.abort();
+    this.ask();
   }
 
   stop(): void {
@@ -23,6 +29,11 @@ class Appliance {
     this.abort = undefined;
     this.status = null;
     this.error = null;
+  }
+
+  private ask(): void {
+    this.abort = new AbortController();
+    void this.follow(this.abort.signal);
   }
 
   private async follow(signal: AbortSignal): Promise<void> {

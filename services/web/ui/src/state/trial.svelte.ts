@@ -1,4 +1,5 @@
 import type { Trial } from '../api/model';
+import { appliance } from './appliance.svelte';
 
 /** The change that waits to be confirmed. It is counted down here, for the appliance may not be reached. */
 class Running {
@@ -12,7 +13,13 @@ class Running {
     return Math.max(0, Math.ceil((this.endsAt - this.now) / 1000));
   }
 
-  /** Takes over what the appliance says; nothing: there is none. */
+  /** Takes over what the answer to a change made here says; nothing: there is none any more. A status from before says otherwise. */
+  changed(trial: Trial | undefined): void {
+    appliance.askAnew();
+    this.learn(trial);
+  }
+
+  /** Takes over what the appliance's status says; nothing: there is none. */
   learn(trial: Trial | undefined): void {
     if (!trial || trial.leftMs <= 0) {
       this.end();
@@ -27,7 +34,7 @@ class Running {
     }, 250);
   }
 
-  end(): void {
+  private end(): void {
     clearInterval(this.timer);
     this.timer = undefined;
     this.current = null;
