@@ -1,19 +1,21 @@
 // What scripts that drive the web admin have in common. A script is started by a Go test of this folder with one
 // argument, a JSON object, and prints one JSON object a line: {"step", "ms", "note"} or {"step", "error"}; it ends at the
-// first error, for what comes after a step stands on it.
+// first error, for what comes after a step stands on it. Where the appliance is a slow one, its "patience" says for how many
+// milliseconds anything is waited for.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
 export const given = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(path.join(given.node, 'package.json'))('playwright-core');
 
+const patience = given.patience ?? 20_000;
 export const problems = [];
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
 });
 export const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, viewport: { width: 1280, height: 800 }, timezoneId: 'UTC', locale: 'en-GB' });
-context.setDefaultTimeout(20_000);
+context.setDefaultTimeout(patience);
 export const page = await context.newPage();
 page.on('pageerror', (error) => problems.push(`uncaught: ${error.stack ?? error.message}`));
 
@@ -40,7 +42,7 @@ export function must(truth, text) {
 }
 
 /** Waits until probe gives something truthy, and returns it. */
-export async function until(text, probe, limit = 20_000) {
+export async function until(text, probe, limit = patience) {
   const end = Date.now() + limit;
   for (;;) {
     const value = await probe();
