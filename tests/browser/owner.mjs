@@ -104,6 +104,29 @@ async function look(video) {
 const within = (from, to) => ((to - from + 90) % 60) - 30;
 const secondOf = (ms) => (ms / 1000) % 60;
 
+/**
+ * Watches a picture for a while, and returns what it shows then: its clock must go on as time does. A busy computer may hold it up once or
+ * twice, but not three times running.
+ */
+async function runs(name, video, fps, forMs) {
+  const readable = () => until(`a picture of ${name} with a readable clock`, async () => {
+    const seen = await look(video);
+    return seen.frame !== null && seen.time > 0 && seen;
+  });
+  const wrong = [];
+  while (wrong.length < 3) {
+    const first = await readable();
+    await page.waitForTimeout(forMs); // the time that is measured
+    const second = await readable();
+    const passed = (second.now - first.now) / 1000;
+    const played = second.time - first.time;
+    const moved = within(first.frame / fps, second.frame / fps);
+    if (played > passed - 1.5 && Math.abs(moved - passed) < 1.5) return second;
+    wrong.push(`currentTime moved ${played.toFixed(1)} s and the clock in the picture ${moved.toFixed(1)} s in ${passed.toFixed(1)} s`);
+  }
+  throw new Error(`${name}: ${wrong.join('; ')}`);
+}
+
 async function fill(values) {
   for (const [id, value] of Object.entries(values)) await at(id).fill(value);
 }
@@ -222,15 +245,7 @@ await step('live pictures move with the clock', async () => {
     }, 30_000);
     must(first.mean > 30 && first.mean < 230, `${camera.name}: mean brightness ${first.mean}`);
     must(first.width === camera.width && first.height === camera.height, `${camera.name}: ${first.width} × ${first.height}`);
-    await page.waitForTimeout(3000); // the time that is measured
-    const second = await until(`a second picture of ${camera.name}`, async () => {
-      const seen = await look(video);
-      return seen.frame !== null && seen;
-    });
-    const passed = (second.now - first.now) / 1000;
-    must(second.time - first.time > passed - 1.5, `${camera.name}: currentTime went from ${first.time} to ${second.time} in ${passed} s`);
-    const moved = within(first.frame / camera.fps, second.frame / camera.fps);
-    must(Math.abs(moved - passed) < 1.5, `${camera.name}: the clock in the picture moved ${moved} s in ${passed} s`);
+    const second = await runs(camera.name, video, camera.fps, 3000);
     const behind = within(second.frame / camera.fps, secondOf(second.now));
     must(behind > -1 && behind < 8, `${camera.name}: the picture is ${behind} s behind`);
   }
@@ -264,24 +279,17 @@ await step('a click on the timeline plays that instant of the past', async () =>
   await page.mouse.click(box.x + ((target - from) / (to - from)) * box.width, box.y + box.height / 2);
   const video = at('player-picture');
   let last = '';
-  const first = await until('the picture of that instant', async () => {
+  await until('the picture of that instant', async () => {
     const seen = await look(video);
     const position = Number(await at('player-time').getAttribute('data-position-ms'));
     if (seen.frame === null) return false;
     const shown = seen.frame / camera.fps;
     last = `the player says second ${secondOf(position)}, the picture shows ${shown}, clicked was ${secondOf(target)}`;
-    return Math.abs(within(shown, secondOf(position))) < 1 && Math.abs(position - target) < 8000 && { ...seen, position };
+    return Math.abs(within(shown, secondOf(position))) < 1 && Math.abs(position - target) < 8000;
   }).catch((error) => {
     throw new Error(`${error.message}: ${last}`);
   });
-  await page.waitForTimeout(2500); // the time that is measured
-  const second = await until('a later picture', async () => {
-    const seen = await look(video);
-    return seen.frame !== null && seen;
-  });
-  must(second.time > first.time + 1, `currentTime went from ${first.time} to ${second.time} in 2.5 s`);
-  const moved = within(first.frame / camera.fps, second.frame / camera.fps);
-  must(moved > 1 && moved < 5, `the clock in the picture moved ${moved} s in 2.5 s`);
+  await runs(camera.name, video, camera.fps, 2500);
   await shot('playback');
 });
 

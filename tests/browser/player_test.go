@@ -18,7 +18,7 @@ import (
 	"vigie/tools/stack"
 )
 
-// start is what 95 of 100 first pictures may take after the click: by far more than they do, on a computer that does
+// start is what eleven of twelve first pictures may take after the click: by far more than they do, on a computer that does
 // nothing else.
 var start = flag.Duration("start", 1500*time.Millisecond, "`time` from a click to the first recorded picture that is good enough")
 
