@@ -362,13 +362,28 @@ func TestLinksNICsAndTheServiceComeAndGo(t *testing.T) {
 	})
 }
 
+// firstTold does something when the interfaces are told for the first time.
+type firstTold struct {
+	*teller
+	then func()
+}
+
+func (f *firstTold) SetInterfaces(v []api.Interface) {
+	f.teller.SetInterfaces(v)
+	if f.then != nil {
+		f.then()
+		f.then = nil
+	}
+}
+
 func TestObserveOnlyLooks(t *testing.T) {
 	resolv := filepath.Join(t.TempDir(), "resolv.conf")
-	tell := &teller{out: json.NewEncoder(io.Discard)}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	// What it must not do it would have done by then, or a moment later.
+	tell := &firstTold{teller: &teller{out: json.NewEncoder(io.Discard)}, then: func() { time.AfterFunc(200*time.Millisecond, cancel) }}
 	m := New(Config{Resolv: resolv, Observe: true, Hostname: func() string { return "" }, Offered: func([]string) { t.Error("offered") },
 		Ours: func(l netlink.Link) bool { return true }, Console: console.New(io.Discard), Log: slog.New(slog.DiscardHandler)}, tell)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
 	if err := m.Run(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type fake struct {
 	alone   bool   // the medium that it was started from is not there
 	done    []string
 	network sysconfig.Network
+	coming  [][]api.Disk // the disks at each step of an installation that is still to come
 }
 
 func (f *fake) act(what string) error {
@@ -78,24 +79,30 @@ func (f *fake) Install(_ context.Context, disk string, r api.InstallRequest) err
 	if err := f.act(what); err != nil {
 		return err
 	}
-	go func() {
-		steps := []api.Operation{{Status: api.OperationStatusRunning, Message: "Working: copying the system.", Percent: 2}, {Status: api.OperationStatusRunning, Message: "Working: copying the system.", Percent: 5},
-			{Status: api.OperationStatusRunning, Message: "Working: making file systems.", Percent: 85}, {Status: api.OperationStatusDone, Message: "Done.", Percent: 100}}
-		if f.fails != "" {
-			steps[3] = api.Operation{Status: api.OperationStatusFailed, Message: f.fails}
-		}
-		for _, op := range steps {
-			time.Sleep(20 * time.Millisecond) // so that each is seen
-			disks := append([]api.Disk{medium}, f.disks...)
-			for i := range disks {
-				if disks[i].ID == disk {
-					disks[i].Operation = op
-				}
+	steps := []api.Operation{{Status: api.OperationStatusRunning, Message: "Working: copying the system.", Percent: 2}, {Status: api.OperationStatusRunning, Message: "Working: copying the system.", Percent: 5},
+		{Status: api.OperationStatusRunning, Message: "Working: making file systems.", Percent: 85}, {Status: api.OperationStatusDone, Message: "Done.", Percent: 100}}
+	if f.fails != "" {
+		steps[3] = api.Operation{Status: api.OperationStatusFailed, Message: f.fails}
+	}
+	for _, op := range steps {
+		disks := append([]api.Disk{medium}, f.disks...)
+		for i := range disks {
+			if disks[i].ID == disk {
+				disks[i].Operation = op
 			}
-			f.SetDisks(disks)
 		}
-	}()
+		f.coming = append(f.coming, disks)
+	}
 	return nil
+}
+
+// Wait has an installation take its next step once the one before has been seen, so that each is.
+func (f *fake) Wait(ctx context.Context, after int64) api.Status {
+	if len(f.coming) > 0 && f.Status().Revision == after {
+		f.SetDisks(f.coming[0])
+		f.coming = f.coming[1:]
+	}
+	return f.Board.Wait(ctx, after)
 }
 
 // medium is what the machine was started from.
