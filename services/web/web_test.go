@@ -283,6 +283,10 @@ func TestALiveStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
+// waits is more than stopping takes on a machine that is busy with other things, and less than it does when it waits for a
+// connection: net/http's Shutdown gives one that has sent nothing 5 s. What init allows, stopWithin, is for the service alone.
+const waits = 4 * time.Second
+
 func TestStoppingWaitsForNoStreamAndNoLongPoll(t *testing.T) {
 	left := make(chan error, 1)
 	a := start(t, setting{machine: settled(newVolume(t)), engine: liveEngine(t, left)})
@@ -309,7 +313,7 @@ func TestStoppingWaitsForNoStreamAndNoLongPoll(t *testing.T) {
 	}()
 	begin := time.Now()
 	a.stop()
-	if d := time.Since(begin); d >= stopWithin {
+	if d := time.Since(begin); d >= waits {
 		t.Errorf("stopping took %v", d)
 	}
 	<-left
@@ -330,8 +334,8 @@ func TestStoppingWaitsForNoIdleConnection(t *testing.T) {
 	defer conn.Close()
 	begin := time.Now()
 	a.stop()
-	if d := time.Since(begin); d >= stopWithin {
-		t.Errorf("stopping took %v, and init waits no longer than %v", d, stopWithin)
+	if d := time.Since(begin); d >= waits {
+		t.Errorf("stopping took %v", d)
 	}
 }
 
