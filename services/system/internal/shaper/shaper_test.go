@@ -35,6 +35,8 @@ func newLine(t *testing.T) *line {
 	l.machine.Up(t, "lan1", "10.1.0.1/24", "fd01::1/64")
 	l.host.Up(t, "eth0", near4+"/24", near6+"/64")
 	l.host.Up(t, "lo", far4+"/24", far6+"/64")
+	l.machine.Await(t, "lan1") // its networks are a part of what is limited
+	l.host.Await(t, "eth0")
 	l.machine.Route(t, "0.0.0.0/0", near4)
 	l.machine.Route(t, "::/0", near6)
 	return l
@@ -136,7 +138,8 @@ func (l *line) stream(from, to *netnstest.Namespace, address string, bitsPerSeco
 
 const (
 	warmUp   = 500 * time.Millisecond
-	measured = 1500 * time.Millisecond
+	measured = 1200 * time.Millisecond
+	tries    = 8
 	// frameShare is the part of a full frame that is data: 1448 bytes of TCP in 1514.
 	frameShare = 1448.0 / 1514
 )
@@ -157,47 +160,79 @@ func during(streams ...*atomic.Int64) []float64 {
 	return out
 }
 
-func within(t *testing.T, what string, got, want, share float64) {
+// reading is a rate as it was measured, and what it must be, in bits a second.
+type reading struct {
+	what             string
+	got, least, most float64
+}
+
+func within(what string, got, want, share float64) reading {
+	return reading{what, got, want * (1 - share), want * (1 + share)}
+}
+
+func (r reading) right() bool { return r.got >= r.least && r.got <= r.most }
+
+// settle measures until all is right at once. A machine that is busy with other things for a moment shows too little, and then
+// too much; what is limited wrongly is so each time.
+func settle(t *testing.T, once func() []reading) {
 	t.Helper()
-	t.Logf("%s: %.2f Mbit/s of %.2f", what, got/1e6, want/1e6)
-	if got < want*(1-share) || got > want*(1+share) {
-		t.Errorf("%s: %.2f Mbit/s, want %.2f within %.0f %%", what, got/1e6, want/1e6, share*100)
+	for try := 1; ; try++ {
+		list, wrong := once(), 0
+		for _, r := range list {
+			t.Logf("%s: %.2f Mbit/s of %.2f to %.2f", r.what, r.got/1e6, r.least/1e6, r.most/1e6)
+			if !r.right() {
+				wrong++
+			}
+		}
+		if wrong == 0 {
+			return
+		}
+		if try == tries {
+			t.Fatalf("measured %d times, and never right", tries)
+		}
 	}
 }
+
+func sum(list []float64) (s float64) {
+	for _, v := range list {
+		s += v
+	}
+	return s
+}
+
+// The tests that measure run one at a time: beside others each would measure them.
 
 func TestWhatAnInterfaceSendsIsLimited(t *testing.T) {
 	for name, address := range map[string]string{"IPv4": near4, "IPv6": near6} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			l := newLine(t)
 			l.limit(Limit{Kbps: 20_000})
 			viewers := []*atomic.Int64{l.stream(l.machine, l.host, address, 0), l.stream(l.machine, l.host, address, 0)}
 			time.Sleep(warmUp)
-			l.figures()
-			sum := 0.0
-			for _, got := range during(viewers...) {
-				sum += got
-			}
-			within(t, "two viewers", sum, 20e6, 0.05)
-			within(t, "the figure beside the limit", float64(l.figures().TxBits), 20e6, 0.05)
-
+			settle(t, func() []reading {
+				l.figures()
+				got := sum(during(viewers...))
+				return []reading{within("two viewers", got, 20e6, 0.05), within("the figure beside the limit", float64(l.figures().TxBits), 20e6, 0.05)}
+			})
 			l.limit(Limit{Kbps: 60_000}) // in full flow
-			sum = 0
-			for _, got := range during(viewers...) {
-				sum += got
-			}
-			within(t, "after the limit was raised", sum, 60e6, 0.05)
+			settle(t, func() []reading {
+				return []reading{within("after the limit was raised", sum(during(viewers...)), 60e6, 0.05)}
+			})
 		})
 	}
 }
 
 func TestWhatLeavesByTheRouterIsLimitedByItself(t *testing.T) {
-	t.Parallel()
 	l := newLine(t)
 	l.limit(Limit{Kbps: 40_000, RouterKbps: 8_000})
-	got := during(l.stream(l.machine, l.host, far4, 0), l.stream(l.machine, l.host, far6, 0), l.stream(l.machine, l.host, near4, 0), l.stream(l.machine, l.host, near6, 0))
-	within(t, "by the router", got[0]+got[1], 8e6, 0.05)
-	within(t, "in all", got[0]+got[1]+got[2]+got[3], 40e6, 0.05)
+	var streams []*atomic.Int64
+	for _, address := range []string{far4, far6, near4, near6} {
+		streams = append(streams, l.stream(l.machine, l.host, address, 0))
+	}
+	settle(t, func() []reading {
+		got := during(streams...)
+		return []reading{within("by the router", sum(got[:2]), 8e6, 0.05), within("in all", sum(got), 40e6, 0.05)}
+	})
 	f := l.figures()
 	if f.RouterBits == 0 || !f.Link.Gateway {
 		t.Errorf("figures %+v", f)
@@ -207,24 +242,23 @@ func TestWhatLeavesByTheRouterIsLimitedByItself(t *testing.T) {
 // TestCamerasDoNotWaitForViewers: a camera sends ten times of what viewers, who want more than the limit, are sent on the same
 // line.
 func TestCamerasDoNotWaitForViewers(t *testing.T) {
-	t.Parallel()
 	l := newLine(t)
 	const camera = 50_000_000
-	alone := during(l.stream(l.host, l.machine, "10.1.0.1", camera))[0]
-	within(t, "a camera alone", alone*frameShare, camera, 0.03)
+	alone := l.stream(l.host, l.machine, "10.1.0.1", camera)
+	settle(t, func() []reading {
+		return []reading{within("a camera alone", sum(during(alone))*frameShare, camera, 0.03)}
+	})
 	l.limit(Limit{Kbps: 5_000})
 	var viewers []*atomic.Int64
 	for range 4 {
 		viewers = append(viewers, l.stream(l.machine, l.host, near4, 0))
 	}
-	got := during(append(viewers, l.stream(l.host, l.machine, "10.1.0.1", camera))...)
-	within(t, "a camera beside viewers", got[4]*frameShare, camera, 0.03)
-	// The camera's acknowledgements come out of the same limit.
-	sum := got[0] + got[1] + got[2] + got[3]
-	t.Logf("viewers get %.2f Mbit/s", sum/1e6)
-	if sum < 2e6 || sum > 5e6*1.05 {
-		t.Errorf("viewers get %.2f Mbit/s", sum/1e6)
-	}
+	all := append(viewers, l.stream(l.host, l.machine, "10.1.0.1", camera))
+	settle(t, func() []reading {
+		got := during(all...)
+		return []reading{within("a camera beside viewers", got[4]*frameShare, camera, 0.03),
+			{"viewers", sum(got[:4]), 2e6, 5e6 * 1.05}} // the camera's acknowledgements come out of the same limit
+	})
 }
 
 func TestALimitThatIsTakenAwayLeavesNothing(t *testing.T) {
