@@ -224,7 +224,10 @@ func TestTwoCardsOnOneWireKeepTheName(t *testing.T) {
 	for i, nic := range []string{"eth0", "eth1"} {
 		machine.Up(t, nic, fmt.Sprintf("fe80::%d/64", 7+i))
 	}
-	time.Sleep(3 * time.Second) // probing takes one
+	if !said.Scan() || said.Text() != "name gate.local" {
+		t.Fatalf("the machine has no name, or another: %q", said.Text())
+	}
+	time.Sleep(2 * time.Second) // in which it could lose it
 	if _, err := io.WriteString(ask, "look\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -232,8 +235,8 @@ func TestTwoCardsOnOneWireKeepTheName(t *testing.T) {
 	for said.Scan() && said.Text() != "looked" {
 		all = append(all, said.Text())
 	}
-	if got := strings.Join(all, ", "); got != "name gate.local" {
-		t.Errorf("the machine loses its name to itself: %s", got)
+	if len(all) > 0 {
+		t.Errorf("the machine loses its name to itself: %s", strings.Join(all, ", "))
 	}
 	other.until(";gate.local;10.9.0.", "avahi-browse", "-rptk", "_https._tcp")
 }
