@@ -177,7 +177,8 @@ func ioctl(t testing.TB, path string, req uint) {
 }
 
 func TestHangingDiskHoldsUpNobody(t *testing.T) {
-	r := newRig(t)
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.StallAfter = stallSoon })
 	a, b := loop(t, r, "a", "mkfs.xfs"), r.volume("b")
 	r.use(a)
 	src := newSource(camera, r.start)
@@ -195,23 +196,20 @@ func TestHangingDiskHoldsUpNobody(t *testing.T) {
 	defer thaw()
 	var err error
 	began := time.Now()
-	for err == nil && time.Since(began) < 5*time.Second {
+	for err == nil && time.Since(began) < 5*stallSoon {
 		err = seg.Write(context.Background(), src.next())
 		time.Sleep(10 * time.Millisecond) // the camera's pace
 	}
 	if err == nil {
-		t.Fatal("a hanging disk was not noticed")
-	}
-	if d := time.Since(began); d > 3*time.Second {
-		t.Errorf("noticed after %v", d)
+		t.Fatalf("a hanging disk was not noticed in %v", 5*stallSoon)
 	}
 	if st, reason := r.status("a"); st != Degraded || !strings.Contains(reason, "not answered") {
 		t.Errorf("status %s, %q", st, reason)
 	}
-	// Elsewhere all goes on, and queries answer at once.
+	// Elsewhere all goes on, and queries answer: what waits for this disk waits until it is thawed.
 	began = time.Now()
 	other := r.closed(newSource("k3f9x2ac", r.start), 10)
-	if other.Volume != "b" || time.Since(began) > 2*time.Second {
+	if other.Volume != "b" || time.Since(began) > 5*time.Second {
 		t.Errorf("other volume %s, after %v", other.Volume, time.Since(began))
 	}
 	if tl, err := r.arch.Timeline(camera, 0, 1<<50); err != nil || len(tl.Segments) != 1 {
@@ -225,32 +223,43 @@ func TestHangingDiskHoldsUpNobody(t *testing.T) {
 
 // TestTheOnlyDiskIsWaitedForAndTriedAgainSoon: nothing is recorded without it.
 func TestTheOnlyDiskIsWaitedForAndTriedAgainSoon(t *testing.T) {
-	r := newRig(t)
-	r.stop()
-	r.cfg.ProbeAfter = 300 * time.Millisecond
-	r.open()
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.StallAfter, c.ProbeAfter = stallSoon, 300*time.Millisecond })
 	a, b := loop(t, r, "a", "mkfs.xfs"), r.volume("b")
 	r.use(a)
 	src := newSource(camera, r.start)
 	seg := r.record(src, 20)
 	await(t, "frames are on disk", func() bool { return seg.Durable() == 20 })
+	v := r.arch.present()[0]
+	hangs := func() (longest time.Duration) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		for _, began := range v.ops {
+			longest = max(longest, time.Since(began))
+		}
+		return longest
+	}
 	ioctl(t, a.Path, fiFreeze)
-	thaw := time.AfterFunc(2*r.cfg.StallAfter, func() { ioctl(t, a.Path, fiThaw) })
-	defer thaw.Stop()
+	thaw := sync.OnceFunc(func() { ioctl(t, a.Path, fiThaw) })
+	defer thaw()
 	n := 20
-	for began := time.Now(); time.Since(began) < 2*r.cfg.StallAfter+200*time.Millisecond; n++ {
+	// For longer than another disk would be waited for, by two looks of the archive.
+	for began := time.Now(); hangs() < r.cfg.StallAfter+400*time.Millisecond; n++ {
+		if time.Since(began) > 10*r.cfg.StallAfter {
+			t.Fatal("the frozen disk does not hang")
+		}
 		if err := seg.Write(t.Context(), src.next()); err != nil {
-			t.Fatalf("given up after %v: %v", time.Since(began), err)
+			t.Fatalf("given up after %v: %v", hangs(), err)
 		}
 		time.Sleep(20 * time.Millisecond) // the camera's pace
 	}
+	thaw()
 	await(t, "what waited in memory is on disk", func() bool { return seg.Durable() == n })
 	if st, reason := r.status("a"); st != OK {
 		t.Errorf("%s: %s", st, reason)
 	}
 	seg.Close()
 
-	v := r.arch.present()[0]
 	v.mu.Lock()
 	v.penalty = time.Hour // it has failed often
 	v.mu.Unlock()

@@ -35,10 +35,16 @@ type rig struct {
 	mirrors []mirror.Dir
 }
 
-func newRig(t testing.TB) *rig {
+// stallSoon is how long a disk may take where a test has one hang: long enough for the other disks of a busy machine.
+const stallSoon = 2 * time.Second
+
+func newRig(t testing.TB, change ...func(*Config)) *rig {
 	r := &rig{t: t, dir: t.TempDir(), start: time.Now().Add(-time.Hour).Truncate(time.Second)}
-	r.cfg = Config{App: "Vigie test", StallAfter: 500 * time.Millisecond, ProbeAfter: 50 * time.Millisecond, KeepEvery: 50 * time.Millisecond,
+	r.cfg = Config{App: "Vigie test", ProbeAfter: 50 * time.Millisecond, KeepEvery: 50 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, c := range change {
+		c(&r.cfg)
+	}
 	r.open()
 	return r
 }
