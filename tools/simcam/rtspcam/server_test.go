@@ -94,17 +94,25 @@ func TestWhatFfmpegRecordsIsWhatTheLedgerSays(t *testing.T) {
 func TestFramesAreSentAtTheirInstant(t *testing.T) {
 	t.Parallel()
 	s, book := serve(t, Config{ID: "cam1", Video: video(content.H264)})
-	time.Sleep(time.Second) // the time that is measured
-	before := time.Now()
-	frames := book.Frames("cam1")
-	if len(frames) < 9 || len(frames) > 11 {
-		t.Errorf("%d frames in a second, want 10", len(frames))
-	}
-	for i, f := range frames {
-		if i > 0 && f.Number != frames[i-1].Number+1 {
-			t.Errorf("frame %d follows %d", f.Number, frames[i-1].Number)
+	const each = 100 * time.Millisecond
+	time.Sleep(10 * each) // the time that is measured
+	var frames []ledger.Frame
+	// A busy machine sends late, but then all that is due.
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(each / 10) {
+		now := time.Now()
+		if frames = book.Frames("cam1"); len(frames) >= 10 && len(frames) >= int(now.Sub(frames[0].Capture())/each) {
+			break
 		}
-		if f.Capture().After(before) {
+		if now.After(limit) {
+			t.Fatalf("%d frames by now, want 10 a second", len(frames))
+		}
+	}
+	now := time.Now()
+	for i, f := range frames {
+		if i > 0 && (f.Number != frames[i-1].Number+1 || f.Capture().Sub(frames[i-1].Capture()) != each) {
+			t.Errorf("frame %d of %v follows %d of %v", f.Number, f.Capture(), frames[i-1].Number, frames[i-1].Capture())
+		}
+		if f.Capture().After(now) {
 			t.Errorf("frame %d of %v was sent before it was taken", f.Number, f.Capture())
 		}
 		if f.Readers != 0 {
