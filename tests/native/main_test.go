@@ -176,6 +176,24 @@ func (r *recorder) untilRecorded(t *testing.T, id string, beyond time.Time) int6
 	return last
 }
 
+// untilLong waits until some time of a camera's footage is for sure on disk, from its first frame on: how long the camera
+// takes to begin depends on what else the machine does.
+func (r *recorder) untilLong(t *testing.T, id string, long time.Duration) {
+	t.Helper()
+	until(t, 40*time.Second, fmt.Sprintf("%v of %s are recorded", long, id), func(ctx context.Context) (bool, error) {
+		now := time.Now()
+		line, err := r.Timeline(ctx, id, now.Add(-time.Hour).UnixMilli(), now.Add(time.Hour).UnixMilli())
+		if err != nil || len(line.Segments) == 0 {
+			return false, err
+		}
+		first, last := line.Segments[0].StartMs, line.Segments[0].EndMs
+		for _, s := range line.Segments {
+			first, last = min(first, s.StartMs), max(last, s.EndMs)
+		}
+		return last-first >= long.Milliseconds(), nil
+	})
+}
+
 // disable has the engine finish a camera's files.
 func (r *recorder) disable(t *testing.T, c api.Camera) {
 	t.Helper()
