@@ -144,8 +144,13 @@ func TestTheSecondStreamIsRecordedAlwaysAndTheFirstOnAlarmWithWhatCameBefore(t *
 		s := e.camera(id).State
 		return s.Recording && s.AlarmUntilMs > 0 && recording(s, "main", "alarm") && recording(s, "sub", "standard")
 	})
-	// While the first one's alarm runs, which is for another four seconds; it lasts longer by more than a GOP.
-	again := trigger(`{"source":"door","holdMs":4000}`)
+	// While the first one's recording runs, which it does for some seconds more; it outlasts that by more than a GOP.
+	e.eventually("half a second after the trigger is recorded", func() bool {
+		return slices.ContainsFunc(e.timeline(id).Segments, func(s api.Segment) bool {
+			return s.Stream == "main" && s.Kind == api.SegmentKindAlarm && s.Open && s.EndMs > at+500
+		})
+	})
+	again := trigger(`{"source":"door","holdMs":3300}`)
 	e.eventually("the alarm recording has ended", func() bool { return len(closed(e.timeline(id), "main", api.SegmentKindAlarm)) > 0 })
 	tl := e.timeline(id)
 	alarms := closed(tl, "main", api.SegmentKindAlarm)
