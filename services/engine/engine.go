@@ -53,9 +53,9 @@ import (
 )
 
 const (
-	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service gives
-	// a disk that does not answer, and arrays behind it.
-	settleWithin = 40 * time.Second
+	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service waits
+	// for the only volume. Without its word there is no volume anyway.
+	settleWithin = 3 * time.Minute
 	// networkWithin is how long the cameras wait for the machine's first address. Without one none can be reached, so it may be as
 	// long as DHCP takes, or the address that a machine gives itself when there is none.
 	networkWithin = 10 * time.Second

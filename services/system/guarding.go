@@ -27,7 +27,7 @@ import (
 )
 
 // openWithin is how long a machine whose disks are not all looked at stays shut: as long as web waits for them.
-const openWithin = 40 * time.Second
+const openWithin = 3 * time.Minute
 
 // reserved are ports that the engine may not have opened as the relay's: whoever takes it over must not get at what else
 // might listen there.

@@ -254,7 +254,7 @@ func (m *Manager) watch(ctx context.Context) {
 		switch {
 		case d != nil && d.busy():
 			if now.Sub(d.since) >= m.pace.patience && d.phase == mounting {
-				m.fail(v, api.VolumeFailureCauseSilent, "The disk does not answer; mounting it takes unusually long.")
+				m.fail(v, api.VolumeFailureCauseSilent, "Mounting it takes unusually long: its file system is put in order after a power cut, or the disk does not answer.")
 			}
 		case v.out:
 		case !v.retry.IsZero() && now.After(v.retry) && d != nil:

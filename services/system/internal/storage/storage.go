@@ -40,6 +40,7 @@ type pace struct {
 	rescan     time.Duration // between looks at the inventory that no event asked for
 	check      time.Duration // between looks at a volume's free space and health
 	patience   time.Duration // until a disk with a job counts as not answering
+	lone       time.Duration // the same for storage to settle without the only volume, which is still being mounted
 	quiet      time.Duration // without a new disk, until storage counts as settled
 	quietNone  time.Duration // the same while there is no disk at all: its driver may still start
 	leave      time.Duration // until a volume must have been let go of that is to be unmounted
@@ -47,7 +48,7 @@ type pace struct {
 }
 
 var usual = pace{
-	tick: 500 * time.Millisecond, rescan: 10 * time.Second, check: 5 * time.Second, patience: 15 * time.Second,
+	tick: 500 * time.Millisecond, rescan: 10 * time.Second, check: 5 * time.Second, patience: 15 * time.Second, lone: 2 * time.Minute,
 	quiet: 3 * time.Second, quietNone: 8 * time.Second, retryMount: 5 * time.Second, leave: leaveWithin,
 }
 
@@ -274,6 +275,21 @@ func (m *Manager) scan(ctx context.Context, changed string) {
 	}
 }
 
+// awaited is how long a disk may be busy until storage settles without it. While no volume is mounted, one that is being
+// mounted may be all that has settings and accounts: a large file system takes its time after a power cut, and the machine must not
+// pass itself off as a new one meanwhile.
+func (m *Manager) awaited(d *disk) time.Duration {
+	for _, v := range m.volumes {
+		if v.status == api.VolumeStatusMounted || v.status == api.VolumeStatusReadonly {
+			return m.pace.patience
+		}
+	}
+	if d.phase == mounting {
+		return m.pace.lone
+	}
+	return m.pace.patience
+}
+
 // settle says once that every disk present at boot has been dealt with.
 func (m *Manager) settle(ctx context.Context) {
 	if m.settled {
@@ -292,7 +308,7 @@ func (m *Manager) settle(ctx context.Context) {
 		return
 	}
 	for _, d := range m.disks {
-		if d.busy() && now.Sub(d.since) < m.pace.patience && !m.cfg.Observe {
+		if d.busy() && now.Sub(d.since) < m.awaited(d) && !m.cfg.Observe {
 			return
 		}
 	}

@@ -128,7 +128,7 @@ func (l *machine) start(change ...func(*Config)) (stop func()) {
 		c(&cfg)
 	}
 	l.m = New(cfg, l.board)
-	l.m.pace = pace{tick: 5 * time.Millisecond, rescan: time.Hour, check: 20 * time.Millisecond, patience: l.patience,
+	l.m.pace = pace{tick: 5 * time.Millisecond, rescan: time.Hour, check: 20 * time.Millisecond, patience: l.patience, lone: 30 * time.Second,
 		quiet: 50 * time.Millisecond, quietNone: 50 * time.Millisecond, retryMount: 50 * time.Millisecond, leave: time.Second}
 	ctx, cancel := context.WithCancel(l.t.Context())
 	done := make(chan error, 1)
@@ -391,6 +391,46 @@ func TestADiskThatHangsStopsNobody(t *testing.T) {
 	}
 	defer w.Close()
 	l.until("an answer", func(s api.Status) bool { return strings.HasPrefix(disk1(s, "sda").Contents, "cannot be read") })
+}
+
+// TestAMachineWaitsForItsOnlyVolume: what is on it says that the machine is not new. A second volume says so too.
+func TestAMachineWaitsForItsOnlyVolume(t *testing.T) {
+	l := lab(t)
+	l.plug("sda", l.loop(320*mib), 320*mib)
+	stop := l.start(func(c *Config) { c.FormatBlank = true })
+	slow := l.until("mounted", func(s api.Status) bool { return len(s.Volumes) == 1 && s.Volumes[0].Status == api.VolumeStatusMounted }).Volumes
+	stop()
+
+	l.patience = 100 * time.Millisecond
+	taken := make(chan struct{})
+	attach := func(c *Config) {
+		c.Attach = func(id, _ string) {
+			if id == slow[0].ID {
+				<-taken
+			}
+		}
+	}
+	l.start(attach)
+	l.until("said", func(s api.Status) bool {
+		return len(s.Volumes) == 1 && strings.Contains(s.Volumes[0].Reason, "unusually long")
+	})
+	l.plug("sdb", l.loop(320*mib), 320*mib)
+	l.poke()
+	s := l.until("a blank disk", func(s api.Status) bool { return disk1(s, "sdb").Use == api.DiskUseBlank })
+	if settled(s) {
+		t.Error("storage settles without the only volume, which is still being mounted")
+	}
+	if err := l.ask("id-sdb", "S-sdb", ""); err != nil {
+		t.Fatal(err)
+	}
+	s = l.until("settled", settled)
+	if mounted := named(s, slow[0].ID).Status == api.VolumeStatusMounted; mounted {
+		t.Errorf("%+v", s.Volumes)
+	}
+	close(taken)
+	l.until("both", func(s api.Status) bool {
+		return len(s.Volumes) == 2 && s.Volumes[0].Status == api.VolumeStatusMounted && s.Volumes[1].Status == api.VolumeStatusMounted
+	})
 }
 
 func TestTheBootMediumIsLeftAlone(t *testing.T) {

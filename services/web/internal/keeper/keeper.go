@@ -36,9 +36,9 @@ import (
 const (
 	// name is the database's, and of its folder on a volume (DESIGN.md, Volumes).
 	name = "accounts"
-	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service gives
-	// a disk that does not answer, and arrays behind it.
-	settleWithin = 40 * time.Second
+	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service waits
+	// for the only volume. Without its word there is no volume anyway.
+	settleWithin = 3 * time.Minute
 	// handshakeWithin is how long a handshake waits for the certificate. Browsers give up much later.
 	handshakeWithin = 5 * time.Second
 	// lookAgain is how often the state of the copies is looked at while something waits for it.
