@@ -1,12 +1,8 @@
 // An owner looks after the machine itself: its services, a restart, and the end. Started by page_test.go.
 import { ask, at, end, given, login, must, page, problems, shots, step, until } from '../browser/stage.mjs';
 
-// The machine is a slow one: each of its processors is made up by this one.
-const patience = 60_000;
 const service = (name) => page.locator(`[data-testid=service][data-service=${name}]`);
-const is = (name, status) => until(`${name} is ${status}`, async () => (await service(name).getAttribute('data-status')) === status, patience);
-
-page.setDefaultTimeout(patience);
+const is = (name, status) => until(`${name} is ${status}`, async () => (await service(name).getAttribute('data-status')) === status);
 
 await step('every service is listed as it is', async () => {
   await login(given.username, given.password);
@@ -22,7 +18,7 @@ await step('every service is listed as it is', async () => {
 
 await step('the last lines of its log are read', async () => {
   await service('ssh').getByTestId('service-log').click();
-  await until('lines', async () => (await at('log-dialog').innerText()).includes('listening'), patience);
+  await until('lines', async () => (await at('log-dialog').innerText()).includes('listening'));
   await shots('service-log');
   await page.keyboard.press('Escape');
 });
@@ -39,9 +35,9 @@ await step('the machine is restarted, until it answers again', async () => {
   const before = await ask('/status');
   await at('reboot').click();
   await at('confirm-action').click();
-  await until('it is gone', async () => (await at('power-phase').getAttribute('data-phase')) === 'away', patience);
+  await until('it is gone', async () => (await at('power-phase').getAttribute('data-phase')) === 'away');
   await shots('restarting');
-  await until('it answers', () => at('login-submit').isVisible(), 4 * patience);
+  await until('it answers', () => at('login-submit').isVisible(), 4 * given.patience);
   must((await at('session-expired').innerText()).includes('has restarted'), 'why one must log in is not told');
   await shots('restarted');
   problems.length = 0; // pieces of the page that were on their way when it went
@@ -55,7 +51,7 @@ await step('the machine is switched off', async () => {
   await page.goto(new URL('/system', given.url).href);
   await at('poweroff').click();
   await at('confirm-action').click();
-  await until('it is gone', async () => (await at('power-phase').innerText()).includes('no longer answers'), patience);
+  await until('it is gone', async () => (await at('power-phase').innerText()).includes('no longer answers'));
   await shots('switched-off');
 });
 
