@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"vigie/internal/filesys"
+	"vigie/internal/xfstest"
 )
 
 // TestEveryTornOrFlippedTail cuts the journal at every byte, and flips a bit in every byte: what was whole before the
@@ -259,13 +260,12 @@ func TestFullVolumeFailsAloneAndComesBack(t *testing.T) {
 func TestHangingDiskHoldsUpNobody(t *testing.T) {
 	m := newMachine(t, 1)
 	m.cfg.StallAfter = 300 * time.Millisecond
-	mnt, freeze, thaw := loopXFS(t)
-	defer thaw()
+	mnt := loopXFS(t)
 	hung := Dir{ID: "hung", Path: filepath.Join(mnt, "index")}
 	db, _ := m.open(m.dirs[0], hung)
 	put(t, db, 0, 3)
 	await(t, "both copies", allOK(db))
-	freeze()
+	thaw := xfstest.Freeze(t, mnt)
 	start := time.Now()
 	put(t, db, 3, 10)
 	if d := time.Since(start); d > 2*time.Second {
@@ -293,7 +293,7 @@ func TestHangingDiskHoldsUpNobody(t *testing.T) {
 }
 
 // loopXFS mounts a new XFS on a loop device.
-func loopXFS(t *testing.T) (mnt string, freeze, thaw func()) {
+func loopXFS(t *testing.T) (mnt string) {
 	t.Helper()
 	img := filepath.Join(t.TempDir(), "disk.img")
 	if err := os.WriteFile(img, nil, 0o600); err != nil {
@@ -306,22 +306,7 @@ func loopXFS(t *testing.T) (mnt string, freeze, thaw func()) {
 	mnt = t.TempDir()
 	run(t, "mount", "-o", "loop", img, mnt)
 	t.Cleanup(func() { run(t, "umount", mnt) })
-	ioctl := func(req uint) error {
-		d, err := os.Open(mnt)
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		return unix.IoctlSetInt(int(d.Fd()), req, 0)
-	}
-	const fiFreeze, fiThaw = 0xC0045877, 0xC0045878
-	return mnt, func() {
-			if err := ioctl(fiFreeze); err != nil {
-				t.Fatal(err)
-			}
-		}, func() {
-			ioctl(fiThaw) // an error only says that it is thawed already
-		}
+	return mnt
 }
 
 func run(t *testing.T, name string, args ...string) {

@@ -1,8 +1,9 @@
-// Package xfstest is for tests of what is on an XFS when its power goes, or when it has shut itself down after an I/O error. It needs
-// root.
+// Package xfstest is for tests of what is on an XFS when its power goes, when it has shut itself down after an I/O error, or while its
+// disk hangs. It needs root.
 package xfstest
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -23,12 +24,20 @@ const goingDown = 0x8004587D // XFS_IOC_GOINGDOWN
 // GoDown shuts down the XFS that is mounted at path: everything fails there from then on, until it is mounted anew.
 func GoDown(tb testing.TB, path string, log Log) {
 	tb.Helper()
+	if err := ioctl(path, goingDown, int(log)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// ioctl has the file system that is mounted at path do something.
+func ioctl(path string, request uint, value int) error {
 	dir, err := os.Open(path)
 	if err != nil {
-		tb.Fatal(err)
+		return err
 	}
 	defer dir.Close()
-	if err := unix.IoctlSetPointerInt(int(dir.Fd()), goingDown, int(log)); err != nil {
-		tb.Fatal(err)
+	if err := unix.IoctlSetPointerInt(int(dir.Fd()), request, value); err != nil {
+		return fmt.Errorf("ioctl %#x on %s: %w", request, path, err)
 	}
+	return nil
 }

@@ -164,10 +164,6 @@ func (d *disk) command(name string, args ...string) {
 
 func (d *disk) mount() { d.command("mount", "-o", "loop", d.img, d.path) }
 
-// freeze lets every write hang until thaw.
-func (d *disk) freeze() { d.command("fsfreeze", "-f", d.path) }
-func (d *disk) thaw()   { d.command("fsfreeze", "-u", d.path) }
-
 // scenario is something that happens to a disk.
 type scenario struct {
 	bytesPerSecond int                                            // of the camera
@@ -197,14 +193,14 @@ func TestTheLedgerTellsWhatDisksDidToTheSecond(t *testing.T) {
 			room.mount(d.path)
 		}, api.GapCauseDisk, 2 * time.Second},
 		"it does not answer, for long": {4 << 20, func(_ *machineRoom, d *disk, _ string) {
-			d.freeze()
+			thaw := xfstest.Freeze(d.t, d.path)
 			time.Sleep(19 * time.Second) // the only disk is waited for 15
-			d.thaw()
+			thaw()
 		}, api.GapCauseDisk, 2 * time.Second},
 		"it is too slow": {5 << 20, func(_ *machineRoom, d *disk, _ string) {
-			d.freeze()
+			thaw := xfstest.Freeze(d.t, d.path)
 			time.Sleep(8 * time.Second) // less than what counts as not answering
-			d.thaw()
+			thaw()
 		}, api.GapCauseOverload, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,23 +159,6 @@ func TestVolumeThatBlinksIsNotRepairedUnderItsWriters(t *testing.T) {
 	}
 }
 
-const (
-	fiFreeze = 0xC0045877
-	fiThaw   = 0xC0045878
-)
-
-func ioctl(t testing.TB, path string, req uint) {
-	t.Helper()
-	d, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	if err := unix.IoctlSetInt(int(d.Fd()), req, 0); err != nil {
-		t.Fatalf("ioctl %#x on %s: %v", req, path, err)
-	}
-}
-
 func TestHangingDiskHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *Config) { c.StallAfter = stallSoon })
@@ -185,15 +168,7 @@ func TestHangingDiskHoldsUpNobody(t *testing.T) {
 	seg := r.record(src, 20)
 	await(t, "frames are on disk", func() bool { return seg.Durable() == 20 })
 	r.arch.SetVolumes([]Volume{a, b})
-	ioctl(t, a.Path, fiFreeze)
-	thawed := false
-	thaw := func() {
-		if !thawed {
-			thawed = true
-			ioctl(t, a.Path, fiThaw)
-		}
-	}
-	defer thaw()
+	thaw := xfstest.Freeze(t, a.Path)
 	var err error
 	began := time.Now()
 	for err == nil && time.Since(began) < 5*stallSoon {
@@ -239,9 +214,7 @@ func TestTheOnlyDiskIsWaitedForAndTriedAgainSoon(t *testing.T) {
 		}
 		return longest
 	}
-	ioctl(t, a.Path, fiFreeze)
-	thaw := sync.OnceFunc(func() { ioctl(t, a.Path, fiThaw) })
-	defer thaw()
+	thaw := xfstest.Freeze(t, a.Path)
 	n := 20
 	// For longer than another disk would be waited for, by two looks of the archive.
 	for began := time.Now(); hangs() < r.cfg.StallAfter+400*time.Millisecond; n++ {
