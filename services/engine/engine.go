@@ -6,7 +6,7 @@
 // handed over here and nowhere else.
 //
 // Order of starting: health (init must hear from us at once), the machine's word that the disks have been looked at (or
-// settleWithin), the database from its newest copy, the archive with what a crash left open repaired, the cameras, the
+// systemapi.SettleWithin), the database from its newest copy, the archive with what a crash left open repaired, the cameras, the
 // API. Order of stopping: API and viewers, cameras (each writes what its ring still holds), archive (closes its files),
 // database. Each step needs the ones before it; all fit into init's limit unless a disk hangs, and then what can be lost
 // is what such a disk had not taken.
@@ -53,9 +53,6 @@ import (
 )
 
 const (
-	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service waits
-	// for the only volume. Without its word there is no volume anyway.
-	settleWithin = 3 * time.Minute
 	// networkWithin is how long the cameras wait for the machine's first address. Without one none can be reached, so it may be as
 	// long as DHCP takes, or the address that a machine gives itself when there is none.
 	networkWithin = 10 * time.Second
@@ -142,7 +139,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			do = mend
 		}
 		for {
-			if !m.settled(ctx, settleWithin) && ctx.Err() == nil {
+			if !m.settled(ctx, systemapi.SettleWithin) && ctx.Err() == nil {
 				log.Warn("not all disks have been looked at in time; going on with those there are")
 			}
 			if ctx.Err() != nil {

@@ -24,10 +24,8 @@ import (
 	"vigie/services/system/internal/firewall"
 	"vigie/services/system/internal/links"
 	"vigie/services/system/internal/shaper"
+	"vigie/services/system/systemapi"
 )
-
-// openWithin is how long a machine whose disks are not all looked at stays shut: as long as web waits for them.
-const openWithin = 3 * time.Minute
 
 // reserved are ports that the engine may not have opened as the relay's: whoever takes it over must not get at what else
 // might listen there.
@@ -189,7 +187,8 @@ func (g *guarding) run(ctx context.Context) error {
 	if g.observe {
 		return nil
 	}
-	late := time.AfterFunc(openWithin, g.open)
+	// A machine whose disks are not all looked at stays shut: the configuration may be on one, and web waits for them as long.
+	late := time.AfterFunc(systemapi.SettleWithin, g.open)
 	defer late.Stop()
 	var parts sync.WaitGroup
 	defer parts.Wait()

@@ -15,6 +15,10 @@ import (
 	"vigie/internal/ask"
 )
 
+// SettleWithin is how long a service waits for the machine's status to say that all disks present at boot have been looked at: longer
+// than the system service waits for the only volume. Without its word there is no volume anyway.
+const SettleWithin = 3 * time.Minute
+
 // Client calls one system service. What it refuses is an *ask.Error.
 type Client struct {
 	ask *ask.Client

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"vigie/internal/mirror"
+	"vigie/services/system/systemapi"
 	"vigie/services/web/internal/accounts"
 	"vigie/services/web/internal/certificate"
 	"vigie/services/web/internal/machine"
@@ -36,9 +37,6 @@ import (
 const (
 	// name is the database's, and of its folder on a volume (DESIGN.md, Volumes).
 	name = "accounts"
-	// settleWithin is how long to wait for the word that all disks have been looked at: longer than the system service waits
-	// for the only volume. Without its word there is no volume anyway.
-	settleWithin = 3 * time.Minute
 	// handshakeWithin is how long a handshake waits for the certificate. Browsers give up much later.
 	handshakeWithin = 5 * time.Second
 	// lookAgain is how often the state of the copies is looked at while something waits for it.
@@ -184,7 +182,7 @@ func (k *Keeper) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, k.db.Close())
 		}
 	}()
-	late := time.NewTimer(settleWithin)
+	late := time.NewTimer(systemapi.SettleWithin)
 	defer late.Stop()
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
