@@ -76,15 +76,10 @@ func (d *Damages) Keep(ctx context.Context, db *DB, log *slog.Logger) {
 		case <-ctx.Done():
 			return
 		}
-		for look := time.NewTicker(emptyFor); ; {
-			if db.Generation() > 0 {
-				look.Stop()
-				break
-			}
+		for db.Generation() == 0 {
 			select {
-			case <-look.C:
+			case <-time.After(emptyFor):
 			case <-ctx.Done():
-				look.Stop()
 				return
 			}
 		}
