@@ -283,60 +283,72 @@ func TestALiveStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
-// waits is more than stopping takes on a machine that is busy with other things, and less than it does when it waits for a
-// connection: net/http's Shutdown gives one that has sent nothing 5 s. What init allows, stopWithin, is for the service alone.
-const waits = 4 * time.Second
+// timely has a service stopped in the time that init gives it. A busy machine may hold that up, but not each time.
+func timely(t *testing.T, stop func() time.Duration) {
+	t.Helper()
+	const tries = 3
+	for try := 1; ; try++ {
+		took := stop()
+		if took < stopWithin {
+			return
+		}
+		if t.Logf("stopping took %v", took); try == tries {
+			t.Fatalf("%d times stopping took longer than the %v for which init waits", tries, stopWithin)
+		}
+	}
+}
 
 func TestStoppingWaitsForNoStreamAndNoLongPoll(t *testing.T) {
-	left := make(chan error, 1)
-	a := start(t, setting{machine: settled(newVolume(t)), engine: liveEngine(t, left)})
-	b := a.browser()
-	b.setUp()
-	conn, _, err := b.live("https://" + a.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.CloseNow()
-	if _, _, err := conn.Read(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	polled := make(chan error, 1)
-	req := b.request("GET", "/api/v1/status?after="+fmt.Sprint(a.system.state.Revision), "")
-	go func() {
-		resp, err := b.client.Do(req)
-		if err == nil {
-			_, err = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			err = errors.Join(err, fmt.Errorf("answered %s", resp.Status))
+	timely(t, func() time.Duration {
+		left := make(chan error, 1)
+		a := start(t, setting{machine: settled(newVolume(t)), engine: liveEngine(t, left)})
+		b := a.browser()
+		b.setUp()
+		conn, _, err := b.live("https://" + a.address)
+		if err != nil {
+			t.Fatal(err)
 		}
-		polled <- err
-	}()
-	begin := time.Now()
-	a.stop()
-	if d := time.Since(begin); d >= waits {
-		t.Errorf("stopping took %v", d)
-	}
-	<-left
-	if err := <-polled; err == nil {
-		t.Error("the long-poll was not ended")
-	}
+		defer conn.CloseNow()
+		if _, _, err := conn.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		polled := make(chan error, 1)
+		req := b.request("GET", "/api/v1/status?after="+fmt.Sprint(a.system.state.Revision), "")
+		go func() {
+			resp, err := b.client.Do(req)
+			if err == nil {
+				_, err = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				err = errors.Join(err, fmt.Errorf("answered %s", resp.Status))
+			}
+			polled <- err
+		}()
+		begin := time.Now()
+		a.stop()
+		took := time.Since(begin)
+		<-left
+		if err := <-polled; err == nil {
+			t.Error("the long-poll was not ended")
+		}
+		return took
+	})
 }
 
 // TestStoppingWaitsForNoIdleConnection: browsers open connections in advance, and the server cannot tell one that will
 // never be used from one whose request is on its way.
 func TestStoppingWaitsForNoIdleConnection(t *testing.T) {
-	a := start(t, setting{machine: settled(newVolume(t))})
-	a.browser().setUp()
-	conn, err := tls.Dial("tcp", a.address, &tls.Config{InsecureSkipVerify: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	begin := time.Now()
-	a.stop()
-	if d := time.Since(begin); d >= waits {
-		t.Errorf("stopping took %v", d)
-	}
+	timely(t, func() time.Duration {
+		a := start(t, setting{machine: settled(newVolume(t))})
+		a.browser().setUp()
+		conn, err := tls.Dial("tcp", a.address, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		begin := time.Now()
+		a.stop()
+		return time.Since(begin)
+	})
 }
 
 func TestOnlyModernTLS(t *testing.T) {
