@@ -331,7 +331,7 @@ func (b *bench) enable(t *testing.T, own string, on bool) {
 // watch asks the web admin all the time until the returned function is called, which says what it did not answer.
 func (b *bench) watch(t *testing.T) (stop func()) {
 	t.Helper()
-	const slow = 15 * time.Second
+	const slow = 5 * time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	var slowest time.Duration
 	var work sync.WaitGroup

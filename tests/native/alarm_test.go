@@ -150,8 +150,7 @@ func TestAnAlarmThatRunsGoesOnAfterTheEngineWasKilled(t *testing.T) {
 			t.Errorf("%s the kill: %v", what, err)
 		}
 	}
-	gone := after[0].Capture.Sub(killed)
-	if t.Logf("the first frame recorded again was taken %v after the kill", gone); gone > 10*time.Second {
+	if gone := after[0].Capture.Sub(killed); gone > 4*time.Second {
 		t.Errorf("the first frame recorded again was taken %v after the kill", gone)
 	}
 	end := time.UnixMilli(a.EndMs).Add(3 * time.Second)

@@ -49,10 +49,8 @@ func TestEngineKilledInMidRecordingComesBackAndLosesNothingAcknowledged(t *testi
 	if err := r.StartService(t.Context(), stack.Engine); err != nil {
 		t.Fatal(err)
 	}
-	// It takes a fraction of a second; the rest is for a machine that is busy with other things.
-	took := time.Since(started)
-	if t.Logf("the engine answers %v after its start", took); took > 10*time.Second {
-		t.Errorf("the engine answers %v after its start, want 10 s at most", took)
+	if took := time.Since(started); took > 2*time.Second {
+		t.Errorf("the engine answers %v after its start, want 2 s at most", took)
 	}
 	for _, c := range added {
 		r.untilRecorded(t, c.ID, started.Add(4*time.Second))
@@ -90,10 +88,9 @@ func TestEngineKilledInMidRecordingComesBackAndLosesNothingAcknowledged(t *testi
 		if shown := time.UnixMilli(acknowledged[c.ID]); last.Before(shown.Add(-200 * time.Millisecond)) {
 			t.Errorf("%s: recorded up to %v, but the timeline had shown footage up to %v", c.Name, last.UTC(), shown.UTC())
 		}
-		// a second to connect in, and one until the next keyframe; the rest is for a machine that is busy with other things
-		gone := after[0].Capture.Sub(started)
-		if t.Logf("%s: the first frame recorded again was taken %v after the engine's start", c.Name, gone); gone > 10*time.Second {
-			t.Errorf("%s: the first frame recorded again was taken %v after the engine's start, want 10 s at most", c.Name, gone)
+		// a second to connect in, and one until the next keyframe
+		if gone := after[0].Capture.Sub(started); gone > 3*time.Second {
+			t.Errorf("%s: the first frame recorded again was taken %v after the engine's start", c.Name, gone)
 		}
 		line, err := r.Timeline(t.Context(), c.ID, start.Add(-time.Minute).UnixMilli(), time.Now().Add(time.Minute).UnixMilli())
 		if err != nil {

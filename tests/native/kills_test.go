@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -23,13 +24,9 @@ import (
 
 var kills = flag.Int("kills", 24, "how many times the engine is killed while it records")
 
-// againWithin is how soon a killed engine must record again, half of the times at least: from the kill to the first frame that
-// is in each camera's files again. When the engine says so is later by what it holds the first frames back for, to find out when
-// they were taken. A machine that is busy with other things for a moment may take againAtMost.
-const (
-	againWithin = 2 * time.Second
-	againAtMost = 10 * time.Second
-)
+// againWithin is how soon a killed engine must record again: from the kill to the first frame that is in each camera's files
+// again. When the engine says so is later by what it holds the first frames back for, to find out when they were taken.
+const againWithin = 2 * time.Second
 
 // TestEngineKilledAgainAndAgainRecordsAgainAtOnce kills the engine at any moment, over and over. Whatever its timelines
 // had shown is there each time it is back, and plays.
@@ -91,9 +88,9 @@ func TestEngineKilledAgainAndAgainRecordsAgainAtOnce(t *testing.T) {
 	}
 	slices.Sort(again)
 	slices.Sort(said)
-	// Told at the end: that it took long must not hide a loss.
-	if half, most := again[len(again)/2], again[len(again)-1]; half > againWithin || most > againAtMost {
-		t.Errorf("to record again took %v or more half of the times, want %v at most, and %v once, want %v at most", half, againWithin, most, againAtMost)
+	// Counted, and told at the end: a machine that is busy with other things for a moment must not hide a loss.
+	if late := len(again) - sort.Search(len(again), func(i int) bool { return again[i] > againWithin }); late > 0 {
+		t.Errorf("%d of %d times it took more than %v to record again", late, len(again), againWithin)
 	}
 	t.Logf("%d kills; recording again after %s, and saying so after %s; %d torn segments held against the cameras' ledger", len(again), spread(again), spread(said), len(judged))
 }

@@ -104,9 +104,7 @@ func deadCamerasCostNothing(t *testing.T, name, address string) {
 	time.Sleep(measured)
 	used := cpu(t) - before
 	t.Logf("%d cameras: %v of CPU in %v", cameras, used, measured)
-	// Of one processor, for all of them, while they are still tried every few seconds. It takes a fiftieth or less; on a slow
-	// processor that others share it takes more, but who tried without a pause would take all of it.
-	if used > measured/5 {
+	if used > measured/20 { // of one processor, for all of them, while they are still tried every few seconds
 		t.Errorf("%d cameras: %v of CPU in %v", cameras, used, measured)
 	}
 	for _, i := range list[:3] {
