@@ -87,7 +87,7 @@ func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
 	p.Read(`Press any key`)
 	p.Type("\r")
 	p.Read(`Choice: $`)
-	init, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	init, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: socket, Net: "unixpacket"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,4 +101,7 @@ func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Read(`\r {8}\r\[   12\.345\] system: \?\[2Jdisk A is pulled\r\nChoice: $`)
+	if n, err := init.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("the line is shown and not answered: %d, %v", n, err)
+	}
 }

@@ -185,7 +185,7 @@ func OpenDevices(active, devDir string, menus map[string]string) []io.Writer {
 		if err != nil {
 			continue // the kernel lists consoles without a device node, such as netconsole
 		}
-		devices = append(devices, &device{file: f, menu: menus[name]})
+		devices = append(devices, &device{file: f, menu: menus[name], wait: menuWait})
 	}
 	return devices
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestLine(t *testing.T) {
@@ -160,14 +163,14 @@ func TestOpenDevicesTakesActiveConsolesAndTheScreen(t *testing.T) {
 	}
 }
 
-// TestTheMenuShowsALine: one that is there gets it; none, one that has died, and one that takes nothing more leave it to the device.
+// TestTheMenuShowsALine: a line that it answers for is its own. One that it has not answered when it ends or dies is written to the device,
+// as where there is none.
 func TestTheMenuShowsALine(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ttyS0"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "tty0"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"ttyS0", "tty0"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	socket := filepath.Join(dir, "lines.sock")
 	devices := OpenDevices("ttyS0", dir, map[string]string{"ttyS0": socket})
@@ -179,43 +182,94 @@ func TestTheMenuShowsALine(t *testing.T) {
 			}
 		}
 	}
-	has := func(want string) {
+	has := func(device, want string) {
 		t.Helper()
-		got, err := os.ReadFile(filepath.Join(dir, "ttyS0"))
+		got, err := os.ReadFile(filepath.Join(dir, device))
 		if err != nil || string(got) != want {
-			t.Errorf("the device has %q (%v), not %q", got, err, want)
+			t.Errorf("%s has %q (%v), not %q", device, got, err, want)
 		}
 	}
 	write("before\n")
-	has("before\n")
-	menu, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	menu, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write("beside\n")
-	has("before\n")
-	b := make([]byte, 100)
-	if n, err := menu.Read(b); err != nil || string(b[:n]) != "beside\n" {
-		t.Errorf("the menu got %q, %v", b[:n], err)
+	answers := func(answer []byte) <-chan string {
+		got := make(chan string, 1)
+		go func() {
+			defer close(got)
+			c, err := menu.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			b := make([]byte, 100)
+			n, err := c.Read(b)
+			if err == nil && len(answer) > 0 {
+				_, err = c.Write(answer)
+			}
+			if err == nil {
+				got <- string(b[:n])
+			}
+		}()
+		return got
 	}
-	lines := 0
-	for got := "before\n"; got == "before\n" && lines < 1000; lines++ {
-		write("more\n")
-		text, err := os.ReadFile(filepath.Join(dir, "ttyS0"))
-		if err != nil {
+	for line, answer := range map[string][]byte{"shown\n": {1}, "taken along\n": nil} {
+		got := answers(answer)
+		write(line)
+		if text := <-got; text != line {
+			t.Errorf("the menu got %q, not %q", text, line)
+		}
+	}
+	// One that is killed has a line waiting that it has not even looked at.
+	killed := make(chan error, 1)
+	go func() {
+		var polled error
+		raw, err := menu.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(fd uintptr) {
+				_, polled = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+			})
+		}
+		killed <- errors.Join(err, polled, menu.Close())
+	}()
+	write("never looked at\n")
+	if err := <-killed; err != nil {
+		t.Error(err)
+	}
+	write("after\n")
+	has("ttyS0", "before\ntaken along\nnever looked at\nafter\n")
+	if screen, err := os.ReadFile(filepath.Join(dir, "tty0")); err != nil || strings.Count(string(screen), "\n") != 5 {
+		t.Errorf("the screen has %q, %v", screen, err)
+	}
+}
+
+// TestAMenuThatHangsHoldsUpOneLine: it is given time to answer once, and asked again after a while.
+func TestAMenuThatHangsHoldsUpOneLine(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ttyS0"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "lines.sock")
+	menu, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer menu.Close()
+	d := OpenDevices("ttyS0", dir, map[string]string{"ttyS0": socket})[0].(*device)
+	d.wait = 200 * time.Millisecond
+	began := time.Now()
+	for range 50 {
+		if _, err := d.Write([]byte("x\n")); err != nil {
 			t.Fatal(err)
 		}
-		got = string(text)
 	}
-	has("before\nmore\n")
-	if lines < 5 {
-		t.Errorf("it got %d lines", lines)
+	if took := time.Since(began); took < d.wait || took > 10*d.wait {
+		t.Errorf("50 lines took %v", took)
 	}
-	menu.Close()
-	write("after\n")
-	has("before\nmore\nafter\n")
-	if screen, err := os.ReadFile(filepath.Join(dir, "tty0")); err != nil || !strings.HasPrefix(string(screen), "before\nbeside\nmore\n") {
-		t.Errorf("the screen has %.100q, %v", screen, err)
+	text, err := os.ReadFile(filepath.Join(dir, "ttyS0"))
+	if err != nil || string(text) != strings.Repeat("x\n", 50) {
+		t.Errorf("the device has %q, %v", text, err)
 	}
 }
 

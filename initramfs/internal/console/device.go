@@ -8,39 +8,56 @@ import (
 )
 
 const (
-	menuWait   = time.Second // a menu that is busy takes a line when it has shown those before
+	menuWait   = 5 * time.Second // a menu shows a line in milliseconds, on a busy machine in a second or two
+	menuless   = time.Minute     // without a menu that has not answered
 	deviceWait = 10 * time.Second
 )
 
 // device is a terminal, and the menu on it, if there is one.
 type device struct {
-	file *os.File
-	menu string // socket at which it takes lines, one a datagram; empty: there is never one
+	file  *os.File
+	menu  string        // socket at which it takes lines, one a connection; empty: there is never one
+	wait  time.Duration // for its answer
+	until time.Time     // when a menu that has not answered is asked again
 }
 
 // Write writes a line.
 func (d *device) Write(line []byte) (int, error) {
-	if d.menu != "" && d.told(line) {
+	if d.menu != "" && time.Now().After(d.until) && d.told(line) {
 		return len(line), nil
 	}
 	_ = d.file.SetWriteDeadline(time.Now().Add(deviceWait))
 	return d.file.Write(line)
 }
 
-// told gives the line to the menu. There is none before its service has started, or when that has died.
+// told gives the line to the menu, and says whether that has answered that it shows it. A menu that dies or ends with the line in its
+// hands closes the connection, so that none is lost with it. There is none before its service has started.
 func (d *device) told(line []byte) bool {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
 	defer unix.Close(fd)
-	limit := unix.NsecToTimeval(menuWait.Nanoseconds())
-	if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit) != nil {
+	limit := unix.NsecToTimeval(d.wait.Nanoseconds())
+	for _, option := range []int{unix.SO_SNDTIMEO, unix.SO_RCVTIMEO} {
+		if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &limit) != nil {
+			return false
+		}
+	}
+	if unix.Connect(fd, &unix.SockaddrUnix{Name: d.menu}) != nil {
+		return false
+	}
+	if unix.Send(fd, line, unix.MSG_NOSIGNAL) != nil {
 		return false
 	}
 	for {
-		if err := unix.Sendto(fd, line, unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: d.menu}); err != unix.EINTR {
-			return err == nil
+		n, _, err := unix.Recvfrom(fd, make([]byte, 1), 0)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			d.until = time.Now().Add(menuless)
 		}
+		return err == nil && n == 1
 	}
 }
