@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,4 +105,43 @@ func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
 	if n, err := init.Read(make([]byte, 1)); n != 1 || err != nil {
 		t.Errorf("the line is shown and not answered: %d, %v", n, err)
 	}
+}
+
+// TestALineIsAnsweredOnlyWhenItIsShown: one that comes while the process is being stopped is shown, or its sender hears that it is not.
+func TestALineIsAnsweredOnlyWhenItIsShown(t *testing.T) {
+	answered := 0
+	for range 20 {
+		dir := t.TempDir()
+		socket := filepath.Join(dir, "lines")
+		p := terminaltest.Sit(t)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- Run(ctx, []string{"-terminal", p.Device, "-lines", socket, "-shell", filepath.Join(dir, "none"), "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+		}()
+		p.Read(`Press any key`)
+		init, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: socket, Net: "unixpacket"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := init.Write([]byte("installed\n")); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if err := init.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		switch n, err := init.Read(make([]byte, 1)); {
+		case n == 1:
+			answered++
+			p.Read(`installed`)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			t.Fatal("its sender hears nothing")
+		}
+		init.Close()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of 20 were shown", answered)
 }
