@@ -182,13 +182,6 @@ func TestTheMenuShowsALine(t *testing.T) {
 			}
 		}
 	}
-	has := func(device, want string) {
-		t.Helper()
-		got, err := os.ReadFile(filepath.Join(dir, device))
-		if err != nil || string(got) != want {
-			t.Errorf("%s has %q (%v), not %q", device, got, err, want)
-		}
-	}
 	write("before\n")
 	menu, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
 	if err != nil {
@@ -228,7 +221,10 @@ func TestTheMenuShowsALine(t *testing.T) {
 		raw, err := menu.SyscallConn()
 		if err == nil {
 			err = raw.Control(func(fd uintptr) {
-				_, polled = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+				polled = uninterrupted(func() error {
+					_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+					return err
+				})
 			})
 		}
 		killed <- errors.Join(err, polled, menu.Close())
@@ -238,7 +234,10 @@ func TestTheMenuShowsALine(t *testing.T) {
 		t.Error(err)
 	}
 	write("after\n")
-	has("ttyS0", "before\ntaken along\nnever looked at\nafter\n")
+	const want = "before\ntaken along\nnever looked at\nafter\n"
+	if got, err := os.ReadFile(filepath.Join(dir, "ttyS0")); err != nil || string(got) != want {
+		t.Errorf("the device has %q (%v), not %q", got, err, want)
+	}
 	if screen, err := os.ReadFile(filepath.Join(dir, "tty0")); err != nil || strings.Count(string(screen), "\n") != 5 {
 		t.Errorf("the screen has %q, %v", screen, err)
 	}

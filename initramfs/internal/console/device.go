@@ -44,20 +44,28 @@ func (d *device) told(line []byte) bool {
 			return false
 		}
 	}
-	if unix.Connect(fd, &unix.SockaddrUnix{Name: d.menu}) != nil {
-		return false
+	n := 0
+	err = uninterrupted(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: d.menu}) })
+	if err == nil {
+		err = uninterrupted(func() error { return unix.Send(fd, line, unix.MSG_NOSIGNAL) })
 	}
-	if unix.Send(fd, line, unix.MSG_NOSIGNAL) != nil {
-		return false
+	if err == nil {
+		err = uninterrupted(func() (err error) {
+			n, _, err = unix.Recvfrom(fd, make([]byte, 1), 0)
+			return err
+		})
 	}
+	if err == unix.EAGAIN { // the time is over
+		d.until = time.Now().Add(menuless)
+	}
+	return err == nil && n == 1
+}
+
+// uninterrupted makes a system call anew when a signal has ended it: the deaths of services come to init as signals.
+func uninterrupted(call func() error) error {
 	for {
-		n, _, err := unix.Recvfrom(fd, make([]byte, 1), 0)
-		switch err {
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			d.until = time.Now().Add(menuless)
+		if err := call(); err != unix.EINTR {
+			return err
 		}
-		return err == nil && n == 1
 	}
 }
