@@ -10,6 +10,7 @@ const { chromium } = createRequire(path.join(given.node, 'package.json'))('playw
 
 const patience = given.patience ?? 20_000;
 export const problems = [];
+const near = []; // what came close to its limit in this step
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
@@ -28,7 +29,7 @@ export async function step(name, run) {
   try {
     const note = await run();
     if (problems.length > 0) throw new Error(problems.join('; '));
-    tell({ step: name, ms: Date.now() - start, note: note ?? '' });
+    tell({ step: name, ms: Date.now() - start, note: [note, ...near.splice(0)].filter(Boolean).join('; ') });
   } catch (error) {
     await shot('failed').catch(() => {});
     tell({ step: name, error: [String(error.message ?? error), ...problems].join('; ') });
@@ -41,13 +42,17 @@ export function must(truth, text) {
   if (!truth) throw new Error(text);
 }
 
-/** Waits until probe gives something truthy, and returns it. */
+/** Waits until probe gives something truthy, and returns it. What comes close to its limit is said, before it misses it on a slower computer. */
 export async function until(text, probe, limit = patience) {
-  const end = Date.now() + limit;
+  const begin = Date.now();
   for (;;) {
     const value = await probe();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${limit / 1000} s: ${text}`);
+    const took = Date.now() - begin;
+    if (value) {
+      if (took > limit / 2) near.push(`${text}: after ${took / 1000} s of ${limit / 1000}`);
+      return value;
+    }
+    if (took > limit) throw new Error(`not within ${limit / 1000} s: ${text}`);
     await page.waitForTimeout(50);
   }
 }

@@ -140,13 +140,17 @@ func (b *bench) connect(ctx context.Context, t *testing.T) {
 	b.Client, b.greeting = client, g
 }
 
-// until asks the appliance again and again, for a time.
+// until asks the appliance again and again, for a time. What comes close to its limit is said, before it misses it on a slower computer.
 func (b *bench) until(t *testing.T, limit time.Duration, awaited string, ask func(ctx context.Context) (bool, error)) {
 	t.Helper()
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	if err := b.Until(ctx, awaited, func() (bool, error) { return ask(ctx) }); err != nil {
 		t.Fatal(err)
+	}
+	if took := time.Since(began); took > limit/2 {
+		t.Logf("%s: after %.1f s of %v", awaited, took.Seconds(), limit)
 	}
 }
 

@@ -125,17 +125,21 @@ func (r *recorder) add(t *testing.T, s *rtspcam.Server, id string) api.Camera {
 	return c
 }
 
-// until asks again and again, for a time.
+// until asks again and again, for a time. What comes close to its limit is said, before it misses it on a slower computer.
 func until(t *testing.T, limit time.Duration, awaited string, ask func(ctx context.Context) (bool, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	began := time.Now()
 	var last error
 	for {
 		ok, err := ask(ctx)
 		if ok && err == nil {
+			if took := time.Since(began); took > limit/2 {
+				t.Logf("%s: after %.1f s of %v", awaited, took.Seconds(), limit)
+			}
 			return
 		}
 		if err != nil && ctx.Err() == nil {
