@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	// answerFirst is the time that the answer has to get out before the network changes.
+	// answerFirst is the time that the answer has to get out, once it is ready, before the network changes.
 	answerFirst = time.Second
 	// made is how long after it was asked for a change is in force.
 	made = answerFirst + 500*time.Millisecond
@@ -38,8 +38,7 @@ type networking struct {
 	trials  *trials
 	keeper  *config.Keeper
 	board   *board.Board
-	delay   func(time.Duration) // of the next change; network.Manager's
-	start   func()              // switches the cards on; nil but in rescue mode
+	start   func() // switches the cards on; nil but in rescue mode
 }
 
 // named is a configuration's network with an entry and a name for each card that is there.
@@ -126,8 +125,7 @@ func (n *networking) put(r api.NetworkRequest, by httpapi.Caller) (plan api.Plan
 	if err := n.trials.free(api.TrialSubjectNetwork); err != nil {
 		return plan, will, err
 	}
-	n.delay(answerFirst)
-	plan.Trial, err = n.trials.begin(api.TrialSubjectNetwork, by, plan.Urls, made, func(c *sysconfig.Config) { c.Hostname, c.Network = next.Hostname, will.Clone() })
+	plan.Trial, err = n.trials.network(by, plan.Urls, func(c *sysconfig.Config) { c.Hostname, c.Network = next.Hostname, will.Clone() })
 	if err != nil {
 		return plan, will, fieldProblem(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -70,11 +71,28 @@ func office(t *testing.T, dir string) (*networking, *[]sysconfig.Config) {
 	if err := keeper.Open(); err != nil {
 		t.Fatal(err)
 	}
-	return &networking{keeper: keeper, board: b, delay: func(time.Duration) {}, trials: &trials{keeper: keeper, board: b, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}}, applied
+	return &networking{keeper: keeper, board: b, trials: &trials{keeper: keeper, board: b, delay: func(time.Duration) {}, console: console.New(io.Discard), log: slog.New(slog.DiscardHandler)}}, applied
 }
 
 func moved() api.NetworkSettings {
 	return api.NetworkSettings{Hostname: "gate", Interfaces: []api.NICSettings{{ID: card, Ipv4: api.IPv4Settings{Method: api.IPv4SettingsMethodStatic, Addresses: []string{"192.168.1.5/24"}}}}}
+}
+
+// TestTheAnswerGetsOutBeforeTheNetworkChanges: its time begins when it is ready, and until then nothing changes, however long that takes.
+func TestTheAnswerGetsOutBeforeTheNetworkChanges(t *testing.T) {
+	n, applied := office(t, t.TempDir())
+	type wait struct {
+		time.Duration
+		configurations int // that had been given until then
+	}
+	var waits []wait
+	n.trials.delay = func(d time.Duration) { waits = append(waits, wait{d, len(*applied)}) }
+	if _, err := n.PutNetwork(t.Context(), api.NetworkRequest{Settings: moved()}, httpapi.Caller{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []wait{{trialLimit, 1}, {answerFirst, 2}}; !slices.Equal(waits, want) {
+		t.Errorf("the network waits %v, want %v", waits, want)
+	}
 }
 
 func TestAChangeIsPlannedTriedAndRolledBack(t *testing.T) {

@@ -121,7 +121,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			log.Warn("network settings are reset, as the boot options say")
 		}
 	}
-	tried := &trials{keeper: keeper, board: b, console: say, log: log}
+	tried := &trials{keeper: keeper, board: b, delay: nics.Delay, console: say, log: log}
 	guard.keeper, guard.trials = keeper, tried
 	book := diskbook.New(filepath.Join(o.runDir, "disks.json"), time.Now)
 	book.Open(log)
@@ -195,7 +195,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		nics.Release() // the running copy of the configuration is the machine's
 	}
 	near := newReach(b, names.chosen, log)
-	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b, delay: nics.Delay}
+	admin := &networking{observe: o.watchNetwork(), trials: tried, keeper: keeper, board: b}
 	if given.Rescue {
 		admin.start = nics.SwitchOn
 	}

@@ -104,8 +104,7 @@ func (t *transferring) PutSettings(_ context.Context, r systemapi.Transfer, by h
 	if !tried {
 		return out, nil
 	}
-	t.delay(answerFirst)
-	out.Plan.Trial, err = t.trials.begin(api.TrialSubjectNetwork, by, out.Plan.Urls, made, func(c *sysconfig.Config) {
+	out.Plan.Trial, err = t.trials.network(by, out.Plan.Urls, func(c *sysconfig.Config) {
 		n := next.Clone()
 		c.Hostname, c.Network, c.Firewall, c.Bandwidth, c.Web = n.Hostname, n.Network, n.Firewall, n.Bandwidth, n.Web
 	})

@@ -32,6 +32,7 @@ var subjects = map[api.TrialSubject]string{
 type trials struct {
 	keeper  *config.Keeper
 	board   *board.Board
+	delay   func(time.Duration) // of the next change of the network; network.Manager's
 	console *console.Console
 	log     *slog.Logger
 
@@ -63,6 +64,14 @@ func (t *trials) free(subject api.TrialSubject) error {
 		return answer.Refuse(http.StatusConflict, "on_trial", fmt.Sprintf("A change of the %s is on trial. Keep it or go back first; by itself it goes back within a minute.", subjects[r.Subject]))
 	}
 	return nil
+}
+
+// network puts an edit on trial that may take the address away by which it was asked for. However long it takes until the
+// answer is ready, the address is there for it.
+func (t *trials) network(by httpapi.Caller, urls []string, edit func(*sysconfig.Config)) (api.Trial, error) {
+	t.delay(trialLimit)
+	defer t.delay(answerFirst)
+	return t.begin(api.TrialSubjectNetwork, by, urls, made, edit)
 }
 
 // begin puts an edit on trial, which is in force after lead. The caller holds mu and has asked free.

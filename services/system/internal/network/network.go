@@ -119,12 +119,13 @@ func (m *Manager) Configure(n sysconfig.Network) {
 	m.wake()
 }
 
-// Delay has the next configuration wait for a while, so that the answer to who asked for it still gets out by the address
-// that goes away.
+// Delay has the next configuration, or the one that waits, wait for a while from now on, so that the answer to who asked for
+// it still gets out by the address that goes away.
 func (m *Manager) Delay(d time.Duration) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.earliest = time.Now().Add(d)
+	m.mu.Unlock()
+	m.wake()
 }
 
 // Release says that at boot no other configuration is to be waited for.
