@@ -97,9 +97,14 @@ func newClient(base string, trust func(*x509.Certificate) error) (*Client, error
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// answerWithin is how long a call waits for its answer, which the network may have lost.
+const answerWithin = 2 * time.Minute
+
 // Call sends in as JSON, when not nil, and decodes the answer into out, when not nil. A refusal is an *Error. What is to be
 // confirmed over a new connection is.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	resp, err := c.Do(ctx, method, path, in)
 	if err != nil {
 		return err
