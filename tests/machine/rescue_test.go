@@ -44,8 +44,10 @@ func (b *bench) mends(t *testing.T, past map[string]api.Segment) {
 	p.steps(`Choice: $`, "7")
 	p.steps(`Choice: $`, p.read(`(\S)  disk DATA0,`)[1], `goes back: $`, "yes\r", `was written anew[^$]*Press a key`, " ")
 
-	p.steps(`Choice: $`, "4", `Which volume\?`, "", `Choice: $`, "1", `1  Check: nothing is changed`, "", `Choice: $`, "1", `It was checked, and nothing is wrong\.[^$]*Press a key`, " ",
-		`Choice: $`, "4", `Choice: $`, "1", `Choice: $`, "2", `The last check found nothing to repair\.\s+Press a key`, " ")
+	p.volumeOn("DATA0")
+	p.steps(`1  Check: nothing is changed`, "", `Choice: $`, "1", `It was checked, and nothing is wrong\.[^$]*Press a key`, " ")
+	p.volumeOn("DATA0")
+	p.steps(`Choice: $`, "2", `The last check found nothing to repair\.\s+Press a key`, " ")
 
 	address := lab.MachineAt(0).Addr.String()
 	p.steps(`Choice: $`, "5", `are mounted for this`, "", `Set an address by hand`, "", `Choice: $`, "1", `Address, for example [^\n]*: $`, address+"/24\r", `none\): $`, lab.Host().String()+"\r", `several with spaces\): $`, "\r",
@@ -125,6 +127,27 @@ func (p standing) steps(all ...string) {
 		p.read(all[n])
 		if err := p.serial.Send(all[n+1]); err != nil {
 			p.t.Fatal(err)
+		}
+	}
+}
+
+// volumeOn chooses the data volume on a disk from the list of volumes. One whose partitions have just been read anew may be without it for a
+// moment.
+func (p standing) volumeOn(disk string) {
+	p.t.Helper()
+	for {
+		p.steps(`Choice: $`, "4")
+		list := p.read(`Which volume\?([^$]*)Choice: $`)[1]
+		chosen := regexp.MustCompile(`(\S)  volume Data \S+ on ` + disk + `:`).FindStringSubmatch(list)
+		key := "x"
+		if chosen != nil {
+			key = chosen[1]
+		}
+		if err := p.serial.Send(key); err != nil {
+			p.t.Fatal(err)
+		}
+		if chosen != nil {
+			return
 		}
 	}
 }
