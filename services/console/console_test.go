@@ -74,6 +74,12 @@ func TestInRescueModeTheConsoleHasAShell(t *testing.T) {
 	}
 }
 
+// alone are the flags of a console whose machine has no other service, and which takes init's lines at a socket.
+func alone(p *terminaltest.Person, dir, lines string) []string {
+	none := filepath.Join(dir, "none")
+	return []string{"-terminal", p.Device, "-lines", lines, "-shell", none, "-system", none, "-web", none}
+}
+
 // TestWhatInitSaysDoesNotBreakIntoWhatIsTyped: its lines come above, and one with which somebody wants to steer the terminal does not.
 func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
 	dir := t.TempDir()
@@ -83,7 +89,7 @@ func TestWhatInitSaysDoesNotBreakIntoWhatIsTyped(t *testing.T) {
 	}
 	p := terminaltest.Sit(t)
 	run(t, func(ctx context.Context) error {
-		return Run(ctx, []string{"-terminal", p.Device, "-lines", socket, "-shell", filepath.Join(dir, "none"), "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+		return Run(ctx, alone(p, dir, socket), t.Output(), t.Output())
 	})
 	p.Read(`Press any key`)
 	p.Type("\r")
@@ -117,7 +123,7 @@ func TestALineIsAnsweredOnlyWhenItIsShown(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- Run(ctx, []string{"-terminal", p.Device, "-lines", socket, "-shell", filepath.Join(dir, "none"), "-system", filepath.Join(dir, "none"), "-web", filepath.Join(dir, "none")}, t.Output(), t.Output())
+			ended <- Run(ctx, alone(p, dir, socket), t.Output(), t.Output())
 		}()
 		p.Read(`Press any key`)
 		init, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: socket, Net: "unixpacket"})

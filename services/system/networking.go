@@ -28,7 +28,7 @@ import (
 const (
 	// answerFirst is the time that the answer has to get out, once it is ready, before the network changes.
 	answerFirst = time.Second
-	// made is how long after it was asked for a change is in force.
+	// made is how long after its answer was ready a change is in force.
 	made = answerFirst + 500*time.Millisecond
 )
 

@@ -67,7 +67,7 @@ func (t *trials) free(subject api.TrialSubject) error {
 }
 
 // network puts an edit on trial that may take the address away by which it was asked for. However long it takes until the
-// answer is ready, the address is there for it.
+// answer is ready, the address is there for it. The caller holds mu and has asked free, as for begin.
 func (t *trials) network(by httpapi.Caller, urls []string, edit func(*sysconfig.Config)) (api.Trial, error) {
 	t.delay(trialLimit)
 	defer t.delay(answerFirst)

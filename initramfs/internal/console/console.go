@@ -6,7 +6,7 @@
 // for a console, because a serial line can stop for ever (flow control) and PID 1 must not. Each console has a queue
 // and a goroutine of its own; when a queue is full its lines are dropped and counted, and the count is shown.
 // On a console with a menu (services/console) it is the menu that shows a line, so that it does not break into what somebody types;
-// when the menu does not take it soon, the line is written to the device as ever.
+// when the menu does not say soon that it does, the line is written to the device as ever.
 // Step may be called by many goroutines.
 package console
 
